@@ -1,0 +1,117 @@
+/* dictionary: every type, property, attribute and identifier namespace the workspace knows, discovered or declared.
+ *
+ * A type is an event type, document type, master type, item type, or the one type of customer attributes (number 0, "customer").
+ * Its properties are numbered from 1 in order of appearance. Numbers never change or vanish: they stand in records.
+ * A discovered property takes the type of its first usable value; a declared one has the type it was given, and values that
+ * cannot be read as that type are refused one by one (quarantine), the record staying.
+ *
+ * The dictionary is part of the folded state: only the fold thread changes it (dictionary_type, _property, _define). Readers on
+ * other threads may call what is marked "any": entries are published whole, never moved, never freed before the end. */
+#ifndef ONEFOLD_GOVERN_DICTIONARY_H
+#define ONEFOLD_GOVERN_DICTIONARY_H
+
+#include "base/json_read.h"
+#include "base/json_write.h"
+#include "govern/record.h"
+#include "os/os.h"
+
+#define DICTIONARY_TYPES_MAX 4096      /* names past it go to quarantine as "too many types" */
+#define DICTIONARY_PROPERTIES_MAX 2000 /* per type; properties past it likewise */
+#define DICTIONARY_NAME_BYTES_MAX 255
+
+/* Type of a property's values. On disk. */
+enum property_type {
+    PROPERTY_TEXT = 0,
+    PROPERTY_NUMBER = 1,
+    PROPERTY_MONEY = 2,
+    PROPERTY_BOOL = 3,
+    PROPERTY_TIME = 4,
+    PROPERTY_DATE = 5,
+    PROPERTY_TEXT_LIST = 6,
+    PROPERTY_NUMBER_LIST = 7,
+    PROPERTY_ITEMS = 8 /* list of objects; `item_type` says which */
+};
+
+/* How raw text is made canonical. On disk. */
+enum normaliser { NORMALISE_NONE, NORMALISE_PHONE, NORMALISE_EMAIL, NORMALISE_GENDER, NORMALISE_IDCARD, NORMALISE_NAME, NORMALISE_LOWER };
+
+struct property {
+    struct slice name; /* zero-terminated too */
+    uint16_t number;   /* within its type, from 1 */
+    uint16_t item_type;
+    uint8_t type; /* enum property_type */
+    uint8_t normaliser;
+    bool declared;
+    uint64_t present_count, refused_count; /* quality counters, fold thread writes, any reads */
+};
+
+struct type {
+    struct slice name;
+    uint16_t number;
+    uint8_t kind; /* enum type_kind */
+    bool declared;
+    uint16_t key_namespace; /* documents: the namespace of their key */
+    _Atomic uint32_t property_count;
+    uint64_t record_count;
+    struct property **properties; /* [DICTIONARY_PROPERTIES_MAX + 1], index = number, [0] unused */
+};
+
+/* What an identifier namespace stands for. On disk. */
+enum namespace_kind {
+    NAMESPACE_PERSON = 0,   /* user_id, phone, email, member_id */
+    NAMESPACE_DEVICE = 1,   /* anonymous_id, device_id: may be shared */
+    NAMESPACE_DOCUMENT = 2, /* order_id: a document's key */
+    NAMESPACE_ANY = 3       /* discovered, undeclared */
+};
+
+struct namespace {
+    struct slice name;
+    uint16_t number; /* from 1 */
+    uint8_t kind;
+    uint8_t normaliser;
+    uint8_t priority;   /* 0 strongest */
+    bool unique;        /* two customers with different values never merge by themselves */
+    uint16_t limit;     /* most values a customer may have; 0 = no limit */
+};
+
+struct dictionary;
+
+/* With the built-in commerce preset (Segment's e-commerce names, order documents, namespaces; dictionary_preset.def). */
+struct dictionary *dictionary_create(void);
+void dictionary_free(struct dictionary *d);
+
+/* --- readers: thread any --- */
+uint32_t dictionary_type_count(const struct dictionary *d);                        /* numbers 0 .. count-1 */
+const struct type *dictionary_type_at(const struct dictionary *d, uint16_t number); /* never NULL below the count */
+const struct type *dictionary_type_find(const struct dictionary *d, enum type_kind kind, struct slice name); /* or NULL */
+const struct property *dictionary_property_at(const struct type *type, uint16_t number);                     /* or NULL */
+const struct property *dictionary_property_find(const struct dictionary *d, const struct type *type, struct slice name);
+uint32_t dictionary_namespace_count(const struct dictionary *d); /* numbers 1 .. count */
+const struct namespace *dictionary_namespace_at(const struct dictionary *d, uint16_t number);
+const struct namespace *dictionary_namespace_find(const struct dictionary *d, struct slice name); /* or NULL */
+void dictionary_write_json(const struct dictionary *d, struct json_writer *w); /* everything, with counters */
+
+/* --- fold thread only --- */
+/* Finds or discovers; FULL past the limits, INVALID for an unusable name. */
+enum status dictionary_type(struct dictionary *d, enum type_kind kind, struct slice name, struct type **type,
+                            struct fault *fault) WARN_UNUSED;
+enum status dictionary_property(struct dictionary *d, struct type *type, struct slice name, enum property_type if_new,
+                                struct property **property, struct fault *fault) WARN_UNUSED;
+enum status dictionary_namespace(struct dictionary *d, struct slice name, const struct namespace **ns,
+                                 struct fault *fault) WARN_UNUSED;
+/* A declaration from the API or a file:
+ * {"define":"type","kind":"event|document|master|attributes","name":"...","key_namespace":"...","properties":{"price":"money",
+ *   "phone":{"type":"text","normalise":"phone"}, "items":{"type":"items","properties":{...}}}}
+ * {"define":"namespace","name":"...","kind":"person|device|document","priority":n,"unique":bool,"limit":n,"normalise":"phone"}
+ * dictionary_check tells whether it would be accepted (thread any, before it is logged); dictionary_define applies it.
+ * A property that already holds values keeps its type where the new one cannot read them: CONFLICT. Number -> text and
+ * number <-> money are allowed. */
+enum status dictionary_check(const struct dictionary *d, struct json_parser *p, const struct json *definition,
+                             struct fault *fault) WARN_UNUSED;
+enum status dictionary_define(struct dictionary *d, struct json_parser *p, const struct json *definition,
+                              struct fault *fault) WARN_UNUSED;
+
+/* Saving: dictionary_write_json's output is complete; dictionary_load reads it back over a fresh dictionary. */
+enum status dictionary_load(struct dictionary *d, struct slice json, struct fault *fault) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,93 @@
+/* govern: raw record -> clean, typed records plus the identifiers they carry.
+ *
+ * Reads the log's payloads (collect/payload.h), applies the source's mapping and the dictionary, normalises, counts quality, and
+ * puts what cannot be used into quarantine with a reason. Pure: the same log gives the same output, whatever the clock.
+ * Part of the folded state; fold thread only, except where said. */
+#ifndef ONEFOLD_GOVERN_GOVERN_H
+#define ONEFOLD_GOVERN_GOVERN_H
+
+#include "govern/dictionary.h"
+#include "log/log.h"
+
+#define CLAIMS_MAX 32
+#define GOVERN_RECORDS_MAX 8
+
+/* An identifier a record carries, canonical. */
+struct claim {
+    uint16_t namespace_number;
+    struct slice value; /* valid until the next govern_apply */
+};
+
+/* What one raw record became. Everything is valid until the next govern_apply. */
+struct governed {
+    uint64_t message_hash; /* 0: no message id, nothing to deduplicate by */
+    int64_t time_ms;
+    uint16_t source;
+    struct claim claims[CLAIMS_MAX]; /* of the person, strongest namespace first; documents' keys are not among them */
+    size_t claim_count;
+    struct record_head *records[GOVERN_RECORDS_MAX]; /* typed records, arrival and document not yet set */
+    struct claim document_keys[GOVERN_RECORDS_MAX];  /* of each record that is a document; namespace 0 otherwise */
+    size_t record_count;
+    bool quarantined; /* nothing usable: the whole record waits in quarantine */
+};
+
+/* Why something is in quarantine: quarantine.def holds (name, text in English, text in Chinese). */
+enum quarantine_reason {
+#define QUARANTINE(name, english, chinese) QUARANTINE_##name,
+#include "govern/quarantine.def"
+#undef QUARANTINE
+    QUARANTINE_REASON_COUNT
+};
+
+struct govern;
+/* `dictionary` is borrowed and changed. */
+struct govern *govern_create(struct os *os, struct dictionary *dictionary);
+void govern_free(struct govern *g);
+
+/* Works one LOG_SEGMENT_ITEM or LOG_ROW. Never fails: what cannot be used is quarantined (whole records, or single values of an
+ * otherwise good record) and counted. */
+void govern_apply(struct govern *g, const struct log_record *raw, struct governed *out);
+
+/* {"define":"mapping",...} (docs/mapping.md). govern_check_mapping: thread any. */
+enum status govern_check_mapping(struct json_parser *p, const struct json *definition, struct fault *fault) WARN_UNUSED;
+enum status govern_define_mapping(struct govern *g, struct json_parser *p, const struct json *definition,
+                                  struct fault *fault) WARN_UNUSED;
+/* The raw JSON of the mapping as defined last, or an empty slice. Thread: any (copies into `into`). */
+bool govern_mapping_json(struct govern *g, struct slice name, struct buffer *into);
+void govern_list_mappings(struct govern *g, struct json_writer *w);
+
+/* One entry: a whole record or one of its values. */
+struct quarantine_entry {
+    uint64_t number;   /* of the entry, from 1, never reused */
+    uint64_t position; /* of the raw record in the log */
+    int64_t received_ms;
+    uint16_t source;
+    uint8_t reason;
+    bool whole;         /* the whole record, not one value */
+    bool repaired;      /* replayed with success */
+    struct slice field; /* "properties.price", "column 手机号 line 12" */
+    struct slice text;  /* the sentence for a person, with the offending value */
+};
+/* Calls `each` for the entries with number > after that match (source 0 = all, reason < 0 = all), up to `limit`.
+ * Thread: any (holds a short lock). Slices are valid inside the call. */
+void quarantine_list(struct govern *g, uint64_t after, unsigned limit, uint16_t source, int reason, bool include_repaired,
+                     void (*each)(void *context, const struct quarantine_entry *entry), void *context);
+/* Counts by source and reason, waiting and repaired, as JSON. Thread: any. */
+void quarantine_counts_json(struct govern *g, struct json_writer *w);
+uint64_t quarantine_waiting(const struct govern *g);
+/* Fold side of a replay: the positions waiting for (source, reason), ascending, into `positions` (uint64_t each). */
+void quarantine_positions(struct govern *g, uint16_t source, int reason, struct buffer *positions);
+/* Works the raw record of a quarantined position again. True when it is now usable as a whole: its entries are marked repaired and
+ * `out` is filled; otherwise they stay. */
+bool govern_replay(struct govern *g, const struct log_record *raw, struct governed *out);
+
+/* Quality per source: records, values present/refused, missing times, future times ... as JSON. Thread: any. */
+void govern_quality_json(struct govern *g, struct json_writer *w);
+
+/* Saving: govern_save writes sections "govern.*" (call it with the fold paused); govern_load reads them into a fresh govern. */
+struct image_writer;
+struct image;
+enum status govern_save(struct govern *g, struct image_writer *image, struct fault *fault) WARN_UNUSED;
+enum status govern_load(struct govern *g, struct image *image, struct fault *fault) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,126 @@
+/* identity: identifiers -> one customer.
+ *
+ * An identifier is (namespace, canonical value) and has a number for ever, from 1: rows keep the number they arrived
+ * through, so that a split can give them back. A customer is a number for ever too, from 1 in order of creation; merged ones
+ * redirect to the survivor for ever. What is kept: identifiers, who they belong to, evidence edges (which two identifiers met
+ * first in which record), and a journal of every merge, conflict, limit and block with its reason.
+ *
+ * Resolving one record (its claims and document keys), in order:
+ *   1. Blocked values (placeholders, all zeros; the namespace's own list) are set aside and counted.
+ *   2. Known identifiers give the candidate customers. None: a new customer. One: that one. Several: merged, strongest
+ *      identifier's customer first, as far as no rule forbids it.
+ *   3. A merge is refused when the two hold different values of a unique namespace (two user ids), or the result would pass
+ *      a namespace's limit. Then the weaker identifier of this record is set aside for it (conflict in the journal): a
+ *      device goes over to the customer who showed up with the stronger identifier last ("last authenticated"), so that what
+ *      comes from it alone belongs to that one from now on; a person's identifier stays where it was.
+ *   4. New identifiers join the customer unless a unique namespace or a limit forbids it.
+ *   5. A document's key (order_id) is evidence like any other: the channel that knows only the order finds the customer. A
+ *      customer that has nothing but document keys is not counted as a customer ("unowned") until a person's or a device's
+ *      identifier joins.
+ * The survivor of a merge is the side with more rows, at a tie the older; so a merge costs the smaller side.
+ *
+ * Part of the folded state: the fold thread alone changes it. Functions marked "any" may run beside it on other threads: they
+ * see every identifier whole or not at all. */
+#ifndef ONEFOLD_IDENTITY_IDENTITY_H
+#define ONEFOLD_IDENTITY_IDENTITY_H
+
+#include "govern/dictionary.h"
+#include "govern/govern.h"
+
+struct customer_id {
+    uint32_t number; /* 0 = none */
+};
+struct identifier_id {
+    uint32_t number; /* 0 = none */
+};
+
+#define ONEID_BYTES 16 /* hex digits of a oneid, hash_mix(number): stable, without order */
+void oneid_format(struct customer_id customer, char out[ONEID_BYTES + 1]);
+/* NONE (number 0) where `text` is no oneid. Says nothing on whether the customer exists. */
+struct customer_id oneid_parse(struct slice text);
+
+struct identity;
+struct identity *identity_create(struct os *os, const struct dictionary *dictionary);
+void identity_free(struct identity *identity);
+
+struct merge {
+    struct customer_id winner, loser; /* rows of loser are to be moved to winner */
+};
+#define MERGES_MAX 64
+
+struct resolution {
+    struct customer_id customer;                       /* who the record belongs to; never 0 */
+    struct identifier_id arrival;                      /* the strongest identifier that was accepted (or a document key) */
+    struct identifier_id documents[GOVERN_RECORDS_MAX]; /* as document_keys, 0 where none */
+    bool created;
+    struct merge merges[MERGES_MAX]; /* in order; apply them to the history before adding the record */
+    size_t merge_count;
+};
+
+/* Resolves one governed record at log position `position`. `rows` is how many history rows it will add (weight for the survivor
+ * rule). Errors: NOT_FOUND when there is no usable identifier at all (nothing changed).
+ * Cost: O(claims) table look-ups, plus the smaller side of a merge. */
+enum status identity_resolve(struct identity *identity, const struct governed *record, uint64_t position, unsigned rows,
+                             struct resolution *out) WARN_UNUSED;
+/* Prefetches the table lines of a record that will be resolved soon. */
+void identity_prefetch(const struct identity *identity, const struct governed *record);
+
+/* --- readers: thread any --- */
+/* 0 where never seen. `value` must be canonical (see govern/normalise.h). */
+struct identifier_id identity_find(const struct identity *identity, uint16_t namespace_number, struct slice value);
+/* The customer an identifier belongs to now (redirects followed), or 0. */
+struct customer_id identity_customer(const struct identity *identity, struct identifier_id identifier);
+/* Where `customer` redirects to now; itself when it was not merged; 0 when no such customer exists. */
+struct customer_id identity_redirect(const struct identity *identity, struct customer_id customer);
+uint16_t identity_namespace(const struct identity *identity, struct identifier_id identifier);
+struct slice identity_value(const struct identity *identity, struct identifier_id identifier); /* valid for ever */
+uint64_t identity_first_position(const struct identity *identity, struct identifier_id identifier);
+/* Calls `each` for the identifiers that belong to `customer` now, in order of number, at most `limit`. */
+void identity_identifiers(const struct identity *identity, struct customer_id customer, size_t limit,
+                          void (*each)(void *context, struct identifier_id identifier), void *context);
+
+/* Journal: what happened to whom and why. */
+enum journal_kind { JOURNAL_MERGE = 1, JOURNAL_CONFLICT = 2, JOURNAL_LIMIT = 3, JOURNAL_BLOCKED = 4, JOURNAL_MOVED_DEVICE = 5 };
+struct journal_entry {
+    uint64_t position; /* of the record that caused it */
+    int64_t received_ms;
+    uint16_t source;
+    uint8_t kind;
+    struct customer_id winner, loser;             /* merge; conflict: the two that stayed apart */
+    struct identifier_id strong, weak;            /* the identifiers that met */
+    uint16_t namespace_number;                    /* the namespace whose rule decided (conflict, limit) */
+};
+/* Calls `each` with every entry that concerns `customer` (as it is now, or was before merges into it), oldest first. */
+void identity_journal(const struct identity *identity, struct customer_id customer, size_t limit,
+                      void (*each)(void *context, const struct journal_entry *entry), void *context);
+/* The whole journal from entry `from` (0-based); returns the count of all entries. */
+uint64_t identity_journal_page(const struct identity *identity, uint64_t from, size_t limit,
+                               void (*each)(void *context, const struct journal_entry *entry), void *context);
+
+/* Evidence edges: which identifiers met, first where. Calls `each` with those of one identifier. */
+struct edge {
+    struct identifier_id a, b;
+    uint64_t position; /* first record that showed both */
+};
+void identity_edges(const struct identity *identity, struct identifier_id identifier, size_t limit,
+                    void (*each)(void *context, const struct edge *edge), void *context);
+
+struct identity_counters {
+    uint64_t customers;        /* now, with at least one person's or device's identifier, not merged away */
+    uint64_t unowned;          /* known by document keys alone */
+    uint64_t created;          /* customer numbers given so far (highest number) */
+    uint64_t identifiers, edges, merges, conflicts, limited, blocked;
+    uint64_t memory_bytes;
+};
+void identity_counters_read(const struct identity *identity, struct identity_counters *out);
+
+/* Saving. identity_freeze copies what can change (fold thread, quick) and notes how far the append-only parts reach;
+ * identity_write puts that image on disk from another thread while the fold goes on; identity_image_free ends it. */
+struct identity_image;
+struct identity_image *identity_freeze(struct identity *identity);
+enum status identity_write(const struct identity_image *image, const char *path, struct fault *fault) WARN_UNUSED;
+void identity_image_free(struct identity_image *image);
+/* Into a fresh identity. Everything read is checked. Errors: NOT_FOUND, DAMAGED, IO. */
+enum status identity_load(struct identity *identity, const char *path, struct fault *fault) WARN_UNUSED;
+
+#endif
