@@ -51,12 +51,14 @@ void os_unmap(struct os *os, const void *at, size_t size);
 
 enum status os_rename(struct os *os, const char *from, const char *to, struct fault *fault) WARN_UNUSED; /* replaces */
 enum status os_remove(struct os *os, const char *path, struct fault *fault) WARN_UNUSED;                /* NOT_FOUND */
-enum status os_make_folder(struct os *os, const char *path, struct fault *fault) WARN_UNUSED; /* parents too; there: OK */
+/* Makes the folder and its missing parents; OK where it is there. What it made is there for good when it returns. */
+enum status os_make_folder(struct os *os, const char *path, struct fault *fault) WARN_UNUSED;
 enum status os_sync_folder(struct os *os, const char *path, struct fault *fault) WARN_UNUSED;
 /* Calls `each` with every name in the folder, in byte order, without "." and "..". */
 enum status os_list(struct os *os, const char *path, void (*each)(void *context, const char *name), void *context,
                     struct fault *fault) WARN_UNUSED;
-/* Takes the folder for this process: CONFLICT, naming the holder, where another has it. Released at exit. */
+/* Takes the folder for this process (a flock on its file "lock"): CONFLICT, naming the holder, where another process has
+ * it. OK where this process has it already. Released at exit. */
 enum status os_lock_folder(struct os *os, const char *path, struct fault *fault) WARN_UNUSED;
 /* Bytes free and in all on the disk that holds `path`. */
 enum status os_disk_space(struct os *os, const char *path, uint64_t *free_bytes, uint64_t *total_bytes,
@@ -68,6 +70,10 @@ int64_t os_now_ms(struct os *os);
 uint64_t os_monotonic_ns(struct os *os);
 /* Unpredictable bytes (seeded ones in the simulation). */
 void os_random(struct os *os, void *into, size_t size);
+
+/* Ends the process: prints `text` as one line and aborts, for the failures after which going on would lie (a failed
+ * sync). In the simulation it returns, and every later call fails until os_sim_restart: callers unwind as if dead. */
+void os_stop(struct os *os, const char *text);
 
 /* Whole-file helpers built on the above (os_file.c).
  * os_read_file appends the file's bytes to `into`; os_write_file writes `path`.new, syncs it, renames it over `path` and syncs the
