@@ -71,6 +71,7 @@ void buffer_add_char(struct buffer *buffer, char c) {
 
 void buffer_print(struct buffer *buffer, const char *format, ...) {
     va_list arguments, again;
+    assert(format);
     va_start(arguments, format);
     va_copy(again, arguments);
     int need = vsnprintf(NULL, 0, format, arguments);
