@@ -33,7 +33,8 @@ enum log_kind {
 struct log_options {
     uint64_t segment_bytes;  /* file size; default 64 MiB, at least one record */
     size_t pending_bytes;    /* most bytes waiting for the writer; past it append says FULL; default 32 MiB */
-    unsigned retention_days; /* whole segments older than this, and already folded, are removed; default 30, 0 = keep all */
+    unsigned retention_days; /* whole segments older than this, and already folded, are removed; 0 = keep all; 30 without
+                              * options */
 };
 
 /* A record to append, or one that was read. `payload` is borrowed. */
@@ -52,7 +53,8 @@ struct log;
  * Called on the committing thread, in order, without the log's lock held. */
 typedef void (*log_commit_callback)(void *context, uint64_t first, uint64_t last, enum status status);
 
-/* Opens or creates the log in `folder` (made where missing). Zero fields of `options` take the defaults.
+/* Opens or creates the log in `folder` (made where missing). Zero fields of `options` take the defaults (except
+ * retention_days); NULL takes them all. Cost: reads the header of every segment and the whole of the last one.
  * Errors: DAMAGED (file and offset named), IO, DISK_FULL. The caller holds the folder's lock. */
 enum status log_open(struct os *os, const char *folder, const struct log_options *options, struct log **log,
                      struct fault *fault) WARN_UNUSED;
@@ -66,9 +68,10 @@ enum status log_start(struct log *log, struct fault *fault) WARN_UNUSED;
 enum status log_commit(struct log *log, struct fault *fault) WARN_UNUSED;
 
 /* Appends `count` records as one unit: all are pending, in order and next to each other, or none. Fills each position.
- * They share one sync, but a crash may keep a prefix of them.
- * Errors: FULL (pending budget used up: answer 429), DISK_FULL (the last attempt to grow failed; tried again once a
- * second), TOO_LARGE (a record past LOG_RECORD_BYTES_MAX), CLOSED.
+ * They share one sync, but a crash or a full disk may keep a prefix of them (on_commit tells how far).
+ * Errors: FULL (pending budget used up: answer 429; a unit larger than the whole budget is taken when nothing waits),
+ * DISK_FULL or IO (the last attempt to grow failed so; tried again once a second), TOO_LARGE (a record past
+ * LOG_RECORD_BYTES_MAX), CLOSED.
  * Thread: any. Cost: one copy and one CRC of the payload. */
 enum status log_append(struct log *log, struct log_record *records, size_t count, struct fault *fault) WARN_UNUSED;
 
