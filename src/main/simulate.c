@@ -1,0 +1,180 @@
+/* simulate: the order of work (world, days, truth), drawing and dirt, and the command. */
+#include "main/simulate.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "main/simulate_world.h"
+
+static const double dirt_rates[DIRT_COUNT] = {
+#define DIRT(name, text, rate, meaning) rate,
+#include "main/simulate_dirt.def"
+#undef DIRT
+};
+
+/* Sum of four uniforms, scaled: close enough to normal, and exact arithmetic on every machine. */
+double draw_normal(struct random *r) {
+    double sum = random_unit(r) + random_unit(r) + random_unit(r) + random_unit(r) - 2.0;
+    return sum * 1.7320508075688772;
+}
+
+int draw_weighted(struct random *r, const uint8_t *weights, int count) {
+    unsigned total = 0;
+    for (int i = 0; i < count; i++)
+        total += weights[i];
+    assert(total > 0);
+    unsigned luck = (unsigned)random_below(r, total);
+    for (int i = 0; i < count; i++) {
+        if (luck < weights[i])
+            return i;
+        luck -= weights[i];
+    }
+    return count - 1;
+}
+
+bool soil(struct world *w, struct random *r, enum dirt dirt, enum feed feed) {
+    assert(dirt < DIRT_COUNT && feed < FEED_COUNT);
+    if (!random_chance(r, w->dirt_rate[dirt]))
+        return false;
+    w->summary.dirt[dirt][feed]++;
+    return true;
+}
+
+void soil_count(struct world *w, enum dirt dirt, enum feed feed) { w->summary.dirt[dirt][feed]++; }
+
+int64_t day_start_ms(const struct world *w, int day) { return w->start_ms + day * DAY_MS; }
+
+int32_t day_date(const struct world *w, int day) { return (int32_t)((w->start_ms + ZONE_MS) / DAY_MS) + day; }
+
+struct slice yuan(char out[32], int64_t fen) {
+    int64_t size = fen < 0 ? -fen : fen;
+    int length = snprintf(out, 32, "%s%lld.%02lld", fen < 0 ? "-" : "", (long long)(size / 100), (long long)(size % 100));
+    return slice_of(out, (size_t)length);
+}
+
+struct slice local_time(char out[32], int64_t at_ms) {
+    size_t size = time_format(at_ms + ZONE_MS, out);
+    assert(size == 24);
+    out[10] = ' ';
+    return slice_of(out, 19);
+}
+
+static enum status check(const struct simulate_options *o, struct fault *fault) {
+    if (o->customers < 1 || o->customers > SIMULATE_CUSTOMERS_MAX)
+        return fault_set(fault, STATUS_INVALID, "customers is %zu; it must be 1 to %d", o->customers, SIMULATE_CUSTOMERS_MAX);
+    if (o->days < 0 || o->days > SIMULATE_DAYS_MAX)
+        return fault_set(fault, STATUS_INVALID, "days is %d; it must be 1 to %d", o->days, SIMULATE_DAYS_MAX);
+    if (!o->folder || !*o->folder)
+        return fault_set(fault, STATUS_INVALID, "no folder to write to was given");
+    return STATUS_OK;
+}
+
+static void world_init(struct world *w, const struct simulate_options *o) {
+    w->options = *o;
+    w->days = o->days ? o->days : 365;
+    w->end_ms = (time_days(2026, 11, 1)) * DAY_MS - ZONE_MS;
+    w->start_ms = w->end_ms - w->days * DAY_MS;
+    w->salt = hash_mix(o->seed + 0x6f6e65666f6c64ULL) >> 16;
+    memcpy(w->dirt_rate, dirt_rates, sizeof dirt_rates);
+    random_init(&w->random, hash_mix(o->seed));
+    shop_create(w);
+    people_create(w);
+}
+
+static void world_release(struct world *w) {
+    feeds_release(&w->feeds);
+    free(w->people);
+    free(w->devices);
+    free(w->released);
+    free(w->visits);
+    free(w);
+}
+
+enum status simulate(struct os *os, const struct simulate_options *options, struct simulate_summary *out, struct fault *fault) {
+    enum status status = check(options, fault);
+    if (status)
+        return status;
+    struct world *w = memory_get(1, sizeof *w);
+    status = feeds_open(&w->feeds, os, options->folder, &w->summary, fault);
+    if (status == STATUS_OK) {
+        world_init(w, options);
+        shop_write(w);
+        days_prepare(w);
+    }
+    for (w->day = 0; w->day < w->days && status == STATUS_OK; w->day++) {
+        day_run(w);
+        status = feeds_flush(&w->feeds, day_start_ms(w, w->day + 1));
+    }
+    if (status == STATUS_OK) {
+        truth_finish(w);
+        status = feeds_flush(&w->feeds, INT64_MAX);
+    }
+    if (status == STATUS_OK)
+        status = truth_files(w);
+    if (out)
+        *out = w->summary;
+    world_release(w);
+    return status;
+}
+
+static void print_summary(const struct simulate_summary *s, uint64_t elapsed_ms) {
+    uint64_t records = 0, bytes = 0;
+    printf("%-24s %12s %12s\n", "file", "records", "bytes");
+    for (enum feed feed = 0; feed < FEED_COUNT; feed++) {
+        bool truth = strcmp(simulate_feed_kind(feed), "truth") == 0;
+        printf("%-24s %12llu %12llu\n", simulate_feed_path(feed), (unsigned long long)s->records[feed],
+               (unsigned long long)s->bytes[feed]);
+        records += truth ? 0 : s->records[feed];
+        bytes += truth ? 0 : s->bytes[feed];
+    }
+    printf("%-24s %12llu %12llu\n", "without truth", (unsigned long long)records, (unsigned long long)bytes);
+    printf("%zu people, %zu families, %llu orders, in %llu ms\n", s->people, s->families, (unsigned long long)s->orders,
+           (unsigned long long)elapsed_ms);
+}
+
+/* Reads a whole number; false for anything else. */
+static bool read_number(const char *text, uint64_t *number) {
+    char *end;
+    *number = strtoull(text, &end, 10);
+    return *text >= '0' && *text <= '9' && *end == 0;
+}
+
+static bool read_arguments(int argc, char **argv, struct simulate_options *o) {
+    for (int i = 0; i < argc; i++) {
+        uint64_t number = 0;
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        bool is_number = value && read_number(value, &number);
+        if (strcmp(argv[i], "--seed") == 0 && is_number)
+            o->seed = number;
+        else if (strcmp(argv[i], "--customers") == 0 && is_number)
+            o->customers = (size_t)number;
+        else if (strcmp(argv[i], "--days") == 0 && is_number && number <= SIMULATE_DAYS_MAX)
+            o->days = (int)number;
+        else if (strcmp(argv[i], "--out") == 0 && value)
+            o->folder = value;
+        else
+            return false;
+        i++;
+    }
+    return o->folder != NULL;
+}
+
+int simulate_command(int argc, char **argv) {
+    struct simulate_options options = {.seed = 1, .customers = 5000};
+    struct simulate_summary summary;
+    struct fault fault = {0};
+    if (!read_arguments(argc, argv, &options)) {
+        fprintf(stderr, "usage: onefold simulate --out DIR [--seed S] [--customers N] [--days D]\n"
+                        "Writes a year of a made-up retailer's raw data, with the truth about it (docs/simulate.md).\n");
+        return 2;
+    }
+    uint64_t start = os_monotonic_ns(os_real());
+    if (simulate(os_real(), &options, &summary, &fault) != STATUS_OK) {
+        fprintf(stderr, "onefold simulate: %s\n", fault.text);
+        return 1;
+    }
+    print_summary(&summary, (os_monotonic_ns(os_real()) - start) / 1000000);
+    return 0;
+}

@@ -1,0 +1,289 @@
+/* simulate_world: the made-up company's state, shared by the simulate_*.c files and nobody else.
+ *
+ *     simulate_names.c      what people, towns, brands and goods are called
+ *     simulate_people.c     who they are: traits, families, numbers, devices
+ *     simulate_shop.c       what there is: goods, stores, campaigns, coupons, staff (the master data)
+ *     simulate_days.c       what they do: the day loop, from needs to visits
+ *     simulate_visit.c      a visit on web, app or mini-program, as Segment calls
+ *     simulate_trade.c      orders, receipts, reviews, calls
+ *     simulate_members.c    the CRM: members, contracts, touches, ad clicks
+ *     simulate_truth.c      the truth, the mappings, the manifest
+ *
+ * Money is in fen, `day` counts from the first simulated day, moments are real (server) ms. A person's behaviour draws from the
+ * person's own generator, so that one person's life hardly depends on the others'. No floating-point function of libm is
+ * used: their last bits differ between machines. */
+#ifndef ONEFOLD_MAIN_SIMULATE_WORLD_H
+#define ONEFOLD_MAIN_SIMULATE_WORLD_H
+
+#include "base/json_write.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "main/simulate_out.h"
+
+#define CATEGORIES 12
+#define PRODUCTS 240
+#define PRODUCTS_EACH (PRODUCTS / CATEGORIES)
+#define BRANDS_EACH 5
+#define STORES 40
+#define CAMPAIGNS_MAX 160
+#define COUPONS 12
+#define NEEDS_MAX 4
+#define AFFINITIES 12
+#define ITEMS_MAX 6
+#define MINUTE_MS 60000LL
+#define HOUR_MS 3600000LL
+#define ZONE_MS (8 * HOUR_MS)
+#define NEVER INT16_MAX
+
+enum platform { PLATFORM_TENCENT, PLATFORM_DOUYIN, PLATFORM_BAIDU, PLATFORM_TOUTIAO, PLATFORMS };
+enum touch_channel { TOUCH_SMS, TOUCH_EMAIL, TOUCH_AD };
+enum place { PLACE_WEB, PLACE_APP, PLACE_MINI, PLACE_STORE, PLACES };
+/* How a person appears to the company. */
+enum person_kind { PERSON_ANONYMOUS, PERSON_STORE, PERSON_ONLINE, PERSON_OMNI };
+
+struct category {
+    const char *name, *path;
+    int cycle_days;              /* typical days between purchases */
+    int price_low, price_high;   /* fen */
+    int shelf_days;
+    const char *brands[BRANDS_EACH];
+    const char *goods[5];
+};
+extern const struct category categories[CATEGORIES];
+struct city {
+    const char *name;
+    int region; /* first six digits of id cards */
+    const char *area;
+};
+#define CITIES 20
+extern const struct city cities[CITIES];
+extern const char *const platform_names[PLATFORMS];
+extern const char *const person_kind_names[4];
+extern const char *const place_names[PLACES];
+
+struct product {
+    uint8_t category, brand, good;
+    int price, cost;
+    int16_t delisted_day; /* NEVER while on sale */
+    int16_t listed_day;
+};
+struct store {
+    uint8_t city;
+    int16_t closed_day;
+    uint32_t kiosk; /* device number or 0 */
+};
+struct campaign {
+    uint8_t channel; /* enum touch_channel */
+    uint8_t platform;
+    int8_t coupon; /* or -1 */
+    int16_t first_day, last_day;
+    double uplift; /* planted: chance of a purchase that would not have been, for a receptive (1.0) person reached */
+    uint32_t reached, withheld, opened, clicked, caused;
+    uint64_t cost;
+    char id[16];
+};
+struct coupon {
+    char id[16];
+    int threshold, off;
+};
+/* Who buys `first` also takes `second`: in the same basket, or some days later. */
+struct affinity {
+    uint16_t first, second;
+    bool together;
+    double chance;
+    int low_days, high_days; /* unless together */
+};
+
+struct device {
+    uint8_t place; /* PLACE_WEB, _APP, _MINI */
+    bool shared;
+    uint8_t model;
+    uint32_t generation; /* cookies cleared so often */
+    bool told;           /* this generation's ids are in the truth */
+    uint32_t owner;      /* person, or the first of several */
+    uint32_t user;       /* person logged in + 1, or 0 */
+    int16_t user_until;  /* day the login lapses */
+    int64_t skew_ms, busy_until_ms;
+};
+
+struct need {
+    uint8_t category, brand;
+    int16_t cycle_days, due_day;
+    uint8_t waits; /* times put off for want of a discount */
+};
+
+/* Identifiers already written to truth/identifiers.csv: bits. */
+enum { TOLD_PHONE_0 = 1, TOLD_PHONE_1 = 2, TOLD_PHONE_OLD = 4, TOLD_EMAIL = 8, TOLD_USER = 16, TOLD_CARD = 32, TOLD_CARD_2 = 64,
+       TOLD_HOME = 128, TOLD_OPENID = 256, TOLD_UNIONID = 512, TOLD_TABLET = 1024, TOLD_KIOSK = 2048 };
+
+struct person {
+    struct random random;
+    uint32_t number, family; /* family 0: none */
+    uint32_t partner;        /* another of the family + 1, or 0 */
+    uint8_t kind, gender;    /* gender: 0 woman, 1 man */
+    uint8_t surname, given[2], city, store, mail_host;
+    int32_t birthday, child_birthday; /* days since 1970; 0: no child */
+    uint64_t phones[2];               /* [1] is 0 where there is one only */
+    uint64_t phone_old;               /* before the change */
+    uint64_t home_phone;              /* the family's landline, +86..., or 0 */
+    int16_t phone_change_day;
+    uint32_t card, card_2; /* member cards or 0 */
+    int16_t card_day, bind_day;
+    bool email, id_card, account_phone, account_exists, mini_authorised, unionid, home_phone_in_crm, unsubscribed, member_told;
+    bool recycled_phone, corporate;
+    uint16_t told;
+    uint32_t web[2], app, mini, tablet; /* device numbers, 0: none */
+    int16_t first_day, churn_day, next_browse_day, wake_day;
+    double browse_rate; /* per day */
+    uint8_t place_weight[PLACES];
+    uint8_t need_count;
+    struct need needs[NEEDS_MAX];
+    double sensitivity, sms, mail, ads; /* 0..1; the last three: how receptive */
+    int8_t coupon;                      /* held, or -1 */
+    int16_t coupon_until;
+    int16_t extra_day; /* a purchase a campaign caused */
+    int16_t extra_campaign;
+    uint8_t extra_category;
+    int16_t cross_day; /* a purchase an affinity caused */
+    uint16_t cross_product;
+    uint32_t orders;
+    uint64_t spend;
+};
+
+struct item {
+    uint16_t product;
+    int quantity, price; /* fen each */
+};
+struct order {
+    struct person *person;
+    char id[24];
+    enum place place;
+    int64_t at_ms;
+    struct item items[ITEMS_MAX];
+    int item_count;
+    int64_t gross, discount, total;
+    int coupon; /* or -1 */
+};
+struct visit {
+    uint32_t person;
+    uint8_t place;
+    bool buys;
+    int8_t category;  /* of the need that drives it */
+    int16_t campaign; /* that brought them, or -1 */
+    int32_t product;  /* wanted for sure, or -1 */
+    int64_t at_ms;
+};
+
+struct world {
+    struct simulate_options options;
+    struct simulate_summary summary;
+    struct feeds feeds;
+    struct random random;
+    uint64_t salt;
+    int days, day;
+    int64_t start_ms; /* local midnight of day 0 */
+    int64_t end_ms;
+    struct person *people;
+    size_t person_count;
+    struct device *devices; /* [0] unused */
+    uint32_t device_count, device_capacity;
+    uint32_t family_count;
+    struct product products[PRODUCTS];
+    struct store stores[STORES];
+    struct campaign campaigns[CAMPAIGNS_MAX];
+    int campaign_count;
+    struct coupon coupons[COUPONS];
+    struct affinity affinities[AFFINITIES];
+    uint64_t *released; /* phones given up, waiting for a new owner */
+    size_t released_count;
+    struct visit *visits;
+    size_t visit_count, visit_capacity;
+    uint64_t order_number, receipt_number, touch_number, click_number, call_number, review_number, contract_number;
+    uint64_t phones_drawn;
+    double dirt_rate[DIRT_COUNT];
+};
+
+/* --- drawing and dirt (simulate.c) --- */
+/* A roughly normal number, mean 0, deviation 1, within +-3.5. */
+double draw_normal(struct random *r);
+/* Index into weights by weight. */
+int draw_weighted(struct random *r, const uint8_t *weights, int count);
+/* True with the planted rate of `dirt`, and then counts it for `feed`. */
+bool soil(struct world *w, struct random *r, enum dirt dirt, enum feed feed);
+void soil_count(struct world *w, enum dirt dirt, enum feed feed);
+int64_t day_start_ms(const struct world *w, int day);
+/* Days since 1970 of a simulated day. */
+int32_t day_date(const struct world *w, int day);
+/* Fen as yuan: "12.50". */
+struct slice yuan(char out[32], int64_t fen);
+/* Local time "2026-03-05 14:22:10". */
+struct slice local_time(char out[32], int64_t at_ms);
+
+/* --- simulate_names.c --- */
+#define NAME_BYTES 16
+struct slice person_name(const struct person *p, char out[NAME_BYTES]);
+int surname_count(void);
+int given_count(int gender);
+const char *surname_pinyin(const struct person *p);
+struct slice person_email(const struct person *p, char out[64]);
+/* +86... of the phone held on `day`. */
+uint64_t person_phone(const struct person *p, int day);
+struct slice person_id_card(const struct person *p, char out[24]);
+struct slice product_name(const struct product *product, char out[96]);
+const char *store_district(int store);
+extern const char *const mail_hosts[];
+int mail_host_count(void);
+
+/* --- simulate_people.c --- */
+void people_create(struct world *w);
+uint64_t phone_draw(struct world *w);
+/* The anonymous id of a device as it is now; 36 characters. */
+struct slice device_anonymous(const struct world *w, uint32_t device, char out[40]);
+/* The id an app sees of its device; 36 characters. */
+struct slice device_id(const struct world *w, uint32_t device, char out[40]);
+void uuid_text(uint64_t high, uint64_t low, char out[40]);
+
+/* --- simulate_shop.c --- */
+void shop_create(struct world *w);
+void shop_write(struct world *w);
+void shop_ad_costs(struct world *w);
+/* A product of the category on sale on the world's day, preferably of the brand. */
+int shop_pick(struct world *w, struct random *r, int category, int brand);
+/* Multiplies demand: weekends, shopping festivals. */
+double shop_season(const struct world *w, int day);
+
+/* --- simulate_days.c --- */
+void days_prepare(struct world *w);
+void day_run(struct world *w);
+
+/* --- simulate_visit.c --- */
+void visit_online(struct world *w, const struct visit *visit);
+
+/* --- simulate_trade.c --- */
+void order_fill(struct world *w, struct order *order, int category, int product, int campaign);
+void order_online(struct world *w, struct order *order, bool with_user);
+void visit_store(struct world *w, const struct visit *visit);
+void walk_ins(struct world *w);
+void call_centre(struct world *w, struct person *p, const char *order_id, int64_t at_ms, bool complaint);
+
+/* --- simulate_members.c --- */
+void member_row(struct world *w, struct person *p, int day);
+void members_day(struct world *w);
+void contract_maybe(struct world *w, struct person *p, int day);
+void touches_day(struct world *w);
+/* Writes the click's row; false when there is no campaign of the kind that day. Returns the campaign. */
+int ad_click(struct world *w, struct person *p, uint32_t device, int64_t at_ms);
+
+/* --- simulate_truth.c --- */
+void truth_record(struct world *w, enum feed feed, struct slice record, const struct person *p, int64_t at_ms);
+void truth_identifier(struct world *w, const char *namespace, struct slice value, const struct person *p, bool shared);
+/* Once per bit of enum TOLD_.... */
+void truth_phone(struct world *w, struct person *p, uint64_t phone);
+void truth_email(struct world *w, struct person *p);
+void truth_user(struct world *w, struct person *p);
+void truth_device(struct world *w, struct person *p, uint32_t device);
+/* truth/people.csv as rows; then the small files: effects.json, dirt.json, mappings, manifest.json. */
+void truth_finish(struct world *w);
+enum status truth_files(struct world *w) WARN_UNUSED;
+
+#endif
