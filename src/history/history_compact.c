@@ -1,0 +1,84 @@
+/* history_compact: which span to compact, and the files that brings. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "history/history_inside.h"
+
+#define WORTH_BYTES ((uint64_t)4 << 20) /* a delta this large is compacted even when the budget has room */
+
+/* The span whose delta is largest, not under way; NULL where none has rows. Holds the lock. */
+static struct span *largest(struct history *h, uint64_t *bytes) {
+    struct span *best = NULL;
+    *bytes = 0;
+    for (uint32_t n = 0; n < atomic_load_explicit(&h->span_limit, memory_order_acquire); n++) {
+        struct span *span = history_span(h, n);
+        if (!span || span->compacting)
+            continue;
+        struct delta *delta = span_view(span)->delta;
+        uint64_t size = atomic_load_explicit(&delta->bytes, memory_order_relaxed);
+        if (atomic_load_explicit(&delta->row_count, memory_order_relaxed) && (!best || size > *bytes)) {
+            best = span;
+            *bytes = size;
+        }
+    }
+    return best;
+}
+
+static bool due(const struct history *h, uint64_t bytes, uint32_t base_rows, uint32_t delta_rows) {
+    uint64_t all = atomic_load_explicit(&((struct history *)h)->delta_bytes, memory_order_relaxed);
+    if (all > h->delta_budget / 2)
+        return true;
+    return bytes > WORTH_BYTES && delta_rows > base_rows / 4; /* rewriting the base pays */
+}
+
+/* Builds the new base of `span` as it stands and opens it. */
+static enum status compact_span(struct history *h, struct span *span, uint64_t number, struct finished *f,
+                                struct fault *fault) {
+    uint64_t gone[SPAN_CUSTOMERS / 64];
+    uint32_t rows;
+    char *path = history_file(h, span->number, number);
+    struct history_hold hold = history_enter(h);
+    /* merges first, rows after: a merge that happens in between leaves its rows in both places only until the swap, where the gone bit rules */
+    struct span_view *view = span_view(span);
+    f->delta_rows = atomic_load_explicit(&view->delta->row_count, memory_order_acquire);
+    for (unsigned i = 0; i < SPAN_CUSTOMERS / 64; i++)
+        gone[i] = atomic_load_explicit(&span->gone[i], memory_order_acquire);
+    enum status status = span_compact(h->os, view, f->delta_rows, gone, h->dictionary, path, &rows, fault);
+    if (!status)
+        status = base_open(h->os, path, number, &f->base, fault);
+    history_leave(h, hold);
+    free(path);
+    return status;
+}
+
+enum status history_compact(struct history *h, bool all, struct fault *fault) {
+    uint64_t bytes, number;
+    pthread_mutex_lock(&h->lock);
+    struct history_hold hold = history_enter(h);
+    struct span *span = largest(h, &bytes);
+    if (span && !all) {
+        struct span_view *view = span_view(span);
+        if (!due(h, bytes, view->base ? view->base->row_count : 0, atomic_load(&view->delta->row_count)))
+            span = NULL;
+    }
+    if (span)
+        span->compacting = true;
+    history_leave(h, hold);
+    number = h->next_file++;
+    pthread_mutex_unlock(&h->lock);
+    if (!span)
+        return STATUS_END;
+    struct finished *f = memory_get(1, sizeof *f);
+    f->span = span;
+    enum status status = compact_span(h, span, number, f, fault);
+    pthread_mutex_lock(&h->lock);
+    if (status) {
+        span->compacting = false;
+        free(f);
+    } else {
+        f->next = h->finished;
+        h->finished = f;
+    }
+    pthread_mutex_unlock(&h->lock);
+    return status;
+}

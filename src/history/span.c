@@ -1,0 +1,275 @@
+/* span: delta rows and base files. */
+#include "history/span.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct delta *delta_create(void) { return memory_get(1, sizeof(struct delta)); }
+
+void delta_free(struct delta *delta) {
+    if (!delta)
+        return;
+    for (struct delta_block *block = delta->first; block;) {
+        struct delta_block *next = atomic_load_explicit(&block->next, memory_order_relaxed);
+        free(block);
+        block = next;
+    }
+    for (unsigned i = 0; i < SPAN_CUSTOMERS / HEADS_PER_PAGE; i++)
+        free(atomic_load_explicit(&delta->pages[i], memory_order_relaxed));
+    free(delta);
+}
+
+/* Room for one row in the last block, or a new block twice as large as the one before. */
+static void *delta_room(struct delta *delta, size_t size) {
+    struct delta_block *last = delta->last;
+    size_t used = last ? atomic_load_explicit(&last->used, memory_order_relaxed) : 0;
+    if (last && last->capacity - used >= size)
+        return last->bytes + used;
+    size_t capacity = last ? last->capacity * 2 : DELTA_BLOCK_BYTES_MIN;
+    capacity = capacity > DELTA_BLOCK_BYTES_MAX ? DELTA_BLOCK_BYTES_MAX : capacity;
+    capacity = capacity < size ? size : capacity;
+    struct delta_block *block = malloc(sizeof *block + capacity);
+    assert(block);
+    block->capacity = capacity;
+    atomic_init(&block->next, NULL);
+    atomic_init(&block->used, 0);
+    if (last)
+        atomic_store_explicit(&last->next, block, memory_order_release);
+    else
+        delta->first = block;
+    delta->last = block;
+    atomic_fetch_add_explicit(&delta->bytes, sizeof *block + capacity, memory_order_relaxed);
+    return block->bytes;
+}
+
+static const struct delta_row *_Atomic *head_of(struct delta *delta, uint32_t owner) {
+    struct heads_page *_Atomic *slot = &delta->pages[owner / HEADS_PER_PAGE];
+    struct heads_page *page = atomic_load_explicit(slot, memory_order_relaxed);
+    if (!page) {
+        page = memory_get(1, sizeof *page);
+        atomic_store_explicit(slot, page, memory_order_release);
+        atomic_fetch_add_explicit(&delta->bytes, sizeof *page, memory_order_relaxed);
+    }
+    return &page->head[owner % HEADS_PER_PAGE];
+}
+
+void delta_append(struct delta *delta, uint32_t owner, const struct record_head *record) {
+    size_t size = (sizeof(struct delta_row) + record->bytes + 15) & ~(size_t)15;
+    assert(owner < SPAN_CUSTOMERS && record->bytes % 8 == 0);
+    struct delta_row *row = delta_room(delta, size);
+    const struct delta_row *_Atomic *head = head_of(delta, owner);
+    row->before = atomic_load_explicit(head, memory_order_relaxed);
+    row->owner = owner;
+    row->reserved = 0;
+    memcpy(row + 1, record, record->bytes);
+    atomic_fetch_add_explicit(&delta->last->used, size, memory_order_release);
+    atomic_store_explicit(head, row, memory_order_release);
+    atomic_fetch_add_explicit(&delta->row_count, 1, memory_order_release);
+}
+
+const struct delta_row *delta_head(const struct delta *delta, uint32_t owner) {
+    const struct heads_page *page = atomic_load_explicit(&delta->pages[owner / HEADS_PER_PAGE], memory_order_acquire);
+    return page ? atomic_load_explicit(&page->head[owner % HEADS_PER_PAGE], memory_order_acquire) : NULL;
+}
+
+struct delta_walk delta_start(const struct delta *delta, uint32_t row_count) {
+    return (struct delta_walk){row_count ? delta->first : NULL, 0, row_count};
+}
+
+const struct delta_row *delta_next(struct delta_walk *walk) {
+    if (!walk->left)
+        return NULL;
+    while (walk->offset >= atomic_load_explicit(&walk->block->used, memory_order_acquire)) {
+        walk->block = atomic_load_explicit(&walk->block->next, memory_order_acquire);
+        walk->offset = 0;
+        assert(walk->block); /* `left` rows are published */
+    }
+    const struct delta_row *row = (const struct delta_row *)(walk->block->bytes + walk->offset);
+    walk->offset += (sizeof *row + delta_record(row)->bytes + 15) & ~(size_t)15;
+    walk->left--;
+    return row;
+}
+
+/* --- base --- */
+
+#define TABLES_SECTION "tables"
+
+enum status base_open(struct os *os, const char *path, uint64_t number, struct base **base, struct fault *fault) {
+    struct image *image;
+    struct slice index, section;
+    enum status status = image_open(os, path, &image, fault);
+    if (status)
+        return status;
+    status = image_find(image, TABLES_SECTION, true, &index, fault);
+    if (!status && (index.size % 4 || index.size / 4 > DICTIONARY_TYPES_MAX))
+        status = fault_set(fault, STATUS_DAMAGED, "%s: its list of tables has %zu bytes", path, index.size);
+    if (status) {
+        image_close(image);
+        return status;
+    }
+    struct base *b = memory_get(1, sizeof *b);
+    b->image = image;
+    b->number = number;
+    b->bytes = image_bytes(image);
+    b->tables = memory_get(index.size / 4, sizeof *b->tables);
+    for (size_t i = 0; i < index.size / 4 && !status; i++) {
+        char name[16];
+        uint32_t type;
+        memcpy(&type, index.data + i * 4, 4);
+        snprintf(name, sizeof name, "t%u", type);
+        status = image_find(image, name, false, &section, fault);
+        const struct table_head *t = (const struct table_head *)section.data;
+        if (!status && (!table_check(t, section.size) || t->type != type || !table_is_top(t)))
+            status = fault_set(fault, STATUS_DAMAGED, "%s: table %s does not hold together", path, name);
+        if (!status) {
+            b->tables[b->table_count++] = t;
+            b->row_count += t->row_count;
+        }
+    }
+    if (status)
+        base_free(b);
+    else
+        *base = b;
+    return status;
+}
+
+void base_free(struct base *base) {
+    if (!base)
+        return;
+    image_close(base->image);
+    free(base->tables);
+    free(base);
+}
+
+const struct table_head *base_table(const struct base *base, uint16_t type) {
+    uint32_t low = 0, high = base ? base->table_count : 0;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (base->tables[middle]->type < type)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return base && low < base->table_count && base->tables[low]->type == type ? base->tables[low] : NULL;
+}
+
+/* --- compaction --- */
+
+static int by_place(const void *a, const void *b) {
+    const struct table_source *x = a, *y = b;
+    if (x->owner != y->owner)
+        return x->owner < y->owner ? -1 : 1;
+    if (x->time_ms != y->time_ms)
+        return x->time_ms < y->time_ms ? -1 : 1;
+    return (x->position > y->position) - (x->position < y->position);
+}
+
+/* The delta's rows, grouped by type (each group in order of arrival). */
+struct typed_rows {
+    struct table_source *rows;
+    uint32_t *start; /* [types + 1] */
+    uint32_t types;
+};
+
+static bool kept(const uint64_t *gone, uint32_t owner) { return !(gone[owner / 64] >> (owner % 64) & 1); }
+
+static struct typed_rows delta_by_type(const struct delta *delta, uint32_t delta_rows, const uint64_t *gone, uint32_t types) {
+    struct typed_rows r = {.types = types, .start = memory_get(types + 2ull, sizeof(uint32_t))};
+    const struct delta_row *row;
+    struct delta_walk walk = delta_start(delta, delta_rows);
+    while ((row = delta_next(&walk)))
+        if (kept(gone, row->owner))
+            r.start[delta_record(row)->type + 2]++;
+    for (uint32_t i = 2; i <= types + 1; i++)
+        r.start[i] += r.start[i - 1];
+    r.rows = memory_get(r.start[types + 1], sizeof *r.rows);
+    walk = delta_start(delta, delta_rows);
+    while ((row = delta_next(&walk))) {
+        const struct record_head *record = delta_record(row);
+        if (kept(gone, row->owner))
+            r.rows[r.start[record->type + 1]++] = (struct table_source){.record = record,
+                                                                        .values = record_values(record),
+                                                                        .value_count = record->value_count,
+                                                                        .owner = row->owner,
+                                                                        .time_ms = record->time_ms,
+                                                                        .position = record->position};
+    }
+    return r;
+}
+
+/* The base table's rows of customers that are still here, in their order. */
+static uint32_t base_rows(const struct table_head *t, const uint64_t *gone, struct table_source *out) {
+    uint32_t count = 0, first, end;
+    struct table_order order = {0};
+    if (t)
+        order = table_order_of(t);
+    for (uint32_t owner = 0; t && owner < SPAN_CUSTOMERS; owner++) {
+        if (!kept(gone, owner))
+            continue;
+        table_range(t, owner, &first, &end);
+        for (uint32_t row = first; row < end; row++)
+            out[count++] = (struct table_source){.table = t,
+                                                 .row = row,
+                                                 .owner = owner,
+                                                 .time_ms = table_order_time(&order, row),
+                                                 .position = table_order_position(&order, row)};
+    }
+    return count;
+}
+
+/* Merges two sorted runs into `out`. */
+static uint32_t merge_rows(const struct table_source *a, uint32_t a_count, const struct table_source *b, uint32_t b_count,
+                           struct table_source *out) {
+    uint32_t i = 0, k = 0, n = 0;
+    while (i < a_count || k < b_count)
+        out[n++] = k == b_count || (i < a_count && by_place(&a[i], &b[k]) <= 0) ? a[i++] : b[k++];
+    return n;
+}
+
+enum status span_compact(struct os *os, const struct span_view *view, uint32_t delta_rows, const uint64_t *gone,
+                         const struct dictionary *dictionary, const char *path, uint32_t *row_count, struct fault *fault) {
+    uint32_t types = dictionary_type_count(dictionary);
+    struct typed_rows fresh = delta_by_type(view->delta, delta_rows, gone, types);
+    struct buffer table = {0}, index = {0};
+    struct image_writer *writer = NULL;
+    enum status status = image_create(os, path, &writer, fault);
+    *row_count = 0;
+    for (uint32_t type = 0; type < types && !status; type++) {
+        /* after filling, start[t + 1] is where type t ends, so start[t] is where it begins */
+        struct table_source *new_rows = fresh.rows + fresh.start[type];
+        uint32_t new_count = fresh.start[type + 1] - fresh.start[type];
+        const struct table_head *t = base_table(view->base, (uint16_t)type);
+        uint32_t old_most = t ? t->row_count : 0;
+        if (new_count + old_most == 0)
+            continue;
+        struct table_source *old_rows = memory_get(old_most, sizeof *old_rows);
+        struct table_source *all = memory_get((size_t)old_most + new_count, sizeof *all);
+        uint32_t old_count = base_rows(t, gone, old_rows);
+        qsort(new_rows, new_count, sizeof *new_rows, by_place);
+        uint32_t count = merge_rows(old_rows, old_count, new_rows, new_count, all);
+        if (count) {
+            char name[16];
+            buffer_clear(&table);
+            table_build(&table, (uint16_t)type, dictionary_type_at(dictionary, (uint16_t)type)->kind, all, count, true);
+            assert(table_check((const struct table_head *)table.data, table.size));
+            snprintf(name, sizeof name, "t%u", type);
+            buffer_add(&index, &type, sizeof type);
+            status = image_add(writer, name, table.data, table.size, fault);
+            *row_count += count;
+        }
+        free(all);
+        free(old_rows);
+    }
+    if (!status)
+        status = image_add(writer, TABLES_SECTION, index.data, index.size, fault);
+    if (!status)
+        status = image_finish(writer, NULL, fault);
+    else if (writer)
+        image_abandon(writer);
+    buffer_release(&table);
+    buffer_release(&index);
+    free(fresh.rows);
+    free(fresh.start);
+    return status;
+}

@@ -1,0 +1,98 @@
+/* span: 4,096 customers' rows: an immutable base and what came since. Inside of history/ only.
+ *
+ * The delta is append-only: blocks of rows, each row linked to its customer's row before. A reader loads the customer's
+ * newest row (acquire) and walks back; nothing it meets ever changes. Base and delta are swapped together, as one view. */
+#ifndef ONEFOLD_HISTORY_SPAN_H
+#define ONEFOLD_HISTORY_SPAN_H
+
+#include "history/history.h"
+#include "history/table.h"
+#include <stdatomic.h>
+
+#include "os/image.h"
+
+#define HEADS_PER_PAGE 64
+#define DELTA_BLOCK_BYTES_MIN ((size_t)8 << 10)
+#define DELTA_BLOCK_BYTES_MAX ((size_t)256 << 10)
+
+/* A row in a delta; the record's bytes follow. */
+struct delta_row {
+    const struct delta_row *before; /* of the same customer */
+    uint32_t owner;                 /* within the span */
+    uint32_t reserved;
+};
+static inline const struct record_head *delta_record(const struct delta_row *row) {
+    return (const struct record_head *)(row + 1);
+}
+
+struct delta_block {
+    struct delta_block *_Atomic next;
+    size_t capacity;
+    _Atomic size_t used;
+    _Alignas(16) char bytes[];
+};
+
+struct heads_page {
+    const struct delta_row *_Atomic head[HEADS_PER_PAGE];
+};
+
+struct delta {
+    struct delta_block *first, *last;
+    struct heads_page *_Atomic pages[SPAN_CUSTOMERS / HEADS_PER_PAGE];
+    _Atomic uint32_t row_count;
+    _Atomic uint64_t bytes; /* memory of all blocks and pages */
+};
+
+struct delta *delta_create(void);
+void delta_free(struct delta *delta);
+/* Fold thread. Copies the record. */
+void delta_append(struct delta *delta, uint32_t owner, const struct record_head *record);
+/* The customer's newest row, or NULL. */
+const struct delta_row *delta_head(const struct delta *delta, uint32_t owner);
+/* Walks the first `row_count` rows in order of arrival: {delta->first, 0} to start; NULL at the end. */
+struct delta_walk {
+    const struct delta_block *block;
+    size_t offset;
+    uint32_t left;
+};
+const struct delta_row *delta_next(struct delta_walk *walk);
+struct delta_walk delta_start(const struct delta *delta, uint32_t row_count);
+
+/* A base file, mapped. Immutable. */
+struct base {
+    struct image *image;
+    uint64_t number; /* of the file: span-<span>-<number>.img */
+    uint32_t row_count;
+    uint32_t table_count;
+    uint64_t bytes;
+    const struct table_head **tables; /* ascending by type */
+};
+/* Maps and checks. Errors as image_open, DAMAGED. */
+enum status base_open(struct os *os, const char *path, uint64_t number, struct base **base, struct fault *fault) WARN_UNUSED;
+void base_free(struct base *base);
+const struct table_head *base_table(const struct base *base, uint16_t type); /* or NULL */
+
+struct span_view {
+    struct base *base; /* or NULL */
+    struct delta *delta;
+};
+
+struct span {
+    uint32_t number;
+    struct span_view *_Atomic view;
+    _Atomic uint32_t sequence;                       /* odd while a merge moves rows in or out */
+    _Atomic uint64_t gone[SPAN_CUSTOMERS / 64];      /* merged away: their base and delta rows count no more */
+    _Atomic uint32_t gone_count;
+    bool compacting; /* under history's lock */
+};
+static inline bool span_gone(const struct span *span, uint32_t owner) {
+    return atomic_load_explicit(&span->gone[owner / 64], memory_order_relaxed) >> (owner % 64) & 1;
+}
+
+/* Builds a new base from `view`'s base and the first `delta_rows` rows of its delta, leaving out customers in `gone`, and writes it to
+ * `path`. Any thread that holds the view. *row_count is what it holds. */
+enum status span_compact(struct os *os, const struct span_view *view, uint32_t delta_rows, const uint64_t *gone,
+                         const struct dictionary *dictionary, const char *path, uint32_t *row_count,
+                         struct fault *fault) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,223 @@
+/* table: reading columns where they lie. Building is table_build.c. */
+#include "history/table.h"
+
+#include <assert.h>
+
+#include "base/time.h"
+#include "history/history.h"
+
+static const void *at(const struct table_head *t, uint64_t offset) { return (const char *)t + offset; }
+
+static bool inside(const struct table_head *t, uint64_t offset, uint64_t size) {
+    return offset <= t->bytes && size <= t->bytes - offset;
+}
+
+static bool check_offsets(const struct table_head *t, uint64_t offset, uint64_t count, uint64_t limit) {
+    const uint32_t *o = at(t, offset);
+    return offset % 4 == 0 && inside(t, offset, (count + 1) * 4) && o[0] == 0 && o[count] <= limit;
+}
+
+static bool check_column(const struct table_head *t, const struct column_head *c) {
+    uint64_t rows = t->row_count, bitmap_bytes = (rows + 7) / 8;
+    if ((c->absent && !inside(t, c->absent, bitmap_bytes)) || (c->nulls && !inside(t, c->nulls, bitmap_bytes)))
+        return false;
+    if (c->width > 8 || (c->width & (c->width - 1)))
+        return false;
+    switch (c->encoding) {
+    case COLUMN_INTEGER:
+        return inside(t, c->data, rows * c->width);
+    case COLUMN_INTEGER_CODES:
+        return inside(t, c->data, rows * c->width) && inside(t, c->dictionary, 8ull * c->dictionary_count);
+    case COLUMN_REAL:
+        return inside(t, c->data, rows * 8);
+    case COLUMN_TEXT_CODES: {
+        uint64_t bytes_at = c->dictionary + 4ull * (c->dictionary_count + 1ull);
+        return inside(t, c->data, rows * c->width) && bytes_at <= t->bytes &&
+               check_offsets(t, c->dictionary, c->dictionary_count, t->bytes - bytes_at);
+    }
+    case COLUMN_TEXT:
+        return c->dictionary <= t->bytes && check_offsets(t, c->data, rows, t->bytes - c->dictionary);
+    case COLUMN_ROWS: {
+        const struct table_head *child = at(t, c->dictionary);
+        return c->dictionary % 8 == 0 && inside(t, c->dictionary, sizeof *child) &&
+               table_check(child, t->bytes - c->dictionary) && check_offsets(t, c->data, rows, child->row_count);
+    }
+    default:
+        return false;
+    }
+}
+
+bool table_check(const struct table_head *t, size_t size) {
+    if (size < sizeof *t || t->magic != TABLE_MAGIC || t->bytes > size || t->bytes < sizeof *t ||
+        !inside(t, sizeof *t, t->column_count * sizeof(struct column_head)))
+        return false;
+    if (t->starts && (t->starts % 4 || !inside(t, t->starts, 4 * (SPAN_CUSTOMERS + 1))))
+        return false;
+    for (unsigned i = 0; i < t->column_count; i++)
+        if (!check_column(t, &table_columns(t)[i]))
+            return false;
+    return true;
+}
+
+const struct column_head *table_column(const struct table_head *t, uint16_t property) {
+    const struct column_head *c = table_columns(t);
+    unsigned low = 0, high = t->column_count;
+    while (low < high) { /* columns ascend by property */
+        unsigned middle = (low + high) / 2;
+        if (c[middle].property < property)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < t->column_count && c[low].property == property ? &c[low] : NULL;
+}
+
+static uint64_t raw(const void *data, unsigned width, uint32_t row) {
+    switch (width) {
+    case 1:
+        return ((const uint8_t *)data)[row];
+    case 2:
+        return ((const uint16_t *)data)[row];
+    case 4:
+        return ((const uint32_t *)data)[row];
+    case 8:
+        return ((const uint64_t *)data)[row];
+    default:
+        return 0;
+    }
+}
+
+int64_t column_integer(const struct table_head *t, const struct column_head *c, uint32_t row) {
+    uint64_t r = raw(at(t, c->data), c->width, row);
+    if (c->encoding == COLUMN_INTEGER_CODES)
+        return r < c->dictionary_count ? ((const int64_t *)at(t, c->dictionary))[r] : 0;
+    return (int64_t)((uint64_t)c->base + (uint64_t)c->multiple * r);
+}
+
+int64_t table_system_value(const struct table_head *t, enum table_system which, uint32_t row) {
+    const struct column_head *c = table_column(t, (uint16_t)which);
+    return c ? column_integer(t, c, row) : 0;
+}
+
+int64_t table_time_ms(const struct table_head *t, uint32_t row) {
+    return table_system_value(t, TABLE_TIME_S, row) * 1000 + table_system_value(t, TABLE_TIME_MS, row);
+}
+
+bool table_is_top(const struct table_head *t) {
+    struct table_order order = table_order_of(t);
+    return order.seconds && order.ms && order.position && (t->starts || table_column(t, TABLE_OWNER));
+}
+
+struct table_order table_order_of(const struct table_head *t) {
+    return (struct table_order){t, table_column(t, TABLE_TIME_S), table_column(t, TABLE_TIME_MS),
+                                table_column(t, TABLE_POSITION)};
+}
+
+void table_range(const struct table_head *t, uint32_t owner, uint32_t *first, uint32_t *end) {
+    assert(owner < SPAN_CUSTOMERS);
+    if (t->starts) {
+        const uint32_t *starts = at(t, t->starts);
+        *first = starts[owner] < t->row_count ? starts[owner] : t->row_count;
+        *end = starts[owner + 1] < t->row_count ? starts[owner + 1] : t->row_count;
+        return;
+    }
+    const struct column_head *c = table_column(t, TABLE_OWNER);
+    uint32_t low = 0, high = c ? t->row_count : 0;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if ((uint64_t)column_integer(t, c, middle) < owner)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *first = low;
+    while (c && low < t->row_count && (uint64_t)column_integer(t, c, low) == owner)
+        low++;
+    *end = low;
+}
+
+static struct slice text_of(const struct table_head *t, const struct column_head *c, uint32_t row) {
+    const uint32_t *offsets;
+    const char *bytes;
+    uint64_t i;
+    if (c->encoding == COLUMN_TEXT) {
+        offsets = at(t, c->data);
+        bytes = at(t, c->dictionary);
+        i = row;
+    } else {
+        i = raw(at(t, c->data), c->width, row);
+        if (i >= c->dictionary_count)
+            return SLICE_NONE;
+        offsets = at(t, c->dictionary);
+        bytes = (const char *)(offsets + c->dictionary_count + 1);
+    }
+    if (offsets[i + 1] < offsets[i] || (uint64_t)(bytes - (const char *)t) + offsets[i + 1] > t->bytes)
+        return SLICE_NONE;
+    return (struct slice){bytes + offsets[i], offsets[i + 1] - offsets[i]};
+}
+
+static void set_value(const struct table_head *t, const struct column_head *c, uint32_t row, struct record_builder *b);
+
+static void set_rows(const struct table_head *t, const struct column_head *c, uint32_t row, struct record_builder *b) {
+    const uint32_t *offsets = at(t, c->data);
+    const struct table_head *child = at(t, c->dictionary);
+    uint32_t first = offsets[row], end = offsets[row + 1];
+    if (end > child->row_count)
+        end = child->row_count;
+    if (c->kind == VALUE_LIST)
+        record_list_begin(b, c->property);
+    else
+        record_items_begin(b, c->property);
+    for (uint32_t i = first; i < end; i++) {
+        if (c->kind == VALUE_ITEMS)
+            record_item_begin(b);
+        for (unsigned k = 0; k < child->column_count; k++)
+            set_value(child, &table_columns(child)[k], i, b);
+    }
+    if (c->kind == VALUE_LIST)
+        record_list_end(b);
+    else
+        record_items_end(b);
+}
+
+static void set_value(const struct table_head *t, const struct column_head *c, uint32_t row, struct record_builder *b) {
+    if (bitmap_get(t, c->absent, row)) {
+        if (bitmap_get(t, c->nulls, row))
+            record_set(b, c->property, VALUE_MISSING, 0, 0);
+        return;
+    }
+    switch (c->encoding) {
+    case COLUMN_INTEGER:
+    case COLUMN_INTEGER_CODES:
+        record_set(b, c->property, (enum value_kind)c->kind, column_integer(t, c, row), c->scale);
+        break;
+    case COLUMN_REAL:
+        record_set_real(b, c->property, ((const double *)at(t, c->data))[row]);
+        break;
+    case COLUMN_TEXT:
+    case COLUMN_TEXT_CODES:
+        record_set_text(b, c->property, text_of(t, c, row));
+        break;
+    default:
+        set_rows(t, c, row, b);
+    }
+}
+
+struct record_head *table_record(const struct table_head *t, uint32_t row, struct record_builder *b) {
+    assert(row < t->row_count);
+    int64_t traits = table_system_value(t, TABLE_TRAITS, row);
+    struct record_head head = {.type = t->type,
+                               .kind = t->kind,
+                               .source = (uint16_t)table_system_value(t, TABLE_SOURCE, row),
+                               .time_ms = table_time_ms(t, row),
+                               .received_ms = table_system_value(t, TABLE_RECEIVED, row),
+                               .position = (uint64_t)table_system_value(t, TABLE_POSITION, row),
+                               .arrival = (uint32_t)table_system_value(t, TABLE_ARRIVAL, row),
+                               .document = (uint32_t)table_system_value(t, TABLE_DOCUMENT, row),
+                               .priority = (uint8_t)(traits >> 16),
+                               .flags = (uint16_t)traits};
+    record_begin(b, &head);
+    for (unsigned i = 0; i < t->column_count && table_columns(t)[i].property < TABLE_SYSTEM; i++)
+        set_value(t, &table_columns(t)[i], row, b);
+    return record_end(b);
+}

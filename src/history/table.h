@@ -1,0 +1,120 @@
+/* table: one type's rows of one span, in columns (docs/formats/span.md). Built once from typed records and older tables,
+ * then read where it lies, mapped.
+ *
+ * All offsets count from the table's first byte. Rows are sorted by (owner, time, position). System columns (owner, time,
+ * position ...) have property numbers from TABLE_SYSTEM up. A list or items column holds row offsets into a child table, whose
+ * rows are the elements (a list's single column has property 0). */
+#ifndef ONEFOLD_HISTORY_TABLE_H
+#define ONEFOLD_HISTORY_TABLE_H
+
+#include "govern/record.h"
+
+#define TABLE_MAGIC 0x31424154u /* "TAB1" */
+
+/* Property numbers of system columns. On disk. */
+enum table_system {
+    TABLE_SYSTEM = 0xff00,
+    TABLE_TIME_S = TABLE_SYSTEM, /* event time, whole seconds */
+    TABLE_TIME_MS,               /* its 0..999 ms */
+    TABLE_RECEIVED,
+    TABLE_POSITION,
+    TABLE_ARRIVAL,
+    TABLE_SOURCE,
+    TABLE_TRAITS,   /* priority << 16 | flags */
+    TABLE_DOCUMENT, /* identifier of the document's key */
+    TABLE_OWNER,    /* customer within the span, where there is no array of starts */
+    TABLE_SYSTEM_END
+};
+
+enum column_encoding {
+    COLUMN_INTEGER = 1,      /* base + multiple * raw, raw of `width` bytes: 0, 1, 2, 4, 8 */
+    COLUMN_INTEGER_CODES = 2, /* raw is an index into `dictionary_count` int64 at `dictionary` */
+    COLUMN_REAL = 3,         /* doubles */
+    COLUMN_TEXT_CODES = 4,   /* raw is an index into sorted texts: uint32 offsets [dictionary_count + 1], then bytes */
+    COLUMN_TEXT = 5,         /* uint32 offsets [rows + 1] at data, bytes at `dictionary` */
+    COLUMN_ROWS = 6          /* uint32 offsets [rows + 1] at data into the child table at `dictionary` */
+};
+
+struct column_head {
+    uint16_t property;
+    uint8_t encoding;
+    uint8_t width; /* bytes of a raw value or code */
+    uint8_t kind;  /* enum value_kind of its values */
+    uint8_t scale; /* VALUE_NUMBER */
+    uint16_t reserved;
+    uint32_t dictionary_count;
+    uint32_t absent_count; /* rows without a value (nulls included) */
+    int64_t base;
+    int64_t multiple;
+    uint64_t data;
+    uint64_t absent; /* bitmap, bit set = no value; 0 = every row has one */
+    uint64_t nulls;  /* bitmap, bit set = explicit null; 0 = none */
+    uint64_t dictionary;
+};
+_Static_assert(sizeof(struct column_head) == 64, "on disk");
+
+struct table_head {
+    uint32_t magic;
+    uint16_t type;
+    uint16_t column_count;
+    uint32_t row_count;
+    uint8_t kind; /* enum type_kind */
+    uint8_t pad[3];
+    uint64_t bytes;
+    uint64_t starts; /* uint32 [SPAN_CUSTOMERS + 1], or 0: then there is an owner column (or it is a child table) */
+};
+_Static_assert(sizeof(struct table_head) == 32, "on disk");
+
+/* A table in place; the columns follow the head. */
+static inline const struct column_head *table_columns(const struct table_head *t) {
+    return (const struct column_head *)(t + 1);
+}
+/* Checks every offset and length of a table of at most `size` bytes (not the codes in it: those are checked at use).
+ * Cost: O(columns). */
+bool table_check(const struct table_head *t, size_t size);
+/* True when it has what every top table has: the columns that order rows, and starts or owners. */
+bool table_is_top(const struct table_head *t);
+const struct column_head *table_column(const struct table_head *t, uint16_t property); /* or NULL */
+/* Rows [*first, *end) of `owner`. Cost: O(1) with starts, O(log rows) without. */
+void table_range(const struct table_head *t, uint32_t owner, uint32_t *first, uint32_t *end);
+
+/* One integer of an integer column (system ones, BOOL, NUMBER, TIME, DATE). */
+int64_t column_integer(const struct table_head *t, const struct column_head *c, uint32_t row);
+static inline bool bitmap_get(const struct table_head *t, uint64_t bitmap, uint32_t row) {
+    return bitmap && (((const uint8_t *)t)[bitmap + row / 8] >> (row % 8) & 1);
+}
+/* System value of a row; 0 where the table has no such column. */
+int64_t table_system_value(const struct table_head *t, enum table_system which, uint32_t row);
+int64_t table_time_ms(const struct table_head *t, uint32_t row);
+/* The columns that order rows, looked up once for many rows. */
+struct table_order {
+    const struct table_head *table;
+    const struct column_head *seconds, *ms, *position;
+};
+struct table_order table_order_of(const struct table_head *t);
+static inline int64_t table_order_time(const struct table_order *o, uint32_t row) {
+    return column_integer(o->table, o->seconds, row) * 1000 + column_integer(o->table, o->ms, row);
+}
+static inline uint64_t table_order_position(const struct table_order *o, uint32_t row) {
+    return (uint64_t)column_integer(o->table, o->position, row);
+}
+/* Decodes one row into `builder` (record_begin .. record_end). */
+struct record_head *table_record(const struct table_head *t, uint32_t row, struct record_builder *builder);
+
+/* Where one output row comes from: an older table's row, or a typed record (or one of its items). */
+struct table_source {
+    const struct table_head *table; /* NULL: from `values` */
+    const struct record_head *record; /* the record that `values` belong to */
+    const struct record_value *values;
+    uint32_t value_count;
+    uint32_t row; /* in `table` */
+    uint32_t owner;
+    int64_t time_ms;
+    uint64_t position;
+};
+/* Appends to `out` (8-aligned there) the table of `count` rows given in their final order. Top tables get system columns.
+ * Cost: O(rows x columns), plus sorting the distinct texts. */
+void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const struct table_source *rows, uint32_t count,
+                 bool top);
+
+#endif

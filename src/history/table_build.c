@@ -1,0 +1,618 @@
+/* table_build: rows in their final order -> columns. One pass over the sources finds the columns; then each column is
+ * gathered into plain arrays (value, kind, scale per row), its encoding chosen by cost, and written. Lists and items become a
+ * child table built the same way. Offsets in the output count from the table's start. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/decimal.h"
+#include "base/hash.h"
+#include "base/json_write.h"
+#include "history/history.h"
+#include "history/table.h"
+
+#define KIND_ABSENT 255
+
+/* Distinct texts of one column, numbered in order of appearance. */
+struct interner {
+    struct slice *texts;
+    uint32_t count, capacity;
+    uint32_t *slots; /* text number + 1; a power of two of them */
+    uint32_t slot_count;
+    struct arena arena; /* texts of numbers written out */
+};
+
+static void interner_release(struct interner *n) {
+    free(n->texts);
+    free(n->slots);
+    arena_release(&n->arena);
+    *n = (struct interner){0};
+}
+
+static void interner_grow(struct interner *n) {
+    uint32_t slots = n->slot_count ? n->slot_count * 2 : 64;
+    free(n->slots);
+    n->slots = memory_get(slots, sizeof *n->slots);
+    n->slot_count = slots;
+    for (uint32_t i = 0; i < n->count; i++) {
+        uint32_t at = (uint32_t)hash_bytes(n->texts[i], 0) & (slots - 1);
+        while (n->slots[at])
+            at = (at + 1) & (slots - 1);
+        n->slots[at] = i + 1;
+    }
+}
+
+/* The text itself is borrowed: sources outlive the build. */
+static uint32_t intern(struct interner *n, struct slice text) {
+    if (n->count * 2 >= n->slot_count)
+        interner_grow(n);
+    uint32_t at = (uint32_t)hash_bytes(text, 0) & (n->slot_count - 1);
+    for (; n->slots[at]; at = (at + 1) & (n->slot_count - 1))
+        if (slice_equal(n->texts[n->slots[at] - 1], text))
+            return n->slots[at] - 1;
+    if (n->count == n->capacity) {
+        n->capacity = n->capacity ? n->capacity * 2 : 64;
+        n->texts = memory_resize(n->texts, n->capacity, sizeof *n->texts);
+    }
+    n->texts[n->count] = text;
+    n->slots[at] = ++n->count;
+    return n->count - 1;
+}
+
+/* One output column while it is gathered. */
+struct gather {
+    uint16_t property;
+    bool rows; /* a list or items column */
+    uint8_t rows_kind;
+    int64_t *values; /* integer, double bits, or text number */
+    uint8_t *kinds;  /* enum value_kind, or KIND_ABSENT */
+    uint8_t *scales;
+    struct interner texts;
+    struct column_head head;
+};
+
+struct build {
+    const struct table_source *source;
+    uint32_t count;
+    struct gather *columns;
+    uint16_t column_count, column_capacity;
+    uint16_t *column_of; /* by property: index + 1 */
+    size_t start;        /* of this table in `out` */
+    struct buffer *out;
+};
+
+static struct gather *column_for(struct build *b, uint16_t property) {
+    if (!b->column_of[property]) {
+        if (b->column_count == b->column_capacity) {
+            b->column_capacity = b->column_capacity ? (uint16_t)(b->column_capacity * 2) : 16;
+            b->columns = memory_resize(b->columns, b->column_capacity, sizeof *b->columns);
+        }
+        b->columns[b->column_count] = (struct gather){.property = property};
+        b->column_of[property] = ++b->column_count;
+    }
+    return &b->columns[b->column_of[property] - 1];
+}
+
+static void find_columns(struct build *b) {
+    const struct table_head *last = NULL;
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct table_source *s = &b->source[i];
+        if (s->table && s->table != last) {
+            const struct column_head *c = table_columns(s->table);
+            for (unsigned k = 0; k < s->table->column_count && c[k].property < TABLE_SYSTEM; k++) {
+                struct gather *g = column_for(b, c[k].property);
+                if (c[k].encoding == COLUMN_ROWS) {
+                    g->rows = true;
+                    g->rows_kind = c[k].kind;
+                }
+            }
+            last = s->table;
+        }
+        for (uint32_t k = 0; !s->table && k < s->value_count; k++) {
+            struct gather *g = column_for(b, s->values[k].property);
+            if (s->values[k].kind >= VALUE_LIST) {
+                g->rows = true;
+                g->rows_kind = s->values[k].kind;
+            }
+        }
+    }
+}
+
+static void prepare(struct gather *g, uint32_t count) {
+    g->values = memory_get(count, sizeof *g->values);
+    g->kinds = memory_get(count, 1);
+    g->scales = memory_get(count, 1);
+    memset(g->kinds, KIND_ABSENT, count);
+}
+
+static void gather_value(struct gather *g, uint32_t row, const struct record_head *r, const struct record_value *v) {
+    g->kinds[row] = v->kind;
+    g->scales[row] = v->scale;
+    if (v->kind == VALUE_TEXT)
+        g->values[row] = intern(&g->texts, record_text(r, v));
+    else
+        memcpy(&g->values[row], &v->integer, 8);
+}
+
+/* Scalar values of one older table's column, for every output row that comes from that table. */
+static void gather_from_table(struct build *b, struct gather *g, const struct table_head *t, const struct column_head *c) {
+    uint32_t *number_of = NULL; /* text number by code, + 1 */
+    const char *base = (const char *)t;
+    const uint32_t *offsets = (const uint32_t *)(base + (c->encoding == COLUMN_TEXT ? c->data : c->dictionary));
+    const char *bytes = c->encoding == COLUMN_TEXT ? base + c->dictionary : (const char *)(offsets + c->dictionary_count + 1);
+    const struct column_head codes = {.encoding = COLUMN_INTEGER, .width = c->width, .data = c->data, .multiple = 1};
+    if (c->encoding == COLUMN_TEXT_CODES)
+        number_of = memory_get(c->dictionary_count, sizeof *number_of);
+    for (uint32_t i = 0; i < b->count; i++) {
+        uint32_t row = b->source[i].row;
+        if (b->source[i].table != t)
+            continue;
+        if (bitmap_get(t, c->absent, row)) {
+            g->kinds[i] = bitmap_get(t, c->nulls, row) ? VALUE_MISSING : KIND_ABSENT;
+            continue;
+        }
+        g->kinds[i] = c->kind;
+        g->scales[i] = c->scale;
+        if (c->encoding == COLUMN_REAL) {
+            memcpy(&g->values[i], base + c->data + 8ull * row, 8);
+        } else if (c->encoding == COLUMN_TEXT) {
+            g->values[i] = intern(&g->texts, slice_of(bytes + offsets[row], offsets[row + 1] - offsets[row]));
+        } else if (c->encoding == COLUMN_TEXT_CODES) {
+            uint32_t code = (uint32_t)column_integer(t, &codes, row);
+            assert(code < c->dictionary_count);
+            if (!number_of[code])
+                number_of[code] =
+                    intern(&g->texts, slice_of(bytes + offsets[code], offsets[code + 1] - offsets[code])) + 1;
+            g->values[i] = number_of[code] - 1;
+        } else {
+            g->values[i] = column_integer(t, c, row);
+        }
+    }
+    free(number_of);
+}
+
+static void gather_scalars(struct build *b) {
+    const struct table_head *last = NULL;
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct table_source *s = &b->source[i];
+        for (uint32_t k = 0; !s->table && k < s->value_count; k++) {
+            struct gather *g = &b->columns[b->column_of[s->values[k].property] - 1];
+            if (!g->rows)
+                gather_value(g, i, s->record, &s->values[k]);
+        }
+        if (s->table && s->table != last) { /* at most one older table feeds a build */
+            assert(!last);
+            last = s->table;
+            for (unsigned k = 0; k < last->column_count && table_columns(last)[k].property < TABLE_SYSTEM; k++) {
+                const struct column_head *c = &table_columns(last)[k];
+                struct gather *g = &b->columns[b->column_of[c->property] - 1];
+                if (!g->rows)
+                    gather_from_table(b, g, last, c);
+            }
+        }
+    }
+}
+
+/* --- writing --- */
+
+static uint64_t align_out(struct build *b) {
+    static const char zeros[64];
+    buffer_add(b->out, zeros, (0 - (b->out->size - b->start)) & 7);
+    return b->out->size - b->start;
+}
+
+static uint8_t width_for(uint64_t largest) {
+    return largest == 0 ? 0 : largest <= UINT8_MAX ? 1 : largest <= UINT16_MAX ? 2 : largest <= UINT32_MAX ? 4 : 8;
+}
+
+static uint64_t write_raw(struct build *b, const uint64_t *values, uint32_t count, unsigned width) {
+    uint64_t offset = align_out(b);
+    char *to = buffer_reserve(b->out, (size_t)count * width);
+    for (uint32_t i = 0; i < count; i++) /* little endian: the low bytes come first */
+        memcpy(to + (size_t)i * width, &values[i], width);
+    b->out->size += (size_t)count * width;
+    return offset;
+}
+
+static uint64_t write_bitmap(struct build *b, const uint8_t *kinds, uint32_t count, bool nulls_only) {
+    uint64_t offset = align_out(b);
+    size_t bytes = (count + 7) / 8;
+    uint8_t *to = (uint8_t *)buffer_reserve(b->out, bytes);
+    memset(to, 0, bytes);
+    for (uint32_t i = 0; i < count; i++)
+        if (kinds[i] == VALUE_MISSING || (!nulls_only && kinds[i] == KIND_ABSENT))
+            to[i / 8] |= (uint8_t)(1 << (i % 8));
+    b->out->size += bytes;
+    return offset;
+}
+
+static int by_value(const void *a, const void *b) {
+    const int64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static uint64_t gcd(uint64_t a, uint64_t b) {
+    while (b) {
+        uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* Frame of reference with the greatest common divisor taken out: whole seconds among milliseconds, whole yuan among fen. */
+static void write_integers(struct build *b, struct column_head *h, const int64_t *values, const uint8_t *kinds, uint32_t count) {
+    int64_t low = INT64_MAX, high = INT64_MIN;
+    for (uint32_t i = 0; i < count; i++)
+        if (!kinds || kinds[i] < KIND_ABSENT) {
+            low = values[i] < low ? values[i] : low;
+            high = values[i] > high ? values[i] : high;
+        }
+    if (low > high)
+        low = high = 0;
+    uint64_t step = 0;
+    for (uint32_t i = 0; i < count && step != 1; i++)
+        if (!kinds || kinds[i] < KIND_ABSENT)
+            step = gcd((uint64_t)values[i] - (uint64_t)low, step);
+    step = step && step <= INT64_MAX ? step : 1;
+    uint64_t *raw = memory_get(count, sizeof *raw);
+    for (uint32_t i = 0; i < count; i++)
+        raw[i] = !kinds || kinds[i] < KIND_ABSENT ? ((uint64_t)values[i] - (uint64_t)low) / step : 0;
+    h->encoding = COLUMN_INTEGER;
+    h->base = low;
+    h->multiple = (int64_t)step;
+    h->width = width_for(((uint64_t)high - (uint64_t)low) / step);
+    h->data = write_raw(b, raw, count, h->width);
+    free(raw);
+}
+
+/* Codes into the sorted distinct values where that is smaller than the plain way; for system columns only. */
+static void write_codes_or_integers(struct build *b, struct column_head *h, const int64_t *values, uint32_t count) {
+    int64_t *sorted = memory_get(count, sizeof *sorted);
+    memcpy(sorted, values, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, by_value);
+    uint32_t distinct = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (i == 0 || sorted[i] != sorted[distinct - 1])
+            sorted[distinct++] = sorted[i];
+    uint64_t span = count ? (uint64_t)sorted[distinct - 1] - (uint64_t)sorted[0] : 0;
+    uint8_t code_width = width_for(distinct ? distinct - 1 : 0);
+    if ((uint64_t)distinct * 8 + (uint64_t)count * code_width >= (uint64_t)count * width_for(span)) {
+        write_integers(b, h, values, NULL, count);
+        free(sorted);
+        return;
+    }
+    uint64_t *codes = memory_get(count, sizeof *codes);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t low = 0, high = distinct;
+        while (low < high) {
+            uint32_t middle = (low + high) / 2;
+            if (sorted[middle] < values[i])
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        codes[i] = low;
+    }
+    h->encoding = COLUMN_INTEGER_CODES;
+    h->width = code_width;
+    h->dictionary_count = distinct;
+    h->data = write_raw(b, codes, count, code_width);
+    h->dictionary = align_out(b);
+    buffer_add(b->out, sorted, (size_t)distinct * 8);
+    free(codes);
+    free(sorted);
+}
+
+struct numbered_text {
+    struct slice text;
+    uint32_t number;
+};
+
+static int by_text(const void *a, const void *b) {
+    return slice_compare(((const struct numbered_text *)a)->text, ((const struct numbered_text *)b)->text);
+}
+
+static void write_text_plain(struct build *b, struct gather *g, uint32_t count) {
+    uint32_t offset = 0;
+    g->head.encoding = COLUMN_TEXT;
+    g->head.data = align_out(b);
+    buffer_reserve(b->out, 4ull * (count + 1ull));
+    for (uint32_t i = 0; i <= count; i++) {
+        buffer_add(b->out, &offset, 4);
+        if (i < count && g->kinds[i] == VALUE_TEXT)
+            offset += (uint32_t)g->texts.texts[g->values[i]].size;
+    }
+    g->head.dictionary = b->out->size - b->start;
+    for (uint32_t i = 0; i < count; i++)
+        if (g->kinds[i] == VALUE_TEXT)
+            buffer_add_slice(b->out, g->texts.texts[g->values[i]]);
+}
+
+static void write_text_codes(struct build *b, struct gather *g, uint32_t count) {
+    uint32_t distinct = g->texts.count, offset = 0;
+    struct numbered_text *sorted = memory_get(distinct, sizeof *sorted);
+    uint64_t *code_of = memory_get(distinct, sizeof *code_of), *codes = memory_get(count, sizeof *codes);
+    for (uint32_t i = 0; i < distinct; i++)
+        sorted[i] = (struct numbered_text){g->texts.texts[i], i};
+    qsort(sorted, distinct, sizeof *sorted, by_text);
+    for (uint32_t i = 0; i < distinct; i++)
+        code_of[sorted[i].number] = i;
+    for (uint32_t i = 0; i < count; i++)
+        codes[i] = g->kinds[i] == VALUE_TEXT ? code_of[g->values[i]] : 0;
+    g->head.encoding = COLUMN_TEXT_CODES;
+    g->head.width = width_for(distinct ? distinct - 1 : 0);
+    g->head.dictionary_count = distinct;
+    g->head.data = write_raw(b, codes, count, g->head.width);
+    g->head.dictionary = align_out(b);
+    for (uint32_t i = 0; i <= distinct; i++) {
+        buffer_add(b->out, &offset, 4);
+        offset += i < distinct ? (uint32_t)sorted[i].text.size : 0;
+    }
+    for (uint32_t i = 0; i < distinct; i++)
+        buffer_add_slice(b->out, sorted[i].text);
+    free(codes);
+    free(code_of);
+    free(sorted);
+}
+
+/* Texts that mostly differ are stored row by row; others by code. */
+static void write_texts(struct build *b, struct gather *g, uint32_t count) {
+    uint32_t present = 0;
+    for (uint32_t i = 0; i < count; i++)
+        present += g->kinds[i] == VALUE_TEXT;
+    if (g->texts.count > 16 && g->texts.count > present - present / 4)
+        write_text_plain(b, g, count);
+    else
+        write_text_codes(b, g, count);
+}
+
+/* The text a number, date or flag would be written as, for a column whose type was widened to text. */
+static void to_text(struct gather *g, uint32_t i) {
+    struct buffer text = {0};
+    struct json_writer w = {.out = &text};
+    double real;
+    if (g->kinds[i] == VALUE_REAL) {
+        memcpy(&real, &g->values[i], 8);
+        json_real(&w, real);
+    } else if (g->kinds[i] == VALUE_BOOL) {
+        json_bool(&w, g->values[i] != 0);
+    } else {
+        json_decimal(&w, g->values[i], g->kinds[i] == VALUE_NUMBER ? g->scales[i] : 0);
+    }
+    struct slice kept = arena_copy(&g->texts.arena, buffer_slice(&text));
+    g->values[i] = intern(&g->texts, kept);
+    g->kinds[i] = VALUE_TEXT;
+    buffer_release(&text);
+}
+
+/* Brings all values of a column to one kind; returns it (VALUE_MISSING where there is none). */
+static uint8_t unify(struct gather *g, uint32_t count, uint8_t *scale) {
+    unsigned seen = 0;
+    *scale = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (g->kinds[i] != KIND_ABSENT && g->kinds[i] != VALUE_MISSING) {
+            seen |= 1u << g->kinds[i];
+            *scale = g->scales[i] > *scale ? g->scales[i] : *scale;
+        }
+    if (!seen)
+        return VALUE_MISSING;
+    bool exact = !(seen & (1u << VALUE_REAL));
+    for (uint32_t i = 0; exact && seen == 1u << VALUE_NUMBER && i < count; i++) {
+        int64_t trial = g->values[i];
+        if (g->kinds[i] == VALUE_NUMBER)
+            exact = decimal_rescale(&trial, g->scales[i], *scale);
+    }
+    if (exact && (seen & (seen - 1)) == 0) {
+        for (uint32_t i = 0; seen == 1u << VALUE_NUMBER && i < count; i++)
+            if (g->kinds[i] == VALUE_NUMBER && !decimal_rescale(&g->values[i], g->scales[i], *scale))
+                assert(!"rescaling was tried before");
+        return (uint8_t)__builtin_ctz(seen);
+    }
+    bool numbers = !(seen & ~(1u << VALUE_REAL | 1u << VALUE_NUMBER));
+    for (uint32_t i = 0; i < count; i++) {
+        if (g->kinds[i] == KIND_ABSENT || g->kinds[i] == VALUE_MISSING)
+            continue;
+        if (numbers && g->kinds[i] == VALUE_NUMBER) {
+            double real = decimal_real(g->values[i], g->scales[i]);
+            memcpy(&g->values[i], &real, 8);
+        } else if (!numbers && g->kinds[i] != VALUE_TEXT) {
+            to_text(g, i);
+        }
+    }
+    *scale = 0;
+    return numbers ? VALUE_REAL : VALUE_TEXT;
+}
+
+static void write_presence(struct build *b, struct gather *g, uint32_t count) {
+    uint32_t absent = 0, nulls = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        nulls += g->kinds[i] == VALUE_MISSING;
+        absent += g->kinds[i] == VALUE_MISSING || g->kinds[i] == KIND_ABSENT;
+    }
+    g->head.absent_count = absent;
+    g->head.absent = absent ? write_bitmap(b, g->kinds, count, false) : 0;
+    g->head.nulls = nulls ? write_bitmap(b, g->kinds, count, true) : 0;
+}
+
+static void write_scalar_column(struct build *b, struct gather *g) {
+    uint8_t scale;
+    g->head.kind = unify(g, b->count, &scale);
+    g->head.scale = scale;
+    write_presence(b, g, b->count);
+    for (uint32_t i = 0; i < b->count; i++)
+        if (g->kinds[i] == VALUE_MISSING)
+            g->kinds[i] = KIND_ABSENT;
+    if (g->head.kind == VALUE_TEXT) {
+        write_texts(b, g, b->count);
+    } else if (g->head.kind == VALUE_REAL) {
+        g->head.encoding = COLUMN_REAL;
+        g->head.data = write_raw(b, (const uint64_t *)g->values, b->count, 8);
+    } else {
+        write_integers(b, &g->head, g->values, g->kinds, b->count);
+    }
+}
+
+/* The child rows of output row `i`, appended to `children`; returns the row's kind (KIND_ABSENT, VALUE_MISSING, LIST, ITEMS). */
+static uint8_t child_sources(const struct table_source *s, uint16_t property, struct buffer *children) {
+    if (s->table) {
+        const struct column_head *c = table_column(s->table, property);
+        if (!c || bitmap_get(s->table, c->absent, s->row))
+            return c && bitmap_get(s->table, c->nulls, s->row) ? VALUE_MISSING : KIND_ABSENT;
+        if (c->encoding != COLUMN_ROWS)
+            return KIND_ABSENT;
+        const uint32_t *offsets = (const uint32_t *)((const char *)s->table + c->data);
+        const struct table_head *child = (const struct table_head *)((const char *)s->table + c->dictionary);
+        for (uint32_t i = offsets[s->row]; i < offsets[s->row + 1] && i < child->row_count; i++) {
+            struct table_source row = {.table = child, .row = i};
+            buffer_add(children, &row, sizeof row);
+        }
+        return c->kind;
+    }
+    for (uint32_t k = 0; k < s->value_count; k++) {
+        const struct record_value *v = &s->values[k];
+        if (v->property != property)
+            continue;
+        for (uint32_t i = 0; v->kind == VALUE_LIST && i < v->count; i++) {
+            struct table_source row = {.record = s->record, .values = record_list(s->record, v) + i, .value_count = 1};
+            buffer_add(children, &row, sizeof row);
+        }
+        for (uint32_t i = 0; v->kind == VALUE_ITEMS && i < v->count; i++) {
+            const struct record_item *item = record_items(s->record, v) + i;
+            struct table_source row = {.record = s->record,
+                                       .values = record_item_values(s->record, item),
+                                       .value_count = item->value_count};
+            buffer_add(children, &row, sizeof row);
+        }
+        return v->kind;
+    }
+    return KIND_ABSENT;
+}
+
+static void write_rows_column(struct build *b, struct gather *g) {
+    struct buffer children = {0};
+    uint32_t *offsets = memory_get(b->count + 1ull, sizeof *offsets);
+    for (uint32_t i = 0; i < b->count; i++) {
+        g->kinds[i] = child_sources(&b->source[i], g->property, &children);
+        if (g->kinds[i] != KIND_ABSENT && g->kinds[i] < VALUE_LIST)
+            g->kinds[i] = g->kinds[i] == VALUE_MISSING ? VALUE_MISSING : KIND_ABSENT;
+        offsets[i + 1] = (uint32_t)(children.size / sizeof(struct table_source));
+    }
+    write_presence(b, g, b->count);
+    g->head.encoding = COLUMN_ROWS;
+    g->head.kind = g->rows_kind;
+    g->head.data = align_out(b);
+    buffer_add(b->out, offsets, (b->count + 1ull) * 4);
+    g->head.dictionary = align_out(b);
+    table_build(b->out, 0, TYPE_ITEM, (const struct table_source *)children.data, offsets[b->count], false);
+    free(offsets);
+    buffer_release(&children);
+}
+
+/* `column` is the older table's column of the same kind, NULL where the row comes from a record. */
+static int64_t system_value(const struct table_source *s, uint16_t which, const struct column_head *column) {
+    switch (which) {
+    case TABLE_TIME_S:
+        return s->time_ms / 1000 - (s->time_ms % 1000 < 0);
+    case TABLE_TIME_MS:
+        return ((s->time_ms % 1000) + 1000) % 1000;
+    case TABLE_POSITION:
+        return (int64_t)s->position;
+    case TABLE_OWNER:
+        return s->owner;
+    default:
+        break;
+    }
+    if (s->table)
+        return column ? column_integer(s->table, column, s->row) : 0;
+    switch (which) {
+    case TABLE_RECEIVED:
+        return s->record->received_ms;
+    case TABLE_ARRIVAL:
+        return s->record->arrival;
+    case TABLE_SOURCE:
+        return s->record->source;
+    case TABLE_TRAITS:
+        return (int64_t)s->record->priority << 16 | s->record->flags;
+    default:
+        return s->record->document;
+    }
+}
+
+static uint64_t write_starts(struct build *b) {
+    uint64_t offset = align_out(b);
+    uint32_t row = 0;
+    for (uint32_t owner = 0; owner <= SPAN_CUSTOMERS; owner++) {
+        while (row < b->count && b->source[row].owner < owner)
+            row++;
+        buffer_add(b->out, &row, 4);
+    }
+    return offset;
+}
+
+static void add_system_columns(struct build *b, struct column_head *heads, unsigned *at, bool with_owner) {
+    int64_t *values = memory_get(b->count, sizeof *values);
+    const struct table_head *older = NULL;
+    for (uint32_t i = 0; i < b->count && !older; i++)
+        older = b->source[i].table;
+    for (uint16_t which = TABLE_SYSTEM; which < TABLE_SYSTEM_END; which++) {
+        if (which == TABLE_OWNER && !with_owner)
+            continue;
+        struct column_head *h = &heads[(*at)++];
+        *h = (struct column_head){.property = which, .kind = VALUE_NUMBER};
+        const struct column_head *column = older ? table_column(older, which) : NULL;
+        for (uint32_t i = 0; i < b->count; i++)
+            values[i] = system_value(&b->source[i], which, column);
+        if (which == TABLE_ARRIVAL || which == TABLE_SOURCE || which == TABLE_TRAITS)
+            write_codes_or_integers(b, h, values, b->count);
+        else
+            write_integers(b, h, values, NULL, b->count);
+    }
+    free(values);
+}
+
+static int by_column_property(const void *a, const void *b) {
+    return (int)((const struct column_head *)a)->property - (int)((const struct column_head *)b)->property;
+}
+
+void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const struct table_source *rows, uint32_t count,
+                 bool top) {
+    struct build b = {.source = rows, .count = count, .out = out, .start = out->size};
+    bool with_starts = top && count >= SPAN_CUSTOMERS * 2;
+    assert(out->size % 8 == 0);
+    b.column_of = memory_get(UINT16_MAX + 1, sizeof *b.column_of);
+    find_columns(&b);
+    for (unsigned i = 0; i < b.column_count; i++)
+        prepare(&b.columns[i], count);
+    gather_scalars(&b);
+    unsigned most = b.column_count + (TABLE_SYSTEM_END - TABLE_SYSTEM), written = 0;
+    struct table_head head = {.magic = TABLE_MAGIC, .type = type, .kind = (uint8_t)kind, .row_count = count};
+    head.column_count = (uint16_t)(b.column_count + (top ? TABLE_SYSTEM_END - TABLE_SYSTEM - with_starts : 0));
+    struct column_head *heads = memory_get(most ? most : 1, sizeof *heads);
+    buffer_add(out, &head, sizeof head);
+    buffer_add(out, heads, head.column_count * sizeof *heads);
+    for (unsigned i = 0; i < b.column_count; i++) {
+        struct gather *g = &b.columns[i];
+        g->head.property = g->property;
+        if (g->rows)
+            write_rows_column(&b, g);
+        else
+            write_scalar_column(&b, g);
+        heads[written++] = g->head;
+        free(g->values);
+        free(g->kinds);
+        free(g->scales);
+        interner_release(&g->texts);
+    }
+    if (top)
+        add_system_columns(&b, heads, &written, !with_starts);
+    assert(written == head.column_count);
+    head.starts = with_starts ? write_starts(&b) : 0;
+    align_out(&b);
+    head.bytes = out->size - b.start;
+    qsort(heads, written, sizeof *heads, by_column_property);
+    memcpy(out->data + b.start, &head, sizeof head);
+    memcpy(out->data + b.start + sizeof head, heads, written * sizeof *heads);
+    free(heads);
+    free(b.columns);
+    free(b.column_of);
+}
