@@ -12,12 +12,13 @@
 #define SEGMENT_ITEM_BYTES_MAX (32u << 10)
 #define SEGMENT_BATCH_BYTES_MAX (500u << 10)
 #define SEGMENT_BATCH_ITEMS_MAX 2500
+#define SEGMENT_SPREAD_BYTES_MAX (16u << 20) /* the batch's own context and integrations, times its items */
 
 struct segment_request {
     struct slice path;          /* "/v1/batch", without query */
     struct slice authorization; /* header's value or empty */
     struct slice encoding;      /* Content-Encoding or empty */
-    struct slice write_key;     /* from the query (?writeKey=), or empty */
+    struct slice write_key;     /* from the query (?writeKey=) or the header X-Write-Key, or empty */
     struct slice body;          /* 64 readable bytes past its end */
     int64_t received_ms;
 };
