@@ -444,7 +444,7 @@ void log_close(struct log *log) {
     if (!log)
         return;
     pthread_mutex_lock(&log->mutex);
-    assert(!log->closing);
+    assert(!log->closing && log->reader_count == 0);
     log->closing = true;
     pthread_cond_signal(&log->work);
     pthread_cond_broadcast(&log->durable_moved);

@@ -58,7 +58,7 @@ typedef void (*log_commit_callback)(void *context, uint64_t first, uint64_t last
  * Errors: DAMAGED (file and offset named), IO, DISK_FULL. The caller holds the folder's lock. */
 enum status log_open(struct os *os, const char *folder, const struct log_options *options, struct log **log,
                      struct fault *fault) WARN_UNUSED;
-/* Stops the writer, commits what is pending, closes. NULL is fine. */
+/* Stops the writer, commits what is pending, closes. Its readers were closed before. NULL is fine. */
 void log_close(struct log *log);
 void log_on_commit(struct log *log, log_commit_callback callback, void *context);
 

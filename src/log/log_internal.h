@@ -5,6 +5,7 @@
 #ifndef ONEFOLD_LOG_LOG_INTERNAL_H
 #define ONEFOLD_LOG_LOG_INTERNAL_H
 
+#include "log/log_reader.h"
 #include "log/log_segment.h"
 
 #include "base/memory.h"
@@ -40,7 +41,7 @@ struct log {
     log_commit_callback on_commit;
     void *on_commit_context;
     struct log_counters counters;
-    unsigned waiter_count;
+    unsigned waiter_count, reader_count;
     bool writer_running, writer_idle, closing;
     bool dead;   /* a sync failed; only the simulation lets us see it */
 

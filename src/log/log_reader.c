@@ -3,25 +3,13 @@
  * A reader has its own file handle and knows up to which offset of its segment the records are durable (`limit`); only
  * there does it ask the log, under its mutex, whether the limit moved or a next segment follows. Bytes come in chunks of
  * 1 MiB; records before the wanted position are stepped over by their headers. */
+#include "log/log_reader.h"
 #include "log/log_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define CHUNK_BYTES (1u << 20)
-
-struct log_reader {
-    struct log *log;
-    struct os_file *file;
-    uint64_t first;  /* of the segment */
-    uint32_t salt;   /* of the segment */
-    uint64_t at;     /* offset of the next record */
-    uint64_t limit;  /* durable up to here */
-    uint64_t from;   /* smaller positions are stepped over */
-    uint64_t last;   /* position of the last record seen */
-    uint64_t chunk_offset;
-    struct buffer chunk; /* the file's bytes from chunk_offset on */
-};
 
 static enum status removed(const struct log_reader *reader, uint64_t position, struct fault *fault) {
     return fault_set(fault, STATUS_NOT_FOUND, "%s: what follows position %llu was removed by the retention",
@@ -169,6 +157,7 @@ enum status log_reader_open(struct log *log, uint64_t from, struct log_reader **
     reader->log = log;
     reader->from = from;
     pthread_mutex_lock(&log->mutex);
+    log->reader_count++;
     size_t index = 0; /* the last segment that may hold `from` */
     while (index + 1 < log->segment_count && log->segments[index + 1].header.first <= from)
         index++;
@@ -187,6 +176,10 @@ enum status log_reader_open(struct log *log, uint64_t from, struct log_reader **
 void log_reader_close(struct log_reader *reader) {
     if (!reader)
         return;
+    pthread_mutex_lock(&reader->log->mutex);
+    assert(reader->log->reader_count > 0);
+    reader->log->reader_count--;
+    pthread_mutex_unlock(&reader->log->mutex);
     os_close(reader->log->os, reader->file);
     buffer_release(&reader->chunk);
     free(reader);
