@@ -241,7 +241,7 @@ static bool reachable(const struct world *w, const struct person *p, const struc
 /* A purchase that would not have been, one to three days on. */
 static void cause(struct world *w, struct person *p, int campaign, double receptive) {
     struct campaign *c = &w->campaigns[campaign];
-    if (p->churn_day <= w->day + 3 || !random_chance(&p->random, c->uplift * receptive * 1.5))
+    if (p->churn_day <= w->day + 3 || !random_chance(&p->random, c->uplift * receptive * 2))
         return;
     c->caused++;
     p->extra_day = (int16_t)(w->day + random_between(&p->random, 1, 3));

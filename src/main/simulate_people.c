@@ -49,6 +49,14 @@ struct slice device_id(const struct world *w, uint32_t device, char out[40]) {
     return slice_of(out, 36);
 }
 
+/* WeChat's ids look like this: "o" and 27 characters. */
+struct slice wechat_id(const struct world *w, const struct person *p, bool union_id, char out[40]) {
+    uint64_t seed = hash_mix(w->salt + (uint64_t)p->number * 2 + union_id);
+    snprintf(out, 40, "o%c%012llx%014llx", union_id ? 'U' : 'M', (unsigned long long)(seed & 0xffffffffffff),
+             (unsigned long long)(hash_mix(seed + 77) >> 8));
+    return slice_of(out, 28);
+}
+
 static uint32_t device_add(struct world *w, enum place place, uint32_t owner, bool shared) {
     if (w->device_count == w->device_capacity) {
         w->device_capacity = w->device_capacity ? w->device_capacity * 2 : 1024;
@@ -208,7 +216,7 @@ static void add_need(struct world *w, struct person *p, int category) {
         if (p->needs[i].category == category)
             return;
     struct need *need = &p->needs[p->need_count++];
-    double cycle = categories[category].cycle_days * (1.6 + 0.7 * draw_normal(r));
+    double cycle = categories[category].cycle_days * (2.3 + 0.9 * draw_normal(r));
     need->category = (uint8_t)category;
     need->brand = (uint8_t)random_below(r, BRANDS_EACH);
     need->cycle_days = (int16_t)(cycle < 5 ? 5 : cycle);

@@ -20,6 +20,8 @@ struct session {
     int campaign; /* of the ad or message that brought them, or -1 */
     bool logged_in, kiosk;
     char anonymous[40];
+    char context[1024]; /* see prepare_context */
+    size_t context_size;
     /* the call being written */
     struct json_writer out;
     char message[40];
@@ -46,25 +48,24 @@ static void member_print(struct json_writer *j, const char *key, const char *for
     json_member_cstring(j, key, text);
 }
 
-static void external_id(struct json_writer *j, const char *type, const struct session *s) {
+static void external_id(struct json_writer *j, const struct session *s, bool union_id) {
     char text[40];
-    uint64_t seed = hash_mix(s->w->salt * 31 + s->p->number) ^ (type[0] == 'u');
-    snprintf(text, sizeof text, "%s%011llx%011llx", type[0] == 'u' ? "oU" : "oM", (unsigned long long)hash_mix(seed) >> 20,
-             (unsigned long long)hash_mix(seed + 1) >> 20);
+    const char *type = union_id ? "unionid" : "openid";
+    int bit = union_id ? TOLD_UNIONID : TOLD_OPENID;
+    struct slice id = wechat_id(s->w, s->p, union_id, text);
     json_object(j);
-    json_member_cstring(j, "id", text);
+    json_member_text(j, "id", id);
     json_member_cstring(j, "type", type);
     json_member_cstring(j, "collection", "users");
     json_member_cstring(j, "encoding", "none");
     json_end_object(j);
-    int bit = type[0] == 'u' ? TOLD_UNIONID : TOLD_OPENID;
     if (!(s->p->told & bit)) {
         s->p->told |= (uint16_t)bit;
-        truth_identifier(s->w, type, slice_text(text), s->p, false);
+        truth_identifier(s->w, type, id, s->p, false);
     }
 }
 
-static void web_context(struct json_writer *j, const struct session *s, const char *path, const char *title) {
+static void page_context(struct json_writer *j, const struct session *s, const char *path, const char *title) {
     char url[160];
     json_key(j, "page");
     json_object(j);
@@ -74,6 +75,9 @@ static void web_context(struct json_writer *j, const struct session *s, const ch
     json_member_cstring(j, "title", title);
     json_member_cstring(j, "referrer", s->campaign >= 0 ? "https://ad.example/" : "");
     json_end_object(j);
+}
+
+static void web_context(struct json_writer *j, const struct session *s) {
     json_member_cstring(j, "userAgent", agents[s->device->model % 4]);
     json_key(j, "library");
     json_raw(j, SLICE("{\"name\":\"analytics.js\",\"version\":\"1.70.0\"}"));
@@ -103,12 +107,25 @@ static void phone_context(struct json_writer *j, const struct session *s) {
         json_raw(j, SLICE("{\"name\":\"analytics-wechat\",\"version\":\"1.0.4\"}"));
 }
 
-static void write_context(struct session *s, const char *path, const char *title) {
-    struct json_writer *j = &s->out;
-    json_key(j, "context");
+static void campaign_context(struct json_writer *j, const struct session *s) {
+    const struct campaign *c = &s->w->campaigns[s->campaign];
+    json_key(j, "campaign");
+    json_object(j);
+    json_member_cstring(j, "name", c->id);
+    json_member_cstring(j, "source", c->channel == TOUCH_AD ? platform_names[c->platform] : "crm");
+    json_member_cstring(j, "medium", c->channel == TOUCH_AD ? "cpc" : c->channel == TOUCH_SMS ? "sms" : "email");
+    json_end_object(j);
+}
+
+/* What all calls of the visit have in their context, as the inside of a JSON object. */
+static void prepare_context(struct session *s) {
+    struct buffer text = {0};
+    struct json_writer writer = {.out = &text}, *j = &writer;
+    char ip[32];
+    uint64_t bits = hash_mix(s->w->salt ^ s->device_number);
     json_object(j);
     if (s->feed == FEED_WEB)
-        web_context(j, s, path, title);
+        web_context(j, s);
     else
         phone_context(j, s);
     if (s->feed == FEED_APP)
@@ -116,26 +133,32 @@ static void write_context(struct session *s, const char *path, const char *title
     if (s->feed == FEED_MINIPROGRAM) {
         json_key(j, "externalIds");
         json_array(j);
-        external_id(j, "openid", s);
+        external_id(j, s, false);
         if (s->p->unionid)
-            external_id(j, "unionid", s);
+            external_id(j, s, true);
         json_end_array(j);
     }
-    if (s->campaign >= 0) {
-        const struct campaign *c = &s->w->campaigns[s->campaign];
-        json_key(j, "campaign");
-        json_object(j);
-        json_member_cstring(j, "name", c->id);
-        json_member_cstring(j, "source", c->channel == TOUCH_AD ? platform_names[c->platform] : "crm");
-        json_member_cstring(j, "medium", c->channel == TOUCH_AD ? "cpc" : c->channel == TOUCH_SMS ? "sms" : "email");
-        json_end_object(j);
-    }
+    if (s->campaign >= 0)
+        campaign_context(j, s);
     json_member_cstring(j, "locale", "zh-CN");
-    uint64_t ip = hash_mix(s->w->salt ^ s->device_number);
-    char text[32];
-    snprintf(text, sizeof text, "%u.%u.%u.%u", 36 + (unsigned)(ip % 180), (unsigned)(ip >> 8 & 255), (unsigned)(ip >> 16 & 255),
-             (unsigned)(ip >> 24 & 255));
-    json_member_cstring(j, "ip", text);
+    snprintf(ip, sizeof ip, "%u.%u.%u.%u", 36 + (unsigned)(bits % 180), (unsigned)(bits >> 8 & 255),
+             (unsigned)(bits >> 16 & 255), (unsigned)(bits >> 24 & 255));
+    json_member_cstring(j, "ip", ip);
+    assert(text.size - 1 <= sizeof s->context);
+    s->context_size = text.size - 1;
+    memcpy(s->context, text.data + 1, s->context_size);
+    buffer_release(&text);
+}
+
+static void write_context(struct session *s, const char *path, const char *title) {
+    struct json_writer *j = &s->out;
+    json_key(j, "context");
+    json_object(j);
+    if (s->feed == FEED_WEB)
+        page_context(j, s, path, title);
+    if (j->comma)
+        buffer_add_char(j->out, ',');
+    buffer_add(j->out, s->context, s->context_size);
     json_end_object(j);
 }
 
@@ -454,6 +477,7 @@ static void arrive(struct session *s, const struct visit *visit) {
     if (may_ad && random_chance(&s->p->random, 0.03 + 0.10 * s->p->ads))
         s->campaign = ad_click(w, s->p, s->device_number, s->now_ms);
     s->now_ms += 1500;
+    prepare_context(s);
     if (s->feed == FEED_APP) {
         track_begin(s, "Application Opened", "", "");
         track_end(s);

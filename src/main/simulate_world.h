@@ -77,7 +77,7 @@ struct campaign {
     uint8_t platform;
     int8_t coupon; /* or -1 */
     int16_t first_day, last_day;
-    double uplift; /* planted: chance of a purchase that would not have been, for a receptive (1.0) person reached */
+    double uplift; /* planted: chance that a person reached buys what they would not have bought, averaged over people */
     uint32_t reached, withheld, opened, clicked, caused;
     uint64_t cost;
     char id[16];
@@ -138,7 +138,8 @@ struct person {
     uint8_t place_weight[PLACES];
     uint8_t need_count;
     struct need needs[NEEDS_MAX];
-    double sensitivity, sms, mail, ads; /* 0..1; the last three: how receptive */
+    double sensitivity;    /* to prices, 0..1 */
+    double sms, mail, ads; /* how receptive: 0..2, mean 0.5 */
     int8_t coupon;                      /* held, or -1 */
     int16_t coupon_until;
     int16_t extra_day; /* a purchase a campaign caused */
@@ -241,6 +242,7 @@ uint64_t phone_draw(struct world *w);
 struct slice device_anonymous(const struct world *w, uint32_t device, char out[40]);
 /* The id an app sees of its device; 36 characters. */
 struct slice device_id(const struct world *w, uint32_t device, char out[40]);
+struct slice wechat_id(const struct world *w, const struct person *p, bool union_id, char out[40]);
 void uuid_text(uint64_t high, uint64_t low, char out[40]);
 
 /* --- simulate_shop.c --- */
