@@ -1,0 +1,428 @@
+/* identity_image: writing and reading back. See the headers for the contracts, docs/formats/identity.md for the format and
+ * the numbered invariants named below. */
+#include "identity/identity_image.h"
+
+#include "base/memory.h"
+#include "identity/identity_journal.h"
+#include "identity/identity_store.h"
+#include "os/image.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#define FORMAT_VERSION 1
+#define SECTION_HEAD "identity.head"
+#define SECTION_IDENTIFIERS "identity.identifiers"
+#define SECTION_VALUES "identity.values"
+#define SECTION_OWNERS "identity.owners"
+#define SECTION_CUSTOMERS "identity.customers"
+#define SECTION_EDGES "identity.edges"
+#define SECTION_JOURNAL "identity.journal"
+#define WRITE_BYTES 65536 /* collected before they go to the image */
+
+struct saved_head {
+    uint32_t version;
+    uint32_t identifier_count, customer_count, edge_count, journal_count;
+    uint32_t reserved;
+    uint64_t value_bytes, blocked_count;
+};
+_Static_assert(sizeof(struct saved_head) == 40, "on disk");
+
+struct saved_identifier {
+    uint64_t first_position;
+    uint16_t namespace_number;
+    uint16_t value_bytes;
+    uint32_t document; /* 1 for a document's key */
+};
+_Static_assert(sizeof(struct saved_identifier) == 16, "on disk");
+
+struct saved_customer {
+    uint32_t redirect, row_count;
+};
+_Static_assert(sizeof(struct saved_customer) == 8, "on disk");
+
+struct saved_edge {
+    uint32_t a, b;
+    uint64_t position;
+};
+_Static_assert(sizeof(struct saved_edge) == 16, "on disk");
+
+struct saved_entry {
+    uint64_t position;
+    int64_t received_ms;
+    uint32_t winner, loser, strong, weak;
+    uint16_t source, namespace_number;
+    uint32_t kind;
+};
+_Static_assert(sizeof(struct saved_entry) == 40, "on disk");
+
+struct move_note {
+    uint32_t identifier, owner;
+};
+
+struct identity_image {
+    struct identity *identity;
+    struct saved_head head;
+    struct saved_customer *customers; /* [customer_count] */
+    pthread_mutex_t lock;             /* of `moves` */
+    struct buffer moves;              /* struct move_note, in order */
+};
+
+/* --- freezing --- */
+
+struct identity_image *identity_freeze(struct identity *identity) {
+    struct identity_image *image = memory_get(1, sizeof *image);
+    uint32_t customer_count = chunks_count(&identity->customers);
+    assert(!identity->image);
+    image->identity = identity;
+    image->head = (struct saved_head){.version = FORMAT_VERSION,
+                                      .identifier_count = chunks_count(&identity->identifiers),
+                                      .customer_count = customer_count,
+                                      .edge_count = chunks_count(&identity->edges),
+                                      .journal_count = chunks_count(&identity->journal),
+                                      .value_bytes = identity->value_bytes,
+                                      .blocked_count = atomic_load(&identity->blocked_count)};
+    image->customers = memory_get(customer_count, sizeof *image->customers);
+    for (uint32_t i = 0; i < customer_count; i++) {
+        const struct customer *customer = customer_at(identity, i + 1);
+        image->customers[i] = (struct saved_customer){atomic_load_explicit(&customer->redirect, memory_order_relaxed),
+                                                      customer->row_count};
+    }
+    pthread_mutex_init(&image->lock, NULL);
+    identity->image = image;
+    return image;
+}
+
+void identity_image_free(struct identity_image *image) {
+    if (!image)
+        return;
+    assert(image->identity->image == image);
+    image->identity->image = NULL;
+    pthread_mutex_destroy(&image->lock);
+    buffer_release(&image->moves);
+    free(image->customers);
+    free(image);
+}
+
+void identity_image_note_move(struct identity_image *image, uint32_t identifier, uint32_t owner) {
+    struct move_note note = {identifier, owner};
+    pthread_mutex_lock(&image->lock);
+    buffer_add(&image->moves, &note, sizeof note);
+    pthread_mutex_unlock(&image->lock);
+}
+
+/* --- writing --- */
+
+struct writer {
+    struct image_writer *image;
+    struct buffer pending;
+    struct fault *fault;
+    enum status status; /* the first failure; after it nothing is written */
+};
+
+static void flush(struct writer *w) {
+    if (w->status == STATUS_OK && w->pending.size)
+        w->status = image_write(w->image, w->pending.data, w->pending.size, w->fault);
+    buffer_clear(&w->pending);
+}
+
+static void put(struct writer *w, const void *data, size_t size) {
+    buffer_add(&w->pending, data, size);
+    if (w->pending.size >= WRITE_BYTES)
+        flush(w);
+}
+
+static void section(struct writer *w, const char *name) {
+    flush(w);
+    if (w->status == STATUS_OK)
+        w->status = image_section(w->image, name, w->fault);
+}
+
+static void write_identifiers(struct writer *w, const struct identity_image *image) {
+    section(w, SECTION_IDENTIFIERS);
+    for (uint32_t i = 1; i <= image->head.identifier_count; i++) {
+        const struct identifier *entry = identifier_at(image->identity, i);
+        struct saved_identifier saved = {entry->first_position, entry->namespace_number, entry->value_bytes, entry->document};
+        put(w, &saved, sizeof saved);
+    }
+    section(w, SECTION_VALUES);
+    for (uint32_t i = 1; i <= image->head.identifier_count; i++) {
+        const struct identifier *entry = identifier_at(image->identity, i);
+        put(w, entry->value, entry->value_bytes);
+    }
+}
+
+/* Owners as they were when frozen: as they are, then every move since taken back, newest first. A move noted after the lock
+ * happened after all were read. */
+static void write_owners(struct writer *w, const struct identity_image *image) {
+    uint32_t count = image->head.identifier_count, *owners = memory_get(count, sizeof *owners);
+    for (uint32_t i = 0; i < count; i++)
+        owners[i] = atomic_load_explicit(&identifier_at(image->identity, i + 1)->owner, memory_order_acquire);
+    pthread_mutex_t *lock = (pthread_mutex_t *)&image->lock;
+    pthread_mutex_lock(lock);
+    const struct move_note *notes = (const struct move_note *)(const void *)image->moves.data;
+    for (size_t i = image->moves.size / sizeof *notes; i-- > 0;)
+        if (notes[i].identifier <= count)
+            owners[notes[i].identifier - 1] = notes[i].owner;
+    pthread_mutex_unlock(lock);
+    section(w, SECTION_OWNERS);
+    for (uint32_t i = 0; i < count; i++)
+        put(w, &owners[i], sizeof owners[i]);
+    free(owners);
+}
+
+static void write_edges(struct writer *w, const struct identity_image *image) {
+    section(w, SECTION_EDGES);
+    for (uint32_t i = 1; i <= image->head.edge_count; i++) {
+        const struct edge_entry *edge = edge_at(image->identity, i);
+        struct saved_edge saved = {edge->a, edge->b, edge->position};
+        put(w, &saved, sizeof saved);
+    }
+}
+
+static void write_journal(struct writer *w, const struct identity_image *image) {
+    section(w, SECTION_JOURNAL);
+    for (uint32_t i = 1; i <= image->head.journal_count; i++) {
+        const struct journal_entry *entry = &journal_at(image->identity, i)->entry;
+        struct saved_entry saved = {.position = entry->position,
+                                    .received_ms = entry->received_ms,
+                                    .winner = entry->winner.number,
+                                    .loser = entry->loser.number,
+                                    .strong = entry->strong.number,
+                                    .weak = entry->weak.number,
+                                    .source = entry->source,
+                                    .namespace_number = entry->namespace_number,
+                                    .kind = entry->kind};
+        put(w, &saved, sizeof saved);
+    }
+}
+
+enum status identity_write(const struct identity_image *image, const char *path, struct fault *fault) {
+    struct writer w = {.fault = fault};
+    w.status = image_create(image->identity->os, path, &w.image, fault);
+    if (w.status != STATUS_OK)
+        return w.status;
+    section(&w, SECTION_HEAD);
+    put(&w, &image->head, sizeof image->head);
+    write_identifiers(&w, image);
+    write_owners(&w, image);
+    section(&w, SECTION_CUSTOMERS);
+    for (uint32_t i = 0; i < image->head.customer_count; i++)
+        put(&w, &image->customers[i], sizeof image->customers[i]);
+    write_edges(&w, image);
+    write_journal(&w, image);
+    flush(&w);
+    buffer_release(&w.pending);
+    if (w.status == STATUS_OK)
+        return image_finish(w.image, NULL, fault);
+    image_abandon(w.image);
+    return w.status;
+}
+
+/* --- reading --- */
+
+struct reader {
+    struct identity *identity;
+    struct image *image;
+    const char *path;
+    struct fault *fault;
+    struct saved_head head;
+};
+
+#define DAMAGED(r, ...) fault_set((r)->fault, STATUS_DAMAGED, __VA_ARGS__)
+
+/* The section `name`, of exactly `count` entries of `entry_bytes` (invariant 1). */
+static enum status find(struct reader *r, const char *name, uint64_t count, size_t entry_bytes, struct slice *out) {
+    enum status status = image_find(r->image, name, true, out, r->fault);
+    if (status == STATUS_NOT_FOUND)
+        return DAMAGED(r, "%s has no section %s", r->path, name);
+    if (status == STATUS_OK && out->size != count * entry_bytes)
+        return DAMAGED(r, "%s: section %s has %zu bytes, should have %llu entries of %zu", r->path, name, out->size,
+                       (unsigned long long)count, entry_bytes);
+    return status;
+}
+
+/* Invariant 2: the head's counts are in range. */
+static enum status read_head(struct reader *r) {
+    struct slice bytes;
+    enum status status = find(r, SECTION_HEAD, 1, sizeof r->head, &bytes);
+    if (status != STATUS_OK)
+        return status;
+    memcpy(&r->head, bytes.data, sizeof r->head);
+    if (r->head.version != FORMAT_VERSION)
+        return DAMAGED(r, "%s: identity format %u, this program reads %d", r->path, r->head.version, FORMAT_VERSION);
+    if (r->head.identifier_count > NUMBER_MAX || r->head.customer_count > NUMBER_MAX || r->head.edge_count > NUMBER_MAX ||
+        r->head.journal_count >= 1u << 31 || r->head.reserved)
+        return DAMAGED(r, "%s: section %s has impossible counts", r->path, SECTION_HEAD);
+    atomic_store(&r->identity->blocked_count, r->head.blocked_count);
+    return STATUS_OK;
+}
+
+/* Invariant 3: redirects end at a customer that has none. Each customer is walked over at most twice: `done` marks those whose
+ * end is known, and a walk longer than there are customers is a ring. */
+static bool redirects_end(const struct saved_customer *customers, uint32_t count) {
+    bool good = true;
+    for (uint32_t i = 0; i < count; i++)
+        good &= customers[i].redirect <= count;
+    unsigned char *done = memory_get((size_t)count + 1, 1);
+    for (uint32_t i = 1; i <= count && good; i++) {
+        uint32_t steps = 0;
+        for (uint32_t at = i; good && at && !done[at]; at = customers[at - 1].redirect)
+            good = ++steps <= count;
+        for (uint32_t at = i; good && at && !done[at]; at = customers[at - 1].redirect)
+            done[at] = 1;
+    }
+    free(done);
+    return good;
+}
+
+static enum status read_customers(struct reader *r) {
+    struct slice bytes;
+    enum status status = find(r, SECTION_CUSTOMERS, r->head.customer_count, sizeof(struct saved_customer), &bytes);
+    if (status != STATUS_OK)
+        return status;
+    const struct saved_customer *saved = (const struct saved_customer *)(const void *)bytes.data;
+    if (!redirects_end(saved, r->head.customer_count))
+        return DAMAGED(r, "%s: section %s: a redirect leads nowhere", r->path, SECTION_CUSTOMERS);
+    for (uint32_t i = 0; i < r->head.customer_count; i++) {
+        struct customer *customer = customer_at(r->identity, identity_customer_add(r->identity));
+        atomic_store_explicit(&customer->redirect, saved[i].redirect, memory_order_relaxed);
+        customer->row_count = saved[i].row_count;
+        if (saved[i].redirect) {
+            identity_count(r->identity, customer, -1);
+            counter_add(&r->identity->merge_count, 1);
+        }
+    }
+    for (uint32_t i = 1; i <= r->head.customer_count; i++)
+        identity_root_shorten(r->identity, i);
+    return STATUS_OK;
+}
+
+/* Invariant 4: namespaces are known, values have a length, the lengths add up, owners exist, no identifier is there twice. */
+static enum status check_identifier(struct reader *r, const struct saved_identifier *saved, uint32_t number, uint32_t owner,
+                                    uint64_t value_at) {
+    if (!saved->namespace_number || saved->namespace_number > dictionary_namespace_count(r->identity->dictionary) ||
+        !saved->value_bytes || saved->value_bytes > IDENTIFIER_BYTES_MAX || saved->document > 1 ||
+        saved->value_bytes > r->head.value_bytes - value_at || !owner || owner > r->head.customer_count)
+        return DAMAGED(r, "%s: identifier %u is not possible", r->path, number);
+    return STATUS_OK;
+}
+
+/* Hashes of some identifiers ahead, so that the table's lines are on their way while others are put in. */
+#define AHEAD 32
+
+static enum status index_identifiers(struct reader *r) {
+    struct identity *identity = r->identity;
+    uint64_t hashes[AHEAD];
+    uint32_t count = r->head.identifier_count;
+    table_reserve(&identity->table, count);
+    for (uint64_t i = 1; i <= (uint64_t)count + AHEAD; i++) {
+        if (i > AHEAD) {
+            uint32_t number = (uint32_t)(i - AHEAD);
+            const struct identifier *entry = identifier_at(identity, number);
+            struct slice value = slice_of(entry->value, entry->value_bytes);
+            if (identity_lookup(identity, hashes[i % AHEAD], entry->namespace_number, value))
+                return DAMAGED(r, "%s: identifier %u is there twice", r->path, number);
+            identity_identifier_list(identity, number, identity_root(identity, atomic_load(&entry->owner)));
+            table_add(&identity->table, hashes[i % AHEAD], number);
+        }
+        if (i <= count) {
+            const struct identifier *entry = identifier_at(identity, (uint32_t)i);
+            hashes[i % AHEAD] = identity_hash(entry->namespace_number, slice_of(entry->value, entry->value_bytes));
+            table_prefetch(&identity->table, hashes[i % AHEAD]);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status read_identifiers(struct reader *r) {
+    struct slice facts, values, owners;
+    enum status status = find(r, SECTION_IDENTIFIERS, r->head.identifier_count, sizeof(struct saved_identifier), &facts);
+    if (status == STATUS_OK)
+        status = find(r, SECTION_VALUES, r->head.value_bytes, 1, &values);
+    if (status == STATUS_OK)
+        status = find(r, SECTION_OWNERS, r->head.identifier_count, sizeof(uint32_t), &owners);
+    uint64_t value_at = 0;
+    for (uint32_t i = 0; i < r->head.identifier_count && status == STATUS_OK; i++) {
+        const struct saved_identifier *saved = (const struct saved_identifier *)(const void *)facts.data + i;
+        uint32_t owner = ((const uint32_t *)(const void *)owners.data)[i];
+        status = check_identifier(r, saved, i + 1, owner, value_at);
+        if (status != STATUS_OK)
+            return status;
+        identity_identifier_append(r->identity, saved->namespace_number, saved->document,
+                                   slice_of(values.data + value_at, saved->value_bytes), owner, saved->first_position);
+        value_at += saved->value_bytes;
+    }
+    if (status == STATUS_OK && value_at != r->head.value_bytes)
+        return DAMAGED(r, "%s: section %s is longer than its values", r->path, SECTION_VALUES);
+    return status == STATUS_OK ? index_identifiers(r) : status;
+}
+
+/* Invariant 5: an edge joins two identifiers, once. */
+static enum status read_edges(struct reader *r) {
+    struct slice bytes;
+    enum status status = find(r, SECTION_EDGES, r->head.edge_count, sizeof(struct saved_edge), &bytes);
+    pair_set_reserve(&r->identity->pairs, (size_t)r->head.edge_count + r->head.journal_count);
+    for (uint32_t i = 0; i < r->head.edge_count && status == STATUS_OK; i++) {
+        const struct saved_edge *edge = (const struct saved_edge *)(const void *)bytes.data + i;
+        uint32_t count = r->head.identifier_count;
+        if (!edge->a || edge->a > count || !edge->b || edge->b > count || edge->a == edge->b ||
+            !identity_edge_add(r->identity, edge->a, edge->b, edge->position))
+            return DAMAGED(r, "%s: edge %u is not possible", r->path, i + 1);
+    }
+    return status;
+}
+
+/* Invariant 6: an entry names customers and identifiers that exist, and nothing is said twice that is said once. */
+static bool entry_possible(const struct reader *r, const struct saved_entry *saved) {
+    uint32_t customers = r->head.customer_count, identifiers = r->head.identifier_count;
+    return saved->kind >= JOURNAL_MERGE && saved->kind <= JOURNAL_MOVED_DEVICE && saved->winner &&
+           saved->winner <= customers && saved->loser <= customers && saved->strong && saved->strong <= identifiers &&
+           saved->weak <= identifiers && saved->strong != saved->weak &&
+           saved->namespace_number <= dictionary_namespace_count(r->identity->dictionary) &&
+           (saved->kind != JOURNAL_BLOCKED || saved->namespace_number);
+}
+
+static enum status read_journal(struct reader *r) {
+    struct slice bytes;
+    enum status status = find(r, SECTION_JOURNAL, r->head.journal_count, sizeof(struct saved_entry), &bytes);
+    for (uint32_t i = 0; i < r->head.journal_count && status == STATUS_OK; i++) {
+        const struct saved_entry *saved = (const struct saved_entry *)(const void *)bytes.data + i;
+        if (!entry_possible(r, saved))
+            return DAMAGED(r, "%s: journal entry %u is not possible", r->path, i + 1);
+        struct journal_entry entry = {.position = saved->position,
+                                      .received_ms = saved->received_ms,
+                                      .source = saved->source,
+                                      .kind = (uint8_t)saved->kind,
+                                      .winner = {saved->winner},
+                                      .loser = {saved->loser},
+                                      .strong = {saved->strong},
+                                      .weak = {saved->weak},
+                                      .namespace_number = saved->namespace_number};
+        identity_journal_add(r->identity, &entry);
+        if (chunks_count(&r->identity->journal) != i + 1)
+            return DAMAGED(r, "%s: journal entry %u says again what another says", r->path, i + 1);
+    }
+    return status;
+}
+
+enum status identity_load(struct identity *identity, const char *path, struct fault *fault) {
+    struct reader r = {.identity = identity, .path = path, .fault = fault};
+    assert(!chunks_count(&identity->customers) && !chunks_count(&identity->identifiers));
+    enum status status = image_open(identity->os, path, &r.image, fault);
+    if (status != STATUS_OK)
+        return status;
+    status = read_head(&r);
+    if (status == STATUS_OK)
+        status = read_customers(&r);
+    if (status == STATUS_OK)
+        status = read_identifiers(&r);
+    if (status == STATUS_OK)
+        status = read_edges(&r);
+    if (status == STATUS_OK)
+        status = read_journal(&r);
+    image_close(r.image);
+    identity_measure(identity);
+    return status;
+}
