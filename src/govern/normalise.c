@@ -36,8 +36,9 @@ static enum status refuse(struct fault *fault, const char *what, struct slice ra
 static const uint16_t mobile_bits[10] = {[3] = 0x3FF, [4] = 0x0A0, [5] = 0x3EF, [6] = 0x0E4,
                                          [7] = 0x1EF, [8] = 0x3FF, [9] = 0x3EF};
 
-/* Eleven digits of a mobile, with nothing but blanks and dashes between, behind +86, 0086, 86 or nothing. */
-static bool plain_mobile(struct slice raw, char e164[14]) {
+/* Eleven digits of a Chinese mobile, with nothing but blanks, dashes and brackets between, behind +86, 0086, 86 or nothing; from
+ * elsewhere only behind +86. */
+static bool plain_mobile(struct slice raw, const char *region, char e164[PHONE_E164_BYTES]) {
     char digits[16];
     size_t count = 0;
     bool plus = false;
@@ -51,18 +52,21 @@ static bool plain_mobile(struct slice raw, char e164[14]) {
             if (plus || count)
                 return false;
             plus = true;
-        } else if (c != ' ' && c != '-') {
+        } else if (c != ' ' && c != '-' && c != '(' && c != ')') {
             return false;
         }
     }
     if (!(count == 11 && !plus) && !(count == 13 && digits[0] == '8' && digits[1] == '6') &&
         !(count == 15 && !plus && memcmp(digits, "0086", 4) == 0))
         return false;
+    if (!plus && !(region && region[0] == 'C' && region[1] == 'N' && region[2] == 0))
+        return false;
     const char *national = digits + count - 11;
     if (national[0] != '1' || !(mobile_bits[national[1] - '0'] >> (national[2] - '0') & 1))
         return false;
     memcpy(e164, "+86", 3);
     memcpy(e164 + 3, national, 11);
+    e164[14] = 0;
     return true;
 }
 
@@ -129,21 +133,18 @@ static enum status decorated_phone(struct slice raw, const char *region, char e1
     text = slice_trim(text);
     if (text.size > 10 && text.data[text.size - 1] == '0' && text.data[text.size - 2] == '.')
         text.size -= 2; /* 13800001111.0, as spreadsheets and data frames write it */
+    if (plain_mobile(text, region, e164))
+        return STATUS_OK;
     enum phone_verdict verdict = phone_read(text, region, e164);
     return verdict == PHONE_VALID ? STATUS_OK : refuse_phone(fault, raw, region, verdict);
 }
 
 enum status normalise_phone(struct slice raw, const char *region, struct arena *arena, struct slice *e164, struct fault *fault) {
-    char decorated[PHONE_E164_BYTES], mobile[14];
+    char digits[PHONE_E164_BYTES];
     raw = slice_trim(raw);
-    bool chinese = region && region[0] == 'C' && region[1] == 'N' && region[2] == 0;
-    if ((chinese || (raw.size && raw.data[0] == '+')) && plain_mobile(raw, mobile)) {
-        *e164 = arena_copy(arena, slice_of(mobile, sizeof mobile));
-        return STATUS_OK;
-    }
-    enum status status = decorated_phone(raw, region, decorated, fault);
+    enum status status = plain_mobile(raw, region, digits) ? STATUS_OK : decorated_phone(raw, region, digits, fault);
     if (status == STATUS_OK)
-        *e164 = arena_copy(arena, slice_text(decorated));
+        *e164 = arena_copy(arena, slice_text(digits));
     return status;
 }
 
@@ -348,7 +349,7 @@ enum status normalise_idcard(struct slice raw, struct arena *arena, struct idcar
 /* A number being read: what is left of the text, and its digits without decoration. */
 struct number_reader {
     struct slice rest;
-    char digits[FIELD_BYTES + 16]; /* "-1234.50", then "e-2", zero-terminated */
+    char digits[FIELD_BYTES]; /* "1234.50" */
     size_t size;
     size_t significant; /* digits from the first that is not 0 */
     long exponent;
@@ -357,7 +358,7 @@ struct number_reader {
 
 static bool take_text(struct slice *rest, const char *lower) {
     size_t size = strlen(lower);
-    if (rest->size < size || !text_equals_lower(slice_of(rest->data, size), lower))
+    if (rest->size < size || ((*rest->data ^ *lower) & ~32) || !text_equals_lower(slice_of(rest->data, size), lower))
         return false;
     *rest = slice_trim(skip(*rest, size));
     return true;
@@ -398,8 +399,8 @@ static bool read_exponent(struct number_reader *r) {
     if (text.size && (*text.data == '-' || *text.data == '+'))
         text = skip(text, 1);
     size_t digits = 0;
-    for (; text.size && is_digit(*text.data) && digits < 4; digits++, text = skip(text, 1))
-        r->exponent = r->exponent * 10 + (*text.data - '0');
+    for (; text.size && is_digit(*text.data); digits++, text = skip(text, 1))
+        r->exponent = r->exponent < 1000 ? r->exponent * 10 + (*text.data - '0') : r->exponent;
     r->exponent *= down ? -1 : 1;
     r->rest = text;
     return digits > 0;
@@ -438,7 +439,7 @@ struct suffix {
 static void read_scale(struct number_reader *r) {
     static const struct suffix scales[] = {{"百万", 6}, {"千万", 7}, {"千", 3}, {"万", 4}, {"亿", 8}, {"k", 3}, {"w", 4}};
     for (size_t i = 0; i < sizeof scales / sizeof *scales; i++) {
-        if (take_text(&r->rest, scales[i].text)) {
+        if (r->rest.size && take_text(&r->rest, scales[i].text)) {
             r->exponent += scales[i].exponent;
             return;
         }
@@ -461,9 +462,16 @@ static bool start_reading(struct number_reader *r, struct slice raw, char plain[
 
 /* The digits with sign and exponent, for decimal_parse and strtod. */
 static struct slice finish_reading(struct number_reader *r, char out[FIELD_BYTES + 32]) {
-    int size = snprintf(out, FIELD_BYTES + 32, "%s%.*se%ld", r->negative ? "-" : "", (int)r->size, r->digits, r->exponent);
-    assert(size > 0 && size < FIELD_BYTES + 32);
-    return slice_of(out, (size_t)size);
+    size_t size = r->negative;
+    assert(r->size > 0 && r->size <= FIELD_BYTES);
+    out[0] = '-';
+    memcpy(out + size, r->digits, r->size);
+    size += r->size;
+    if (r->exponent)
+        size += (size_t)snprintf(out + size, 16, "e%ld", r->exponent); /* |exponent| < 10,010: four digits and a scale */
+    assert(size < FIELD_BYTES + 32);
+    out[size] = 0;
+    return slice_of(out, size);
 }
 
 /* Exact where it can be; a double printed in full (16 digits or more) is rounded to the decimals we keep. */
@@ -529,7 +537,7 @@ static bool read_currency(struct number_reader *r) {
     static const char *const names[] = {"cn¥", "¥",   "人民币", "rmb", "cny", "us$", "usd", "hk$", "hkd", "nt$", "twd", "mop",
                                         "$",   "eur", "€",      "gbp", "£",   "jpy", "krw", "₩",   "sgd", "s$",  "aud", "cad"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (take_text(&r->rest, names[i]))
+        if (r->rest.size && take_text(&r->rest, names[i]))
             return true;
     return false;
 }
@@ -539,7 +547,7 @@ static bool read_unit(struct number_reader *r) {
     static const struct suffix units[] = {{"元整", 0}, {"元", 0},   {"圆", 0},  {"块钱", 0}, {"块", 0},    {"円", 0},
                                           {"yuan", 0}, {"角", -1}, {"毛", -1}, {"分", -2},  {"fen", -2}};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        if (take_text(&r->rest, units[i].text)) {
+        if (r->rest.size && take_text(&r->rest, units[i].text)) {
             r->exponent += units[i].exponent;
             return true;
         }

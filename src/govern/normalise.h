@@ -19,7 +19,7 @@
 /* To E.164: "+8613800001111". `region`: where it is dialled when it has no country code ("CN"); NULL: only "+..." is read.
  * Takes blanks, - . / ( ) [ ] between digits, "+86", "0086", "86", "tel:", and leaves an extension out (x5, ext. 5, #5, 转5, 分机5).
  * Valid means: in a range that is given out, by the libphonenumber installed; letters for digits (1-800-FLOWERS) are refused.
- * Cost: Chinese mobiles some 20 ns; all others and every refusal some 20 microseconds. */
+ * Cost: Chinese mobiles some 20 ns (100 in full-width digits); all others and every refusal some 10 microseconds. */
 enum status normalise_phone(struct slice raw, const char *region, struct arena *arena, struct slice *e164,
                             struct fault *fault) WARN_UNUSED;
 

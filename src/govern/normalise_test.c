@@ -111,7 +111,7 @@ static void test_phone(void **state) {
  * under decoration at random. */
 static void test_phone_against_library(void **state) {
     (void)state;
-    static const char *const starts[] = {"", "+86", "0086", "86", "+86 ", "+86-", "00 86 ", "86-", " ", "-"};
+    static const char *const starts[] = {"", "+86", "0086", "86", "+86 ", "+86-", "00 86 ", "86-", " ", "-", "(+86)", "(86) ", "(0086)-"};
     struct random random;
     random_init(&random, 138);
     for (unsigned prefix = 1000; prefix < 2000; prefix += prefix == 1099 ? 201 : 1) {
@@ -121,7 +121,7 @@ static void test_phone_against_library(void **state) {
         for (size_t i = 0; digits[i]; i++) {
             text[size++] = digits[i];
             if (random_chance(&random, 0.2))
-                text[size++] = random_chance(&random, 0.5) ? ' ' : '-';
+                text[size++] = " -()"[random_below(&random, 4)];
         }
         struct slice raw = slice_of(text, size), ours = SLICE_NONE;
         bool valid = normalise_phone(raw, "CN", &arena, &ours, NULL) == STATUS_OK;

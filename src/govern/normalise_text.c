@@ -115,6 +115,11 @@ size_t text_fold(struct slice raw, char *out, size_t capacity) {
     size_t size = 0, end = 0; /* `end`: behind the last character that is no blank */
     raw = slice_trim(raw);
     for (size_t at = 0; at < raw.size;) {
+        if (raw.data[at] > ' ' && raw.data[at] < 0x7F && size < capacity) { /* most are ASCII */
+            out[size++] = raw.data[at++];
+            end = size;
+            continue;
+        }
         uint32_t code;
         size_t step = utf8_read(raw, at, &code);
         uint32_t plain = step ? text_plain(code) : UTF8_REPLACEMENT;
