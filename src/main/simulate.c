@@ -15,12 +15,12 @@ static const double dirt_rates[DIRT_COUNT] = {
 };
 
 /* Sum of four uniforms, scaled: close enough to normal, and exact arithmetic on every machine. */
-double draw_normal(struct random *r) {
+double sim_draw_normal(struct random *r) {
     double sum = random_unit(r) + random_unit(r) + random_unit(r) + random_unit(r) - 2.0;
     return sum * 1.7320508075688772;
 }
 
-int draw_weighted(struct random *r, const uint8_t *weights, int count) {
+int sim_draw_weighted(struct random *r, const uint8_t *weights, int count) {
     unsigned total = 0;
     for (int i = 0; i < count; i++)
         total += weights[i];
@@ -34,7 +34,7 @@ int draw_weighted(struct random *r, const uint8_t *weights, int count) {
     return count - 1;
 }
 
-bool soil(struct world *w, struct random *r, enum dirt dirt, enum feed feed) {
+bool sim_soil(struct world *w, struct random *r, enum dirt dirt, enum feed feed) {
     assert(dirt < DIRT_COUNT && feed < FEED_COUNT);
     if (!random_chance(r, w->dirt_rate[dirt]))
         return false;
@@ -42,19 +42,20 @@ bool soil(struct world *w, struct random *r, enum dirt dirt, enum feed feed) {
     return true;
 }
 
-void soil_count(struct world *w, enum dirt dirt, enum feed feed) { w->summary.dirt[dirt][feed]++; }
+void sim_soil_count(struct world *w, enum dirt dirt, enum feed feed) { w->summary.dirt[dirt][feed]++; }
 
-int64_t day_start_ms(const struct world *w, int day) { return w->start_ms + day * DAY_MS; }
+int64_t sim_day_start_ms(const struct world *w, int day) { return w->start_ms + day * DAY_MS; }
 
-int32_t day_date(const struct world *w, int day) { return (int32_t)((w->start_ms + ZONE_MS) / DAY_MS) + day; }
+int32_t sim_day_date(const struct world *w, int day) { return (int32_t)((w->start_ms + ZONE_MS) / DAY_MS) + day; }
 
-struct slice yuan(char out[32], int64_t fen) {
+struct slice sim_yuan(char out[32], int64_t fen) {
     int64_t size = fen < 0 ? -fen : fen;
-    int length = snprintf(out, 32, "%s%lld.%02lld", fen < 0 ? "-" : "", (long long)(size / 100), (long long)(size % 100));
+    int length =
+        snprintf(out, 32, "%s%lld.%02lld", fen < 0 ? "-" : "", (long long)(size / 100), (long long)(size % 100));
     return slice_of(out, (size_t)length);
 }
 
-struct slice local_time(char out[32], int64_t at_ms) {
+struct slice sim_local_time(char out[32], int64_t at_ms) {
     size_t size = time_format(at_ms + ZONE_MS, out);
     assert(size == 24);
     out[10] = ' ';
@@ -63,7 +64,8 @@ struct slice local_time(char out[32], int64_t at_ms) {
 
 static enum status check(const struct simulate_options *o, struct fault *fault) {
     if (o->customers < 1 || o->customers > SIMULATE_CUSTOMERS_MAX)
-        return fault_set(fault, STATUS_INVALID, "customers is %zu; it must be 1 to %d", o->customers, SIMULATE_CUSTOMERS_MAX);
+        return fault_set(fault, STATUS_INVALID, "customers is %zu; it must be 1 to %d", o->customers,
+                         SIMULATE_CUSTOMERS_MAX);
     if (o->days < 0 || o->days > SIMULATE_DAYS_MAX)
         return fault_set(fault, STATUS_INVALID, "days is %d; it must be 1 to %d", o->days, SIMULATE_DAYS_MAX);
     if (!o->folder || !*o->folder)
@@ -79,8 +81,8 @@ static void world_init(struct world *w, const struct simulate_options *o) {
     w->salt = hash_mix(o->seed + 0x6f6e65666f6c64ULL) >> 16;
     memcpy(w->dirt_rate, dirt_rates, sizeof dirt_rates);
     random_init(&w->random, hash_mix(o->seed));
-    shop_create(w);
-    people_create(w);
+    sim_shop_create(w);
+    sim_people_create(w);
 }
 
 static void world_release(struct world *w) {
@@ -92,7 +94,8 @@ static void world_release(struct world *w) {
     free(w);
 }
 
-enum status simulate(struct os *os, const struct simulate_options *options, struct simulate_summary *out, struct fault *fault) {
+enum status simulate(struct os *os, const struct simulate_options *options, struct simulate_summary *out,
+                     struct fault *fault) {
     enum status status = check(options, fault);
     if (status)
         return status;
@@ -100,19 +103,19 @@ enum status simulate(struct os *os, const struct simulate_options *options, stru
     status = feeds_open(&w->feeds, os, options->folder, &w->summary, fault);
     if (status == STATUS_OK) {
         world_init(w, options);
-        shop_write(w);
-        days_prepare(w);
+        sim_shop_write(w);
+        sim_days_prepare(w);
     }
     for (w->day = 0; w->day < w->days && status == STATUS_OK; w->day++) {
-        day_run(w);
-        status = feeds_flush(&w->feeds, day_start_ms(w, w->day + 1));
+        sim_day_run(w);
+        status = feeds_flush(&w->feeds, sim_day_start_ms(w, w->day + 1));
     }
     if (status == STATUS_OK) {
-        truth_finish(w);
+        sim_truth_finish(w);
         status = feeds_flush(&w->feeds, INT64_MAX);
     }
     if (status == STATUS_OK)
-        status = truth_files(w);
+        status = sim_truth_files(w);
     if (out)
         *out = w->summary;
     world_release(w);
@@ -166,8 +169,9 @@ int simulate_command(int argc, char **argv) {
     struct simulate_summary summary;
     struct fault fault = {0};
     if (!read_arguments(argc, argv, &options)) {
-        fprintf(stderr, "usage: onefold simulate --out DIR [--seed S] [--customers N] [--days D]\n"
-                        "Writes a year of a made-up retailer's raw data, with the truth about it (docs/simulate.md).\n");
+        fprintf(stderr,
+                "usage: onefold simulate --out DIR [--seed S] [--customers N] [--days D]\n"
+                "Writes a year of a made-up retailer's raw data, with the truth about it (docs/simulate.md).\n");
         return 2;
     }
     uint64_t start = os_monotonic_ns(os_real());

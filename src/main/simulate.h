@@ -1,9 +1,9 @@
 /* simulate: a made-up retailer, for demonstrations, tests and published measurements.
  *
- * A Chinese omnichannel retailer of cosmetics, mother-and-baby goods and groceries (CNY, Asia/Shanghai) is played day by
- * day for a year, and every channel writes what it would write in life, in its own shape, with its own dirt. Because the
- * people are made up, the truth is known: who is behind each record, which traits and effects were planted, how many
- * records of which kind were soiled. docs/simulate.md lists the files, the rates and how to read the truth.
+ * A Chinese omnichannel retailer of cosmetics, mother-and-baby goods and groceries (CNY, Asia/Shanghai) is played day
+ * by day for a year, and every channel writes what it would write in life, in its own shape, with its own dirt. Because
+ * the people are made up, the truth is known: who is behind each record, which traits and effects were planted, how
+ * many records of which kind were soiled. docs/simulate.md lists the files, the rates and how to read the truth.
  *
  *     onefold simulate --seed 1 --customers 5000 --out demo
  *
@@ -49,7 +49,8 @@ struct simulate_summary {
     uint64_t dirt[DIRT_COUNT][FEED_COUNT];
 };
 
-/* Path of a file inside the folder ("web.ndjson"); its kind: "segment", "import" (has a mapping) or "truth". Static text. */
+/* Path of a file inside the folder ("web.ndjson"); its kind: "segment", "import" (has a mapping) or "truth". Static
+ * text. */
 const char *simulate_feed_path(enum feed feed);
 const char *simulate_feed_kind(enum feed feed);
 const char *simulate_dirt_name(enum dirt dirt);
@@ -60,8 +61,8 @@ const char *simulate_dirt_name(enum dirt dirt);
 enum status simulate(struct os *os, const struct simulate_options *options, struct simulate_summary *out,
                      struct fault *fault) WARN_UNUSED;
 
-/* `onefold simulate --seed S --customers N --out DIR [--days D]`: `argv` starts after the word simulate. Prints a table of what was
- * written. Returns the process's exit code: 0, 1 for a failure, 2 for wrong arguments. */
+/* `onefold simulate --seed S --customers N --out DIR [--days D]`: `argv` starts after the word simulate. Prints a table
+ * of what was written. Returns the process's exit code: 0, 1 for a failure, 2 for wrong arguments. */
 int simulate_command(int argc, char **argv);
 
 #endif

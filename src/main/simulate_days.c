@@ -1,5 +1,6 @@
-/* simulate_days: a day of the company. Everyone whose wake_day has come decides what to do today (visits); the visits are played in
- * the order of the clock, because a shared device remembers who used it last; then the day's rows are written.
+/* simulate_days: a day of the company. Everyone whose wake_day has come decides what to do today (visits); the visits
+ * are played in the order of the clock, because a shared device remembers who used it last; then the day's rows are
+ * written.
  *
  * A need comes back after its cycle. People who wait for discounts put it off; who is about to leave buys less and less
  * (the cycle stretches during the last 80 days), until churn_day, after which nothing happens. */
@@ -13,7 +14,7 @@ static int min_day(int a, int b) { return a < b ? a : b; }
 static int64_t hour_of_visit(struct random *r, bool store) {
     static const uint8_t online[24] = {3, 1, 1, 0, 0, 1, 2, 4, 6, 6, 7, 7, 9, 8, 6, 6, 6, 6, 7, 9, 12, 13, 11, 6};
     static const uint8_t shop[24] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 8, 9, 7, 6, 7, 8, 8, 9, 11, 11, 8, 4, 0, 0};
-    return draw_weighted(r, store ? shop : online, 24) * HOUR_MS + random_between(r, 0, HOUR_MS - 1000);
+    return sim_draw_weighted(r, store ? shop : online, 24) * HOUR_MS + random_between(r, 0, HOUR_MS - 1000);
 }
 
 static struct visit *visit_add(struct world *w, struct person *p, enum place place) {
@@ -22,8 +23,9 @@ static struct visit *visit_add(struct world *w, struct person *p, enum place pla
         w->visits = memory_resize(w->visits, w->visit_capacity, sizeof *w->visits);
     }
     struct visit *visit = &w->visits[w->visit_count++];
-    *visit = (struct visit){.person = p->number, .place = (uint8_t)place, .category = -1, .campaign = -1, .product = -1};
-    visit->at_ms = day_start_ms(w, w->day) + hour_of_visit(&p->random, place == PLACE_STORE);
+    *visit =
+        (struct visit){.person = p->number, .place = (uint8_t)place, .category = -1, .campaign = -1, .product = -1};
+    visit->at_ms = sim_day_start_ms(w, w->day) + hour_of_visit(&p->random, place == PLACE_STORE);
     return visit;
 }
 
@@ -37,7 +39,7 @@ static enum place choose_place(struct person *p, int category) {
         weights[PLACE_STORE] = (uint8_t)(weights[PLACE_STORE] * 2);
     for (int i = 0; i < PLACES; i++)
         if (weights[i])
-            return (enum place)draw_weighted(&p->random, weights, PLACES);
+            return (enum place)sim_draw_weighted(&p->random, weights, PLACES);
     return PLACES;
 }
 
@@ -47,18 +49,22 @@ static double decline(const struct world *w, const struct person *p) {
 }
 
 static void meet_need(struct world *w, struct person *p, struct need *need) {
-    double days = need->cycle_days * (1.0 + 0.22 * draw_normal(&p->random)) * decline(w, p);
+    double days = need->cycle_days * (1.0 + 0.22 * sim_draw_normal(&p->random)) * decline(w, p);
     need->due_day = (int16_t)(w->day + (days < 2 ? 2 : (int)(days + 0.5)));
     need->waits = 0;
-    if (random_chance(&p->random, 0.35) && p->place_weight[PLACE_WEB] + p->place_weight[PLACE_APP] + p->place_weight[PLACE_MINI] > 0)
-        p->next_browse_day = (int16_t)min_day(p->next_browse_day, need->due_day - (int)random_between(&p->random, 1, 3));
+    if (random_chance(&p->random, 0.35) &&
+        p->place_weight[PLACE_WEB] + p->place_weight[PLACE_APP] + p->place_weight[PLACE_MINI] > 0)
+        p->next_browse_day =
+            (int16_t)min_day(p->next_browse_day, need->due_day - (int)random_between(&p->random, 1, 3));
 }
 
-static bool has_coupon(const struct world *w, const struct person *p) { return p->coupon >= 0 && p->coupon_until >= w->day; }
+static bool has_coupon(const struct world *w, const struct person *p) {
+    return p->coupon >= 0 && p->coupon_until >= w->day;
+}
 
 /* Puts the need off for want of a discount, or for no reason. */
 static bool put_off(struct world *w, struct person *p, struct need *need) {
-    double season = shop_season(w, w->day);
+    double season = sim_shop_season(w, w->day);
     if (!has_coupon(w, p) && season < 1.5 && need->waits < 4 && random_chance(&p->random, p->sensitivity * 0.7)) {
         need->waits++;
         need->due_day = (int16_t)(w->day + random_between(&p->random, 1, 6));
@@ -121,8 +127,9 @@ static void plan_person(struct world *w, struct person *p) {
 
 /* Who is dissatisfied rings the call centre in the weeks before leaving. */
 static void complain(struct world *w, struct person *p) {
-    if (p->churn_day != NEVER && p->churn_day - w->day < 40 && p->kind != PERSON_ANONYMOUS && random_chance(&p->random, 0.012))
-        call_centre(w, p, "", day_start_ms(w, w->day) + random_between(&p->random, 9, 20) * HOUR_MS, true);
+    if (p->churn_day != NEVER && p->churn_day - w->day < 40 && p->kind != PERSON_ANONYMOUS &&
+        random_chance(&p->random, 0.012))
+        sim_call_centre(w, p, "", sim_day_start_ms(w, w->day) + random_between(&p->random, 9, 20) * HOUR_MS, true);
 }
 
 static int by_clock(const void *left, const void *right) {
@@ -132,16 +139,16 @@ static int by_clock(const void *left, const void *right) {
     return (a->person > b->person) - (a->person < b->person);
 }
 
-void days_prepare(struct world *w) {
+void sim_days_prepare(struct world *w) {
     for (size_t i = 0; i < w->person_count; i++) {
         struct person *p = &w->people[i];
         p->wake_day = p->first_day > 0 ? p->first_day : 0;
     }
 }
 
-void day_run(struct world *w) {
+void sim_day_run(struct world *w) {
     w->visit_count = 0;
-    touches_day(w);
+    sim_touches_day(w);
     for (size_t i = 0; i < w->person_count; i++) {
         struct person *p = &w->people[i];
         if (p->first_day > w->day || p->churn_day <= w->day)
@@ -150,15 +157,15 @@ void day_run(struct world *w) {
         if (p->wake_day <= w->day)
             plan_person(w, p);
     }
-    members_day(w);
+    sim_members_day(w);
     if (w->visit_count)
         qsort(w->visits, w->visit_count, sizeof *w->visits, by_clock);
     for (size_t i = 0; i < w->visit_count; i++) {
         if (w->visits[i].place == PLACE_STORE)
-            visit_store(w, &w->visits[i]);
+            sim_visit_store(w, &w->visits[i]);
         else
-            visit_online(w, &w->visits[i]);
+            sim_visit_online(w, &w->visits[i]);
     }
-    walk_ins(w);
-    shop_ad_costs(w);
+    sim_walk_ins(w);
+    sim_shop_ad_costs(w);
 }

@@ -1,5 +1,5 @@
-/* simulate_out: see the header. Rows are collected as bytes plus (arrival, place); a flush sorts the places, copies the due
- * rows into one block and moves the others to the front of a fresh buffer. */
+/* simulate_out: see the header. Rows are collected as bytes plus (arrival, place); a flush sorts the places, copies the
+ * due rows into one block and moves the others to the front of a fresh buffer. */
 #include "main/simulate_out.h"
 
 #include <assert.h>

@@ -1,8 +1,8 @@
 /* simulate_out: the feeds, i.e. every file of the simulated company while it is being written.
  *
- * A row is handed over with the moment it arrives at the company; rows come out of a feed in arrival order, equal moments
- * in the order they were handed over. Only rows not yet due are held, so memory follows a day's rows and the late ones.
- * Rows may be handed over for later days; feeds_flush writes those that are due. */
+ * A row is handed over with the moment it arrives at the company; rows come out of a feed in arrival order, equal
+ * moments in the order they were handed over. Only rows not yet due are held, so memory follows a day's rows and the
+ * late ones. Rows may be handed over for later days; feeds_flush writes those that are due. */
 #ifndef ONEFOLD_MAIN_SIMULATE_OUT_H
 #define ONEFOLD_MAIN_SIMULATE_OUT_H
 
@@ -18,12 +18,12 @@ struct feed_row {
 
 struct feed_file {
     struct os_file *file;
-    uint64_t offset;          /* bytes written */
-    struct buffer held;       /* rows not written yet */
+    uint64_t offset;    /* bytes written */
+    struct buffer held; /* rows not written yet */
     struct feed_row *rows;
     size_t row_count, row_capacity;
-    struct buffer block;      /* about to be written */
-    unsigned column_count;    /* 0: not a table of simulate_columns.def */
+    struct buffer block;   /* about to be written */
+    unsigned column_count; /* 0: not a table of simulate_columns.def */
 };
 
 struct feeds {
@@ -50,8 +50,8 @@ struct buffer *feeds_begin(struct feeds *feeds);
 void feeds_field(struct feeds *feeds, struct slice text);
 void feeds_text(struct feeds *feeds, const char *text);
 void feeds_print(struct feeds *feeds, const char *format, ...) PRINTF_LIKE(2, 3);
-/* Hands the row over, `times` times (a repeat arrives `apart_ms` later). A table's row must have as many fields as the table has
- * columns. */
+/* Hands the row over, `times` times (a repeat arrives `apart_ms` later). A table's row must have as many fields as the
+ * table has columns. */
 void feeds_end(struct feeds *feeds, enum feed feed, int64_t arrival_ms, int times, int64_t apart_ms);
 /* Hands over a finished line, leaving the row being made alone. */
 void feeds_line(struct feeds *feeds, enum feed feed, struct slice line, int64_t arrival_ms);

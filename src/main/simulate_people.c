@@ -1,5 +1,5 @@
-/* simulate_people: who the customers are. People come one after another; some open a family, which the next one or two join
- * (same town; a partner, or a parent and a grown child) and may share a landline and a tablet.
+/* simulate_people: who the customers are. People come one after another; some open a family, which the next one or two
+ * join (same town; a partner, or a parent and a grown child) and may share a landline and a tablet.
  *
  * Identifiers are drawn so that two people never meet by chance: numbers step through their whole range, ids are mixed
  * counters. Where two people do share one (landline, tablet, kiosk, a recycled number) it was planted. */
@@ -9,11 +9,11 @@
 #include "base/hash.h"
 #include "main/simulate_world.h"
 
-static const int prefixes[] = {130, 131, 132, 133, 134, 135, 136, 137, 138, 139, 150, 151, 152, 153, 155, 156, 157, 158,
-                               159, 176, 177, 178, 180, 181, 182, 183, 185, 186, 187, 188, 189, 198, 199};
+static const int prefixes[] = {130, 131, 132, 133, 134, 135, 136, 137, 138, 139, 150, 151, 152, 153, 155, 156, 157,
+                               158, 159, 176, 177, 178, 180, 181, 182, 183, 185, 186, 187, 188, 189, 198, 199};
 
 /* A mobile number nobody had: the last eight digits visit every value before one comes again. */
-uint64_t phone_draw(struct world *w) {
+static uint64_t phone_draw(struct world *w) {
     static const uint64_t step = 61803399; /* shares no factor with 10^8 */
     for (;;) {
         uint64_t tail = (w->salt % 100000000 + w->phones_drawn++ * step) % 100000000;
@@ -23,10 +23,10 @@ uint64_t phone_draw(struct world *w) {
     }
 }
 
-void uuid_text(uint64_t high, uint64_t low, char out[40]) {
+void sim_uuid_text(uint64_t high, uint64_t low, char out[40]) {
     static const char digits[] = "0123456789abcdef";
-    high = (high & ~0xf000ULL) | 0x4000ULL;              /* version 4 */
-    low = (low & ~(3ULL << 62)) | 1ULL << 63;            /* variant 1 */
+    high = (high & ~0xf000ULL) | 0x4000ULL;   /* version 4 */
+    low = (low & ~(3ULL << 62)) | 1ULL << 63; /* variant 1 */
     char *p = out;
     for (int i = 0; i < 32; i++) {
         if (i == 8 || i == 12 || i == 16 || i == 20)
@@ -37,20 +37,20 @@ void uuid_text(uint64_t high, uint64_t low, char out[40]) {
     *p = 0;
 }
 
-struct slice device_anonymous(const struct world *w, uint32_t device, char out[40]) {
+struct slice sim_device_anonymous(const struct world *w, uint32_t device, char out[40]) {
     const struct device *d = &w->devices[device];
     uint64_t seed = hash_mix(w->salt ^ ((uint64_t)device << 20 | d->generation));
-    uuid_text(seed, hash_mix(seed ^ 0x5bd1e995), out);
+    sim_uuid_text(seed, hash_mix(seed ^ 0x5bd1e995), out);
     return slice_of(out, 36);
 }
 
-struct slice device_id(const struct world *w, uint32_t device, char out[40]) {
-    uuid_text(hash_mix(w->salt + device), hash_mix(device), out);
+struct slice sim_device_id(const struct world *w, uint32_t device, char out[40]) {
+    sim_uuid_text(hash_mix(w->salt + device), hash_mix(device), out);
     return slice_of(out, 36);
 }
 
 /* WeChat's ids look like this: "o" and 27 characters. */
-struct slice wechat_id(const struct world *w, const struct person *p, bool union_id, char out[40]) {
+struct slice sim_wechat_id(const struct world *w, const struct person *p, bool union_id, char out[40]) {
     uint64_t seed = hash_mix(w->salt + (uint64_t)p->number * 2 + union_id);
     snprintf(out, 40, "o%c%012llx%014llx", union_id ? 'U' : 'M', (unsigned long long)(seed & 0xffffffffffff),
              (unsigned long long)(hash_mix(seed + 77) >> 8));
@@ -78,10 +78,11 @@ static uint8_t percent(struct random *r, int low, int high) { return (uint8_t)ra
 
 static void set_name(struct world *w, struct person *p) {
     struct random *r = &w->random;
-    p->surname = (uint8_t)(random_chance(r, 0.6) ? random_below(r, 20) : random_below(r, (uint64_t)surname_count()));
-    p->given[0] = (uint8_t)random_below(r, (uint64_t)given_count(p->gender));
-    p->given[1] = random_chance(r, 0.3) ? UINT8_MAX : (uint8_t)random_below(r, (uint64_t)given_count(p->gender));
-    p->mail_host = (uint8_t)random_below(r, (uint64_t)mail_host_count());
+    p->surname =
+        (uint8_t)(random_chance(r, 0.6) ? random_below(r, 20) : random_below(r, (uint64_t)sim_surname_count()));
+    p->given[0] = (uint8_t)random_below(r, (uint64_t)sim_given_count(p->gender));
+    p->given[1] = random_chance(r, 0.3) ? UINT8_MAX : (uint8_t)random_below(r, (uint64_t)sim_given_count(p->gender));
+    p->mail_host = (uint8_t)random_below(r, (uint64_t)sim_mail_host_count());
 }
 
 static void set_person(struct world *w, struct person *p) {
@@ -89,11 +90,11 @@ static void set_person(struct world *w, struct person *p) {
     p->gender = random_chance(r, 0.31);
     set_name(w, p);
     p->city = (uint8_t)(random_chance(r, 0.55) ? random_below(r, 5) : random_below(r, CITIES));
-    p->birthday = (int32_t)(time_days(1991, 1, 1) + (int64_t)(draw_normal(r) * 3200));
+    p->birthday = (int32_t)(time_days(1991, 1, 1) + (int64_t)(sim_draw_normal(r) * 3200));
     if (random_chance(r, 0.3))
         p->child_birthday = (int32_t)(time_days(2024, 9, 1) - random_between(r, -300, 2200));
-    p->kind = (uint8_t[]){PERSON_ANONYMOUS, PERSON_STORE, PERSON_ONLINE, PERSON_OMNI}[draw_weighted(
-        r, (const uint8_t[]){12, 17, 31, 40}, 4)];
+    p->kind = (uint8_t[]){PERSON_ANONYMOUS, PERSON_STORE, PERSON_ONLINE,
+                          PERSON_OMNI}[sim_draw_weighted(r, (const uint8_t[]){12, 17, 31, 40}, 4)];
     p->store = (uint8_t)random_below(r, STORES);
     p->corporate = random_chance(r, 0.015);
 }
@@ -126,7 +127,7 @@ static void join_family(struct world *w, struct person *p, struct person *head) 
 
 /* A landline of the town: +86, area code, seven or eight digits. */
 static uint64_t landline(const struct world *w, int city) {
-    const char *area = cities[city].area;
+    const char *area = sim_cities[city].area;
     uint64_t whole = 86, scale = strcmp(area, "592") == 0 ? 10000000 : 100000000;
     for (const char *c = area; *c; c++)
         whole = whole * 10 + (uint64_t)(*c - '0');
@@ -166,7 +167,8 @@ static void set_phones(struct world *w, struct person *p) {
 
 static void set_accounts(struct world *w, struct person *p) {
     struct random *r = &w->random;
-    bool online = p->kind == PERSON_ONLINE || p->kind == PERSON_OMNI, store = p->kind == PERSON_STORE || p->kind == PERSON_OMNI;
+    bool online = p->kind == PERSON_ONLINE || p->kind == PERSON_OMNI,
+         store = p->kind == PERSON_STORE || p->kind == PERSON_OMNI;
     p->email = p->kind != PERSON_ANONYMOUS && random_chance(r, online ? 0.55 : 0.25);
     p->account_phone = random_chance(r, 0.85);
     p->account_exists = online && p->first_day < 0 && random_chance(r, 0.8);
@@ -187,7 +189,8 @@ static void set_accounts(struct world *w, struct person *p) {
 
 static void set_devices(struct world *w, struct person *p) {
     struct random *r = &w->random;
-    bool web = random_chance(r, 0.7), app = random_chance(r, p->kind == PERSON_ANONYMOUS ? 0.15 : 0.5), mini = random_chance(r, 0.5);
+    bool web = random_chance(r, 0.7), app = random_chance(r, p->kind == PERSON_ANONYMOUS ? 0.15 : 0.5),
+         mini = random_chance(r, 0.5);
     if (p->kind == PERSON_STORE) {
         p->place_weight[PLACE_STORE] = 10;
         return;
@@ -216,7 +219,7 @@ static void add_need(struct world *w, struct person *p, int category) {
         if (p->needs[i].category == category)
             return;
     struct need *need = &p->needs[p->need_count++];
-    double cycle = categories[category].cycle_days * (2.3 + 0.9 * draw_normal(r));
+    double cycle = sim_categories[category].cycle_days * (2.3 + 0.9 * sim_draw_normal(r));
     need->category = (uint8_t)category;
     need->brand = (uint8_t)random_below(r, BRANDS_EACH);
     need->cycle_days = (int16_t)(cycle < 5 ? 5 : cycle);
@@ -225,13 +228,14 @@ static void add_need(struct world *w, struct person *p, int category) {
 
 static void set_habits(struct world *w, struct person *p) {
     struct random *r = &w->random;
-    static const uint8_t women[CATEGORIES] = {26, 20, 8, 14, 0, 0, 0, 4, 9, 7, 6, 12}, men[CATEGORIES] = {8, 2, 6, 14, 0, 0, 0, 4, 14, 10, 12, 20};
+    static const uint8_t women[CATEGORIES] = {26, 20, 8, 14, 0, 0, 0, 4, 9, 7, 6, 12},
+                         men[CATEGORIES] = {8, 2, 6, 14, 0, 0, 0, 4, 14, 10, 12, 20};
     static const uint8_t parents[4] = {35, 35, 20, 10};
-    int wanted = 1 + draw_weighted(r, (const uint8_t[]){40, 35, 20}, 3);
+    int wanted = 1 + sim_draw_weighted(r, (const uint8_t[]){40, 35, 20}, 3);
     for (int i = 0; i < wanted; i++)
-        add_need(w, p, draw_weighted(r, p->gender ? men : women, CATEGORIES));
-    if (p->child_birthday && p->child_birthday > day_date(w, 0) - 4 * 365)
-        add_need(w, p, 4 + draw_weighted(r, parents, 4));
+        add_need(w, p, sim_draw_weighted(r, p->gender ? men : women, CATEGORIES));
+    if (p->child_birthday && p->child_birthday > sim_day_date(w, 0) - 4 * 365)
+        add_need(w, p, 4 + sim_draw_weighted(r, parents, 4));
     p->sensitivity = random_unit(r);
     p->sms = random_unit(r) * random_unit(r) * 2;
     p->mail = random_unit(r) * random_unit(r) * 2;
@@ -269,7 +273,7 @@ static void create_person(struct world *w, size_t number, struct person *head) {
     set_habits(w, p);
 }
 
-void people_create(struct world *w) {
+void sim_people_create(struct world *w) {
     w->person_count = w->options.customers;
     w->people = memory_get(w->person_count, sizeof *w->people);
     w->released = memory_get(w->person_count, sizeof *w->released);

@@ -8,7 +8,7 @@ static void create_products(struct world *w) {
     struct random *r = &w->random;
     for (int i = 0; i < PRODUCTS; i++) {
         struct product *p = &w->products[i];
-        const struct category *c = &categories[i / PRODUCTS_EACH];
+        const struct category *c = &sim_categories[i / PRODUCTS_EACH];
         p->category = (uint8_t)(i / PRODUCTS_EACH);
         p->brand = (uint8_t)(i % BRANDS_EACH);
         p->good = (uint8_t)(i % PRODUCTS_EACH / 4);
@@ -28,16 +28,18 @@ static void create_affinities(struct world *w) {
         double chance;
         int low, high;
     } plan[AFFINITIES] = {
-        {0, 0, true, 0.35, 0, 0},  {1, 0, false, 0.30, 3, 12}, {4, 5, true, 0.40, 0, 0},  {4, 6, false, 0.35, 4, 14},
-        {8, 9, true, 0.45, 0, 0},  {10, 9, true, 0.40, 0, 0},  {3, 0, false, 0.25, 5, 14}, {11, 8, true, 0.30, 0, 0},
-        {5, 7, false, 0.28, 6, 20}, {2, 1, false, 0.30, 5, 20}, {6, 7, true, 0.25, 0, 0},  {1, 3, true, 0.30, 0, 0},
+        {0, 0, true, 0.35, 0, 0},   {1, 0, false, 0.30, 3, 12}, {4, 5, true, 0.40, 0, 0},   {4, 6, false, 0.35, 4, 14},
+        {8, 9, true, 0.45, 0, 0},   {10, 9, true, 0.40, 0, 0},  {3, 0, false, 0.25, 5, 14}, {11, 8, true, 0.30, 0, 0},
+        {5, 7, false, 0.28, 6, 20}, {2, 1, false, 0.30, 5, 20}, {6, 7, true, 0.25, 0, 0},   {1, 3, true, 0.30, 0, 0},
     };
     for (int i = 0; i < AFFINITIES; i++) {
         /* the best sellers of a category come first (shop_pick), so that the pairs have support */
-        uint16_t first = (uint16_t)(plan[i].first * PRODUCTS_EACH + i % 3), second = (uint16_t)(plan[i].second * PRODUCTS_EACH + 1 + i % 4);
+        uint16_t first = (uint16_t)(plan[i].first * PRODUCTS_EACH + i % 3),
+                 second = (uint16_t)(plan[i].second * PRODUCTS_EACH + 1 + i % 4);
         if (first == second)
             second++;
-        w->affinities[i] = (struct affinity){first, second, plan[i].together, plan[i].chance, plan[i].low, plan[i].high};
+        w->affinities[i] =
+            (struct affinity){first, second, plan[i].together, plan[i].chance, plan[i].low, plan[i].high};
         w->products[first].delisted_day = w->products[second].delisted_day = NEVER;
         w->products[first].listed_day = w->products[second].listed_day = -200;
     }
@@ -52,7 +54,8 @@ static void create_coupons(struct world *w) {
     }
 }
 
-static void add_campaign(struct world *w, int channel, int platform, int first_day, int length, double uplift, int coupon) {
+static void add_campaign(struct world *w, int channel, int platform, int first_day, int length, double uplift,
+                         int coupon) {
     if (w->campaign_count == CAMPAIGNS_MAX || first_day >= w->days)
         return;
     struct campaign *c = &w->campaigns[w->campaign_count++];
@@ -71,13 +74,14 @@ static void create_campaigns(struct world *w) {
     for (int day = 9; day < w->days; day += step)
         add_campaign(w, TOUCH_SMS, 0, day, 1, 0.03 + 0.06 * random_unit(r), (int)random_below(r, COUPONS));
     for (int day = 4; day < w->days; day += step)
-        add_campaign(w, TOUCH_EMAIL, 0, day, 1, 0.01 + 0.04 * random_unit(r), random_chance(r, 0.5) ? (int)random_below(r, COUPONS) : -1);
+        add_campaign(w, TOUCH_EMAIL, 0, day, 1, 0.01 + 0.04 * random_unit(r),
+                     random_chance(r, 0.5) ? (int)random_below(r, COUPONS) : -1);
     for (int day = 0; day < w->days; day += step * 2 + 2)
         for (int platform = 0; platform < PLATFORMS; platform++)
             add_campaign(w, TOUCH_AD, platform, day, step * 2 + 2, ad_uplift[platform], -1);
 }
 
-void shop_create(struct world *w) {
+void sim_shop_create(struct world *w) {
     create_products(w);
     create_affinities(w);
     create_coupons(w);
@@ -89,7 +93,7 @@ void shop_create(struct world *w) {
     assert(w->campaign_count > 0 && w->campaign_count <= CAMPAIGNS_MAX);
 }
 
-int shop_pick(struct world *w, struct random *r, int category, int brand) {
+int sim_shop_pick(struct world *w, struct random *r, int category, int brand) {
     for (int tries = 0; tries < 20; tries++) {
         int first = (int)random_below(r, PRODUCTS_EACH), second = (int)random_below(r, PRODUCTS_EACH);
         int i = category * PRODUCTS_EACH + (first < second ? first : second); /* low numbers sell best */
@@ -102,10 +106,10 @@ int shop_pick(struct world *w, struct random *r, int category, int brand) {
     return category * PRODUCTS_EACH + 1;
 }
 
-double shop_season(const struct world *w, int day) {
+double sim_shop_season(const struct world *w, int day) {
     int64_t year;
     unsigned month, of_month;
-    int32_t date = day_date(w, day);
+    int32_t date = sim_day_date(w, day);
     time_civil(date, &year, &month, &of_month);
     double season = (date + 3) % 7 >= 5 ? 1.25 : 0.95; /* 1970-01-01 was a Thursday */
     if (month == 11 && of_month >= 8 && of_month <= 11)
@@ -121,7 +125,7 @@ double shop_season(const struct world *w, int day) {
 
 static void date_field(struct world *w, int day) {
     char text[TIME_TEXT_BYTES];
-    feeds_field(&w->feeds, day == NEVER ? SLICE_NONE : slice_of(text, time_format_date(day_date(w, day), text)));
+    feeds_field(&w->feeds, day == NEVER ? SLICE_NONE : slice_of(text, time_format_date(sim_day_date(w, day), text)));
 }
 
 static void write_products(struct world *w) {
@@ -129,15 +133,15 @@ static void write_products(struct world *w) {
     char text[96], money[32];
     for (int i = 0; i < PRODUCTS; i++) {
         const struct product *p = &w->products[i];
-        const struct category *c = &categories[p->category];
+        const struct category *c = &sim_categories[p->category];
         feeds_begin(f);
         feeds_print(f, "SK%05d", 10001 + i);
-        feeds_field(f, product_name(p, text));
+        feeds_field(f, sim_product_name(p, text));
         feeds_text(f, c->brands[p->brand]);
         feeds_text(f, c->name);
         feeds_text(f, c->path);
-        feeds_field(f, yuan(money, p->price));
-        feeds_field(f, yuan(money, p->cost));
+        feeds_field(f, sim_yuan(money, p->price));
+        feeds_field(f, sim_yuan(money, p->cost));
         feeds_print(f, "%d", c->shelf_days);
         feeds_text(f, p->delisted_day == NEVER ? "on_sale" : "delisted");
         date_field(w, p->listed_day);
@@ -152,8 +156,8 @@ static void write_stores(struct world *w) {
         const struct store *s = &w->stores[i];
         feeds_begin(f);
         feeds_print(f, "S%03d", i + 1);
-        feeds_print(f, "%s%s店%s", cities[s->city].name, store_district(i), i >= 20 ? "（二店）" : "");
-        feeds_text(f, cities[s->city].name);
+        feeds_print(f, "%s%s店%s", sim_cities[s->city].name, sim_store_district(i), i >= 20 ? "（二店）" : "");
+        feeds_text(f, sim_cities[s->city].name);
         feeds_text(f, s->closed_day == NEVER ? "open" : "closed");
         date_field(w, -1000 + i * 11);
         date_field(w, s->closed_day);
@@ -169,9 +173,9 @@ static void write_campaigns(struct world *w) {
         bool ad = c->channel == TOUCH_AD;
         feeds_begin(f);
         feeds_text(f, c->id);
-        feeds_print(f, "%s%s第%d期", ad ? platform_names[c->platform] : "会员", names[c->channel], i + 1);
+        feeds_print(f, "%s%s第%d期", ad ? sim_platform_names[c->platform] : "会员", names[c->channel], i + 1);
         feeds_text(f, channels[c->channel]);
-        feeds_text(f, ad ? platform_names[c->platform] : "");
+        feeds_text(f, ad ? sim_platform_names[c->platform] : "");
         feeds_text(f, c->coupon >= 0 ? w->coupons[c->coupon].id : "");
         date_field(w, c->first_day);
         date_field(w, c->last_day);
@@ -182,12 +186,14 @@ static void write_campaigns(struct world *w) {
 static void write_staff(struct world *w) {
     struct feeds *f = &w->feeds;
     for (int i = 0; i < STORES * 2 + 20; i++) {
-        struct person named = {.gender = i % 3 == 0, .surname = (uint8_t)(i * 7 % surname_count()), .given = {(uint8_t)(i * 11 % 48), (uint8_t)(i * 5 % 48)}};
+        struct person named = {.gender = i % 3 == 0,
+                               .surname = (uint8_t)(i * 7 % sim_surname_count()),
+                               .given = {(uint8_t)(i * 11 % 48), (uint8_t)(i * 5 % 48)}};
         char name[NAME_BYTES];
         bool agent = i >= STORES * 2;
         feeds_begin(f);
         feeds_print(f, "E%03d", i + 1);
-        feeds_field(f, person_name(&named, name));
+        feeds_field(f, sim_person_name(&named, name));
         feeds_text(f, agent ? "客服" : i % 2 ? "收银员" : "导购");
         if (agent)
             feeds_text(f, "");
@@ -205,13 +211,13 @@ static void write_coupons(struct world *w) {
         feeds_begin(f);
         feeds_text(f, c->id);
         feeds_print(f, "满%d减%d", c->threshold / 100, c->off / 100);
-        feeds_field(f, yuan(money, c->threshold));
-        feeds_field(f, yuan(money, c->off));
+        feeds_field(f, sim_yuan(money, c->threshold));
+        feeds_field(f, sim_yuan(money, c->off));
         feeds_end(f, FEED_COUPONS, w->start_ms, 1, 0);
     }
 }
 
-void shop_write(struct world *w) {
+void sim_shop_write(struct world *w) {
     write_products(w);
     write_stores(w);
     write_campaigns(w);
@@ -219,8 +225,9 @@ void shop_write(struct world *w) {
     write_coupons(w);
 }
 
-/* One row a day for every running ad campaign: what the platform bills. Clicks include people who never come to matter. */
-void shop_ad_costs(struct world *w) {
+/* One row a day for every running ad campaign: what the platform bills. Clicks include people who never come to matter.
+ */
+void sim_shop_ad_costs(struct world *w) {
     struct feeds *f = &w->feeds;
     char text[TIME_TEXT_BYTES], money[32];
     for (int i = 0; i < w->campaign_count; i++) {
@@ -229,14 +236,14 @@ void shop_ad_costs(struct world *w) {
             continue;
         int64_t clicks = random_between(&w->random, 5, 20) + (int64_t)w->person_count / 400;
         int64_t cost = clicks * random_between(&w->random, 80, 260);
-        struct slice date = slice_of(text, time_format_date(day_date(w, w->day), text));
+        struct slice date = slice_of(text, time_format_date(sim_day_date(w, w->day), text));
         c->cost += (uint64_t)cost;
         feeds_begin(f);
         feeds_print(f, "%s-%.*s", c->id, SLICE_ARG(date));
         feeds_text(f, c->id);
-        feeds_text(f, platform_names[c->platform]);
+        feeds_text(f, sim_platform_names[c->platform]);
         feeds_field(f, date);
-        feeds_field(f, yuan(money, cost));
+        feeds_field(f, sim_yuan(money, cost));
         feeds_print(f, "%lld", (long long)(clicks * random_between(&w->random, 30, 90)));
         feeds_print(f, "%lld", (long long)clicks);
         feeds_end(f, FEED_AD_COSTS, w->start_ms + w->day * DAY_MS + 23 * HOUR_MS, 1, 0);

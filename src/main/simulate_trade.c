@@ -1,5 +1,5 @@
-/* simulate_trade: baskets, online orders as the back office exports them, receipts as the tills print them, and what follows:
- * refunds, reviews, calls. */
+/* simulate_trade: baskets, online orders as the back office exports them, receipts as the tills print them, and what
+ * follows: refunds, reviews, calls. */
 #include <assert.h>
 #include <stdio.h>
 
@@ -28,7 +28,7 @@ static void add_other_needs(struct world *w, struct order *order, int category) 
         struct need *need = &p->needs[i];
         if (need->category == category || need->due_day > w->day + 3 || !random_chance(&p->random, 0.6))
             continue;
-        add_item(w, order, shop_pick(w, &p->random, need->category, need->brand), 1);
+        add_item(w, order, sim_shop_pick(w, &p->random, need->category, need->brand), 1);
         need->due_day = (int16_t)(w->day + need->cycle_days);
     }
 }
@@ -61,22 +61,22 @@ static void use_coupon(struct world *w, struct order *order) {
         order->coupon = p->coupon;
         order->discount = w->coupons[p->coupon].off;
         p->coupon = -1;
-    } else if (shop_season(w, w->day) >= 1.5) {
+    } else if (sim_shop_season(w, w->day) >= 1.5) {
         order->discount = order->gross / 10; /* festivals: a tenth off everything */
     } else if (random_chance(&p->random, 0.05 + 0.2 * p->sensitivity)) {
         order->discount = order->gross * random_between(&p->random, 5, 15) / 100;
     }
 }
 
-void order_fill(struct world *w, struct order *order, int category, int product, int campaign) {
+void sim_order_fill(struct world *w, struct order *order, int category, int product, int campaign) {
     struct person *p = order->person;
     assert(category >= 0 && category < CATEGORIES);
     const struct need *need = need_of(p, category);
     int brand = need && random_chance(&p->random, 0.65) ? need->brand : -1;
     int quantity = 1 + (random_chance(&p->random, 0.25) ? (int)random_between(&p->random, 1, 3) : 0);
-    add_item(w, order, product >= 0 ? product : shop_pick(w, &p->random, category, brand), quantity);
+    add_item(w, order, product >= 0 ? product : sim_shop_pick(w, &p->random, category, brand), quantity);
     if (random_chance(&p->random, 0.3))
-        add_item(w, order, shop_pick(w, &p->random, category, -1), 1);
+        add_item(w, order, sim_shop_pick(w, &p->random, category, -1), 1);
     if (campaign < 0)
         add_other_needs(w, order, category);
     add_affinities(w, order);
@@ -99,7 +99,7 @@ static void phone_field(struct world *w, uint64_t phone) {
 
 /* The phone somebody gives: mostly the first, sometimes the second one. */
 static uint64_t given_phone(struct world *w, struct person *p) {
-    return p->phones[1] && random_chance(&p->random, 0.3) ? p->phones[1] : person_phone(p, w->day);
+    return p->phones[1] && random_chance(&p->random, 0.3) ? p->phones[1] : sim_person_phone(p, w->day);
 }
 
 static void filler_field(struct world *w, struct person *p) {
@@ -107,8 +107,8 @@ static void filler_field(struct world *w, struct person *p) {
     feeds_text(&w->feeds, fillers[random_below(&p->random, 5)]);
 }
 
-static void order_line(struct world *w, const struct order *order, int line, const char *user, uint64_t phone, bool filler,
-                       struct slice receiver) {
+static void order_line(struct world *w, const struct order *order, int line, const char *user, uint64_t phone,
+                       bool filler, struct slice receiver) {
     struct feeds *f = &w->feeds;
     struct person *p = order->person;
     const struct item *item = &order->items[line];
@@ -117,44 +117,49 @@ static void order_line(struct world *w, const struct order *order, int line, con
     feeds_begin(f);
     feeds_text(f, order->id);
     feeds_print(f, "%d", line + 1);
-    feeds_field(f, local_time(time, order->at_ms));
+    feeds_field(f, sim_local_time(time, order->at_ms));
     feeds_text(f, "已付款");
-    feeds_text(f, place_names[order->place]);
+    feeds_text(f, sim_place_names[order->place]);
     feeds_text(f, user);
     if (filler)
         filler_field(w, p);
     else
         phone_field(w, phone);
     feeds_field(f, receiver);
-    feeds_text(f, cities[p->city].name);
+    feeds_text(f, sim_cities[p->city].name);
     feeds_print(f, "SK%05d", 10001 + item->product);
-    feeds_field(f, product_name(product, text));
-    feeds_text(f, categories[product->category].name);
-    feeds_text(f, categories[product->category].brands[product->brand]);
+    feeds_field(f, sim_product_name(product, text));
+    feeds_text(f, sim_categories[product->category].name);
+    feeds_text(f, sim_categories[product->category].brands[product->brand]);
     feeds_print(f, "%d", item->quantity);
     feeds_print(f, "%d", item->price);
     feeds_print(f, "%lld", (long long)order->discount);
     feeds_print(f, "%lld", (long long)order->total);
     feeds_text(f, "CNY");
     feeds_text(f, order->coupon >= 0 ? w->coupons[order->coupon].id : "");
-    int times = soil(w, &p->random, DIRT_REPEATED_ROW, FEED_ORDERS) ? 2 : 1;
+    int times = sim_soil(w, &p->random, DIRT_REPEATED_ROW, FEED_ORDERS) ? 2 : 1;
     feeds_end(f, FEED_ORDERS, order->at_ms + 15 * MINUTE_MS, times, 0);
 }
 
-static bool order_update(struct world *w, const struct order *order, const char *status, int64_t at_ms, int64_t refund) {
-    char time[32];
+/* A later row about the order; the truth hears of the first one (`told` false). Nothing after the last day. */
+static void order_update(struct world *w, const struct order *order, const char *status, int64_t at_ms, int64_t refund,
+                         bool told) {
+    char time[32], record[40];
     if (at_ms >= w->end_ms)
-        return false;
+        return;
     feeds_begin(&w->feeds);
     feeds_text(&w->feeds, order->id);
     feeds_text(&w->feeds, status);
-    feeds_field(&w->feeds, local_time(time, at_ms));
+    feeds_field(&w->feeds, sim_local_time(time, at_ms));
     if (refund)
         feeds_print(&w->feeds, "%lld", (long long)refund);
     else
         feeds_text(&w->feeds, "");
     feeds_end(&w->feeds, FEED_ORDER_UPDATES, at_ms + MINUTE_MS, 1, 0);
-    return true;
+    if (!told) {
+        snprintf(record, sizeof record, "order:%s", order->id);
+        sim_truth_record(w, FEED_ORDER_UPDATES, slice_text(record), order->person, at_ms);
+    }
 }
 
 static void track_refund(struct world *w, const struct order *order, int64_t at_ms) {
@@ -163,7 +168,7 @@ static void track_refund(struct world *w, const struct order *order, int64_t at_
     if (at_ms >= w->end_ms)
         return;
     struct json_writer j = {.out = feeds_begin(&w->feeds)};
-    uuid_text(random_next(&p->random), random_next(&p->random), message);
+    sim_uuid_text(random_next(&p->random), random_next(&p->random), message);
     snprintf(user, sizeof user, "u%07u", p->number * 3 + 1000);
     json_object(&j);
     json_member_cstring(&j, "type", "track");
@@ -185,10 +190,12 @@ static void track_refund(struct world *w, const struct order *order, int64_t at_
     json_member_time(&j, "receivedAt", at_ms + 90);
     json_end_object(&j);
     feeds_end(&w->feeds, FEED_WEB, at_ms + 90, 1, 0);
-    truth_record(w, FEED_WEB, slice_text(message), p, at_ms + 90);
+    sim_truth_record(w, FEED_WEB, slice_text(message), p, at_ms + 90);
 }
 
-static bool leaving(const struct world *w, const struct person *p) { return p->churn_day != NEVER && p->churn_day - w->day < 70; }
+static bool leaving(const struct world *w, const struct person *p) {
+    return p->churn_day != NEVER && p->churn_day - w->day < 70;
+}
 
 static void review(struct world *w, const struct order *order, const char *user) {
     static const char *const texts[5][2] = {
@@ -204,8 +211,8 @@ static void review(struct world *w, const struct order *order, const char *user)
     char text[48];
     if (at_ms >= w->end_ms)
         return;
-    int rating = 1 + (leaving(w, p) ? draw_weighted(r, (const uint8_t[]){22, 24, 24, 18, 12}, 5)
-                                    : draw_weighted(r, (const uint8_t[]){3, 4, 11, 33, 49}, 5));
+    int rating = 1 + (leaving(w, p) ? sim_draw_weighted(r, (const uint8_t[]){22, 24, 24, 18, 12}, 5)
+                                    : sim_draw_weighted(r, (const uint8_t[]){3, 4, 11, 33, 49}, 5));
     struct json_writer j = {.out = feeds_begin(&w->feeds)};
     json_object(&j);
     snprintf(text, sizeof text, "R%08llu", (unsigned long long)++w->review_number);
@@ -219,55 +226,56 @@ static void review(struct world *w, const struct order *order, const char *user)
     json_member_integer(&j, "rating", rating);
     json_member_cstring(&j, "text", texts[rating - 1][random_below(r, 2)]);
     char time[32];
-    json_member_text(&j, "time", local_time(time, at_ms));
+    json_member_text(&j, "time", sim_local_time(time, at_ms));
     json_end_object(&j);
     feeds_end(&w->feeds, FEED_REVIEWS, at_ms, 1, 0);
-    truth_record(w, FEED_REVIEWS, slice_text(record), p, at_ms);
+    sim_truth_record(w, FEED_REVIEWS, slice_text(record), p, at_ms);
 }
 
 static void after_order(struct world *w, const struct order *order, const char *user) {
     struct random *r = &order->person->random;
-    int64_t shipped = order->at_ms + random_between(r, 4, 40) * HOUR_MS, done = shipped + random_between(r, 24, 96) * HOUR_MS;
-    order_update(w, order, "已发货", shipped, 0);
+    int64_t shipped = order->at_ms + random_between(r, 4, 40) * HOUR_MS,
+            done = shipped + random_between(r, 24, 96) * HOUR_MS;
+    order_update(w, order, "已发货", shipped, 0, false);
     if (random_chance(r, leaving(w, order->person) ? 0.10 : 0.035)) {
         int64_t at_ms = done + random_between(r, 2, 100) * HOUR_MS;
-        order_update(w, order, "已退款", at_ms, order->total);
+        order_update(w, order, "已退款", at_ms, order->total, true);
         if (*user)
             track_refund(w, order, at_ms);
         if (random_chance(r, 0.4))
-            call_centre(w, order->person, order->id, at_ms - HOUR_MS, true);
+            sim_call_centre(w, order->person, order->id, at_ms - HOUR_MS, true);
     } else {
-        order_update(w, order, "已完成", done, 0);
+        order_update(w, order, "已完成", done, 0, true);
         if (random_chance(r, 0.03))
-            call_centre(w, order->person, order->id, shipped + 5 * HOUR_MS, false);
+            sim_call_centre(w, order->person, order->id, shipped + 5 * HOUR_MS, false);
     }
     if (*user && random_chance(r, 0.12))
         review(w, order, user);
 }
 
-void order_online(struct world *w, struct order *order, bool with_user) {
+void sim_order_online(struct world *w, struct order *order, bool with_user) {
     struct person *p = order->person;
     char name[NAME_BYTES], user[24] = "", record[40];
     if (with_user)
         snprintf(user, sizeof user, "u%07u", p->number * 3 + 1000);
     uint64_t phone = given_phone(w, p);
-    bool filler = with_user && soil(w, &p->random, DIRT_FILLER, FEED_ORDERS);
-    struct slice receiver = person_name(p, name);
-    if (soil(w, &p->random, DIRT_BYTES, FEED_ORDERS))
+    bool filler = with_user && sim_soil(w, &p->random, DIRT_FILLER, FEED_ORDERS);
+    struct slice receiver = sim_person_name(p, name);
+    if (sim_soil(w, &p->random, DIRT_BYTES, FEED_ORDERS))
         receiver = feeds_gb18030(&w->feeds, receiver);
     if (!filler)
-        truth_phone(w, p, phone);
+        sim_truth_phone(w, p, phone);
     for (int i = 0; i < order->item_count; i++)
         order_line(w, order, i, user, phone, filler, receiver);
     snprintf(record, sizeof record, "order:%s", order->id);
-    truth_record(w, FEED_ORDERS, slice_text(record), p, order->at_ms);
+    sim_truth_record(w, FEED_ORDERS, slice_text(record), p, order->at_ms);
     after_order(w, order, user);
 }
 
 static void amount_field(struct world *w, struct random *r, int64_t fen) {
     char plain[32], text[48] = "¥";
-    struct slice amount = yuan(plain, fen);
-    if (!soil(w, r, DIRT_AMOUNT_TEXT, FEED_POS)) {
+    struct slice amount = sim_yuan(plain, fen);
+    if (!sim_soil(w, r, DIRT_AMOUNT_TEXT, FEED_POS)) {
         feeds_field(&w->feeds, amount);
         return;
     }
@@ -284,6 +292,7 @@ struct receipt {
     const struct order *order; /* person NULL for walk-ins */
     int store, staff;
     int64_t late_ms;
+    bool voided;
     char card[16], phone[24];
 };
 
@@ -301,27 +310,28 @@ static void receipt_line(struct world *w, struct random *r, const struct receipt
     feeds_text(f, receipt->card);
     feeds_text(f, receipt->phone);
     feeds_print(f, "SK%05d", 10001 + item->product);
-    feeds_field(f, product_name(product, text));
-    feeds_text(f, categories[product->category].name);
-    feeds_text(f, categories[product->category].brands[product->brand]);
-    feeds_print(f, "%d", soil(w, r, DIRT_NEGATIVE, FEED_POS) ? -item->quantity : item->quantity);
+    feeds_field(f, sim_product_name(product, text));
+    feeds_text(f, sim_categories[product->category].name);
+    feeds_text(f, sim_categories[product->category].brands[product->brand]);
+    feeds_print(f, "%d", sim_soil(w, r, DIRT_NEGATIVE, FEED_POS) ? -item->quantity : item->quantity);
     amount_field(w, r, item->price);
-    feeds_field(f, yuan(money, order->total));
+    feeds_field(f, sim_yuan(money, order->total));
     feeds_text(f, order->coupon >= 0 ? w->coupons[order->coupon].id : "");
-    feeds_text(f, "销售");
+    feeds_text(f, receipt->voided ? "作废" : "销售");
     feeds_text(f, "门店");
     feeds_text(f, "人民币");
-    struct slice at = local_time(time, order->at_ms);
+    struct slice at = sim_local_time(time, order->at_ms);
     time[4] = time[7] = '/';
     feeds_field(f, slice_of(at.data, 16));
-    int times = soil(w, r, DIRT_REPEATED_ROW, FEED_POS) ? 2 : 1;
+    int times = sim_soil(w, r, DIRT_REPEATED_ROW, FEED_POS) ? 2 : 1;
     feeds_end(f, FEED_POS, order->at_ms + receipt->late_ms, times, 0);
 }
 
 static void receipt_write(struct world *w, struct random *r, struct receipt *receipt) {
     receipt->staff = receipt->store * 2 + (int)random_below(r, 2);
+    receipt->voided = random_chance(r, 0.004);
     receipt->late_ms = MINUTE_MS;
-    if (soil(w, r, DIRT_LATE_ROW, FEED_POS))
+    if (sim_soil(w, r, DIRT_LATE_ROW, FEED_POS))
         receipt->late_ms = random_between(r, 18, 72) * HOUR_MS;
     for (int i = 0; i < receipt->order->item_count; i++)
         receipt_line(w, r, receipt, i);
@@ -333,18 +343,18 @@ static void type_phone(struct world *w, struct person *p, bool with_card, char t
     uint64_t phone = given_phone(w, p);
     static const char *const fillers[] = {"13800138000", "00000000000", "0000", "-", "null"};
     snprintf(text, 24, "%llu", (unsigned long long)(phone % 100000000000));
-    if (with_card && soil(w, r, DIRT_FILLER, FEED_POS)) {
+    if (with_card && sim_soil(w, r, DIRT_FILLER, FEED_POS)) {
         snprintf(text, 24, "%s", fillers[random_below(r, 5)]);
-    } else if (soil(w, r, DIRT_PHONE_OTHER, FEED_POS)) {
+    } else if (sim_soil(w, r, DIRT_PHONE_OTHER, FEED_POS)) {
         struct person *other = &w->people[random_below(r, w->person_count)];
         snprintf(text, 24, "%llu", (unsigned long long)(other->phones[0] % 100000000000));
-    } else if (soil(w, r, DIRT_PHONE_TYPO, FEED_POS)) {
+    } else if (sim_soil(w, r, DIRT_PHONE_TYPO, FEED_POS)) {
         size_t at = (size_t)random_between(r, 3, 10);
         text[at] = (char)('0' + (text[at] - '0' + (int)random_between(r, 1, 9)) % 10);
-    } else if (soil(w, r, DIRT_PHONE_SHORT, FEED_POS)) {
+    } else if (sim_soil(w, r, DIRT_PHONE_SHORT, FEED_POS)) {
         text[random_between(r, 7, 10)] = 0;
     } else {
-        truth_phone(w, p, phone);
+        sim_truth_phone(w, p, phone);
     }
 }
 
@@ -369,7 +379,7 @@ static int open_store(const struct world *w, struct random *r, int store) {
     return store;
 }
 
-void visit_store(struct world *w, const struct visit *visit) {
+void sim_visit_store(struct world *w, const struct visit *visit) {
     struct person *p = &w->people[visit->person];
     struct order order = {.person = p, .place = PLACE_STORE, .at_ms = visit->at_ms, .coupon = -1};
     struct receipt receipt = {.order = &order};
@@ -377,45 +387,46 @@ void visit_store(struct world *w, const struct visit *visit) {
     assert(visit->buys);
     receipt.store = open_store(w, &p->random, p->store);
     receipt_id(w, &order, receipt.store);
-    order_fill(w, &order, visit->category, visit->product, visit->campaign);
+    sim_order_fill(w, &order, visit->category, visit->product, visit->campaign);
     name_buyer(w, p, &receipt);
     receipt_write(w, &p->random, &receipt);
     if (receipt.card[0] || receipt.phone[0]) {
         snprintf(record, sizeof record, "order:%s", order.id);
-        truth_record(w, FEED_POS, slice_text(record), p, order.at_ms + receipt.late_ms);
+        sim_truth_record(w, FEED_POS, slice_text(record), p, order.at_ms + receipt.late_ms);
     }
 }
 
 /* Receipts of people nobody knows: no card, no phone, no truth. */
-void walk_ins(struct world *w) {
+void sim_walk_ins(struct world *w) {
     struct random *r = &w->random;
     int count = (int)random_between(r, 0, 2 + (int64_t)w->person_count / 250);
     for (int i = 0; i < count; i++) {
         struct order order = {.place = PLACE_STORE, .coupon = -1};
         struct receipt receipt = {.order = &order};
-        order.at_ms = day_start_ms(w, w->day) + random_between(r, 9 * HOUR_MS, 21 * HOUR_MS);
+        order.at_ms = sim_day_start_ms(w, w->day) + random_between(r, 9 * HOUR_MS, 21 * HOUR_MS);
         receipt.store = open_store(w, r, (int)random_below(r, STORES));
         receipt_id(w, &order, receipt.store);
-        add_item(w, &order, shop_pick(w, r, (int)random_below(r, CATEGORIES), -1), 1);
+        add_item(w, &order, sim_shop_pick(w, r, (int)random_below(r, CATEGORIES), -1), 1);
         order.total = order.items[0].price;
         receipt_write(w, r, &receipt);
     }
 }
 
 static const char *const topics[] = {"物流", "退款", "质量", "会员", "活动咨询"};
-static const char *const bad_notes[] = {"客户投诉配送太慢，情绪激动，要求尽快处理", "客户反映商品有质量问题，非常不满，要求退款",
+static const char *const bad_notes[] = {"客户投诉配送太慢，情绪激动，要求尽快处理",
+                                        "客户反映商品有质量问题，非常不满，要求退款",
                                         "客户第二次来电催退款，表示以后不会再买", "客户对客服处理不满意，已升级主管"};
-static const char *const good_notes[] = {"咨询订单物流，已告知预计送达时间", "咨询会员积分规则，已解答", "询问新品上市时间，客户表示感谢",
-                                         "修改收货地址，已处理"};
+static const char *const good_notes[] = {"咨询订单物流，已告知预计送达时间", "咨询会员积分规则，已解答",
+                                         "询问新品上市时间，客户表示感谢", "修改收货地址，已处理"};
 
-void call_centre(struct world *w, struct person *p, const char *order_id, int64_t at_ms, bool complaint) {
+void sim_call_centre(struct world *w, struct person *p, const char *order_id, int64_t at_ms, bool complaint) {
     struct random *r = &p->random;
     struct feeds *f = &w->feeds;
     struct json_writer j = {.out = feeds_begin(f)};
     char text[48], record[64];
     if (at_ms >= w->end_ms || at_ms < w->start_ms)
         return;
-    bool hidden = soil(w, r, DIRT_FILLER, FEED_CALLS), home = p->home_phone && !hidden && random_chance(r, 0.15);
+    bool hidden = sim_soil(w, r, DIRT_FILLER, FEED_CALLS), home = p->home_phone && !hidden && random_chance(r, 0.15);
     uint64_t phone = home ? p->home_phone : given_phone(w, p);
     json_object(&j);
     snprintf(text, sizeof text, "T%08llu", (unsigned long long)++w->call_number);
@@ -425,7 +436,7 @@ void call_centre(struct world *w, struct person *p, const char *order_id, int64_
     json_member_cstring(&j, "phone", hidden ? "anonymous" : text);
     snprintf(text, sizeof text, "E%03d", STORES * 2 + 1 + (int)random_below(r, 20));
     json_member_cstring(&j, "agent", text);
-    json_member_text(&j, "start", local_time(text, at_ms));
+    json_member_text(&j, "start", sim_local_time(text, at_ms));
     json_member_integer(&j, "duration_s", random_between(r, 30, complaint ? 900 : 300));
     json_member_cstring(&j, "topic", topics[complaint ? random_between(r, 0, 2) : random_between(r, 3, 4)]);
     if (*order_id)
@@ -435,7 +446,7 @@ void call_centre(struct world *w, struct person *p, const char *order_id, int64_
     json_end_object(&j);
     feeds_end(f, FEED_CALLS, at_ms, 1, 0);
     if (!hidden) {
-        truth_phone(w, p, phone);
-        truth_record(w, FEED_CALLS, slice_text(record), p, at_ms);
+        sim_truth_phone(w, p, phone);
+        sim_truth_record(w, FEED_CALLS, slice_text(record), p, at_ms);
     }
 }

@@ -1,5 +1,5 @@
-/* simulate_truth: who is behind each record and identifier, what was planted, and the small files that tell Onefold how to take
- * the folder in (mappings, manifest). */
+/* simulate_truth: who is behind each record and identifier, what was planted, and the small files that tell Onefold how
+ * to take the folder in (mappings, manifest). */
 #include <assert.h>
 #include <stdio.h>
 
@@ -24,18 +24,19 @@ static const struct column columns[] = {
 };
 #define COLUMNS (sizeof columns / sizeof *columns)
 
-void truth_record(struct world *w, enum feed feed, struct slice record, const struct person *p, int64_t at_ms) {
+void sim_truth_record(struct world *w, enum feed feed, struct slice record, const struct person *p, int64_t at_ms) {
     char line[160];
     int size = snprintf(line, sizeof line, "%s,%.*s,P%07u", sources[feed].name, SLICE_ARG(record), p->number);
     assert(size > 0 && (size_t)size < sizeof line);
     feeds_line(&w->feeds, FEED_TRUTH_RECORDS, slice_of(line, (size_t)size), at_ms);
 }
 
-void truth_identifier(struct world *w, const char *namespace, struct slice value, const struct person *p, bool shared) {
+void sim_truth_identifier(struct world *w, const char *namespace, struct slice value, const struct person *p,
+                          bool shared) {
     char line[192];
     int size = snprintf(line, sizeof line, "%s,%.*s,P%07u,%d", namespace, SLICE_ARG(value), p->number, shared);
     assert(size > 0 && (size_t)size < sizeof line);
-    feeds_line(&w->feeds, FEED_TRUTH_IDENTIFIERS, slice_of(line, (size_t)size), day_start_ms(w, w->day));
+    feeds_line(&w->feeds, FEED_TRUTH_IDENTIFIERS, slice_of(line, (size_t)size), sim_day_start_ms(w, w->day));
 }
 
 static bool tell(struct person *p, int bit) {
@@ -44,7 +45,7 @@ static bool tell(struct person *p, int bit) {
     return !told;
 }
 
-void truth_phone(struct world *w, struct person *p, uint64_t phone) {
+void sim_truth_phone(struct world *w, struct person *p, uint64_t phone) {
     char text[24];
     int bit = phone == p->phones[0]   ? TOLD_PHONE_0
               : phone == p->phones[1] ? TOLD_PHONE_1
@@ -55,33 +56,33 @@ void truth_phone(struct world *w, struct person *p, uint64_t phone) {
         return;
     bool shared = bit == TOLD_HOME || (bit == TOLD_PHONE_0 && p->recycled_phone);
     snprintf(text, sizeof text, "+%llu", (unsigned long long)phone);
-    truth_identifier(w, "phone", slice_text(text), p, shared);
+    sim_truth_identifier(w, "phone", slice_text(text), p, shared);
 }
 
-void truth_email(struct world *w, struct person *p) {
+void sim_truth_email(struct world *w, struct person *p) {
     char text[64];
     if (tell(p, TOLD_EMAIL))
-        truth_identifier(w, "email", person_email(p, text), p, false);
+        sim_truth_identifier(w, "email", sim_person_email(p, text), p, false);
 }
 
-void truth_user(struct world *w, struct person *p) {
+void sim_truth_user(struct world *w, struct person *p) {
     char text[24];
     if (!tell(p, TOLD_USER))
         return;
     snprintf(text, sizeof text, "u%07u", p->number * 3 + 1000);
-    truth_identifier(w, "user_id", slice_text(text), p, false);
+    sim_truth_identifier(w, "user_id", slice_text(text), p, false);
 }
 
 /* A device's ids, once per cookie; for shared devices once for everybody who used them. */
-void truth_device(struct world *w, struct person *p, uint32_t device) {
+void sim_truth_device(struct world *w, struct person *p, uint32_t device) {
     struct device *d = &w->devices[device];
     char text[40];
     if (d->shared ? !tell(p, device == p->tablet ? TOLD_TABLET : TOLD_KIOSK) : d->told)
         return;
     d->told = true;
-    truth_identifier(w, "anonymous_id", device_anonymous(w, device, text), p, d->shared);
+    sim_truth_identifier(w, "anonymous_id", sim_device_anonymous(w, device, text), p, d->shared);
     if (d->place == PLACE_APP)
-        truth_identifier(w, "device_id", device_id(w, device, text), p, d->shared);
+        sim_truth_identifier(w, "device_id", sim_device_id(w, device, text), p, d->shared);
 }
 
 static struct slice date_or_nothing(int32_t days, bool known, char out[TIME_TEXT_BYTES]) {
@@ -91,8 +92,8 @@ static struct slice date_or_nothing(int32_t days, bool known, char out[TIME_TEXT
 static int top_need(const struct person *p) {
     int best = 0;
     for (int i = 1; i < p->need_count; i++)
-        if (p->needs[i].cycle_days * categories[p->needs[best].category].price_high <
-            p->needs[best].cycle_days * categories[p->needs[i].category].price_high)
+        if (p->needs[i].cycle_days * sim_categories[p->needs[best].category].price_high <
+            p->needs[best].cycle_days * sim_categories[p->needs[i].category].price_high)
             best = i;
     return p->needs[best].category;
 }
@@ -101,8 +102,8 @@ static void cycles_field(struct world *w, const struct person *p) {
     char text[128];
     int size = 0;
     for (int i = 0; i < p->need_count; i++)
-        size += snprintf(text + size, sizeof text - (size_t)size, "%s%s:%d", i ? "|" : "", categories[p->needs[i].category].name,
-                         p->needs[i].cycle_days);
+        size += snprintf(text + size, sizeof text - (size_t)size, "%s%s:%d", i ? "|" : "",
+                         sim_categories[p->needs[i].category].name, p->needs[i].cycle_days);
     assert((size_t)size < sizeof text);
     feeds_field(&w->feeds, slice_of(text, (size_t)size));
 }
@@ -120,21 +121,21 @@ static void person_row(struct world *w, const struct person *p) {
     char text[64];
     feeds_begin(f);
     feeds_print(f, "P%07u", p->number);
-    feeds_field(f, person_name(p, text));
+    feeds_field(f, sim_person_name(p, text));
     feeds_text(f, p->gender ? "male" : "female");
     feeds_field(f, date_or_nothing(p->birthday, true, text));
-    feeds_text(f, cities[p->city].name);
+    feeds_text(f, sim_cities[p->city].name);
     if (p->family)
         feeds_print(f, "F%06u", p->family);
     else
         feeds_text(f, "");
-    feeds_text(f, person_kind_names[p->kind]);
-    feeds_field(f, date_or_nothing(day_date(w, p->first_day), true, text));
-    feeds_field(f, date_or_nothing(day_date(w, p->churn_day), p->churn_day != NEVER, text));
-    feeds_text(f, categories[top_need(p)].name);
+    feeds_text(f, sim_person_kind_names[p->kind]);
+    feeds_field(f, date_or_nothing(sim_day_date(w, p->first_day), true, text));
+    feeds_field(f, date_or_nothing(sim_day_date(w, p->churn_day), p->churn_day != NEVER, text));
+    feeds_text(f, sim_categories[top_need(p)].name);
     cycles_field(w, p);
     feeds_print(f, "%.3f", p->sensitivity);
-    feeds_text(f, place_names[preferred_place(p)]);
+    feeds_text(f, sim_place_names[preferred_place(p)]);
     feeds_print(f, "%.3f", p->sms);
     feeds_print(f, "%.3f", p->mail);
     feeds_print(f, "%.3f", p->ads);
@@ -144,7 +145,7 @@ static void person_row(struct world *w, const struct person *p) {
     feeds_end(f, FEED_TRUTH_PEOPLE, w->end_ms, 1, 0);
 }
 
-void truth_finish(struct world *w) {
+void sim_truth_finish(struct world *w) {
     for (size_t i = 0; i < w->person_count; i++)
         person_row(w, &w->people[i]);
 }
@@ -155,7 +156,7 @@ static void write_campaign(struct json_writer *j, const struct campaign *c) {
     json_member_cstring(j, "campaign_id", c->id);
     json_member_cstring(j, "channel", channels[c->channel]);
     if (c->channel == TOUCH_AD)
-        json_member_cstring(j, "platform", platform_names[c->platform]);
+        json_member_cstring(j, "platform", sim_platform_names[c->platform]);
     json_member_real(j, "planted_uplift", c->uplift);
     json_member_integer(j, "reached", c->reached);
     json_member_integer(j, "withheld", c->withheld);
@@ -250,8 +251,10 @@ static void write_column(struct json_writer *j, const struct column *c) {
 static enum status write_mapping(struct world *w, enum feed feed, struct buffer *text) {
     const struct source *s = &sources[feed];
     char path[64];
-    buffer_print(text, "{\"name\": \"%s\", \"format\": \"%s\", \"encoding\": \"%s\", \"time_zone\": \"Asia/Shanghai\", \"source\": \"%s\", %s,\n"
-                       " \"columns\": ",
+    buffer_print(text,
+                 "{\"name\": \"%s\", \"format\": \"%s\", \"encoding\": \"%s\", \"time_zone\": \"Asia/Shanghai\", "
+                 "\"source\": \"%s\", %s,\n"
+                 " \"columns\": ",
                  s->name, strstr(s->path, ".ndjson") ? "jsonl" : "csv", s->encoding, s->name, s->mapping);
     struct json_writer j = {.out = text};
     json_object(&j);
@@ -288,7 +291,7 @@ static enum status write_manifest(struct world *w, struct buffer *text) {
     return feeds_file(&w->feeds, "manifest.json", buffer_slice(text));
 }
 
-enum status truth_files(struct world *w) {
+enum status sim_truth_files(struct world *w) {
     struct buffer text = {0};
     enum status status = write_effects(w, &text);
     buffer_clear(&text);

@@ -1,9 +1,9 @@
 /* simulate_visit: one visit on web, app or mini-program, as the calls Segment's SDKs would send.
  *
  * A visit starts on a device in the state the last one left: logged in as this person, as another (shared devices; then
- * that person is logged out first, and the calls stay anonymous until this one logs in), or as nobody. The anonymous id is
- * kept over logins, which is what makes shared devices a trap. Times: `timestamp` and `originalTimestamp` are the device's clock at the
- * happening, `sentAt` the same clock at sending, `receivedAt` the company's clock. */
+ * that person is logged out first, and the calls stay anonymous until this one logs in), or as nobody. The anonymous id
+ * is kept over logins, which is what makes shared devices a trap. Times: `timestamp` and `originalTimestamp` are the
+ * device's clock at the happening, `sentAt` the same clock at sending, `receivedAt` the company's clock. */
 #include <assert.h>
 #include <stdio.h>
 
@@ -31,15 +31,19 @@ struct session {
 static const struct {
     const char *maker, *model, *os, *version;
 } phones[] = {
-    {"Apple", "iPhone16,1", "iOS", "18.1"},   {"Apple", "iPhone14,5", "iOS", "17.6"},      {"HUAWEI", "ALN-AL00", "HarmonyOS", "4.2"},
-    {"Xiaomi", "23127PN0CC", "Android", "14"}, {"OPPO", "PHZ110", "Android", "14"},         {"vivo", "V2309A", "Android", "14"},
-    {"HONOR", "ANY-AN00", "Android", "13"},   {"Apple", "iPhone17,2", "iOS", "18.4"},
+    {"Apple", "iPhone16,1", "iOS", "18.1"},     {"Apple", "iPhone14,5", "iOS", "17.6"},
+    {"HUAWEI", "ALN-AL00", "HarmonyOS", "4.2"}, {"Xiaomi", "23127PN0CC", "Android", "14"},
+    {"OPPO", "PHZ110", "Android", "14"},        {"vivo", "V2309A", "Android", "14"},
+    {"HONOR", "ANY-AN00", "Android", "13"},     {"Apple", "iPhone17,2", "iOS", "18.4"},
 };
 static const char *const agents[] = {
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Safari/605.1.15",
-    "Mozilla/5.0 (Linux; Android 14; V2309A) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Mobile Safari/537.36",
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36 Edg/125.0.0.0",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 "
+    "Safari/605.1.15",
+    "Mozilla/5.0 (Linux; Android 14; V2309A) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Mobile "
+    "Safari/537.36",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36 "
+    "Edg/125.0.0.0",
 };
 
 static void member_print(struct json_writer *j, const char *key, const char *format, unsigned number) {
@@ -52,7 +56,7 @@ static void external_id(struct json_writer *j, const struct session *s, bool uni
     char text[40];
     const char *type = union_id ? "unionid" : "openid";
     int bit = union_id ? TOLD_UNIONID : TOLD_OPENID;
-    struct slice id = wechat_id(s->w, s->p, union_id, text);
+    struct slice id = sim_wechat_id(s->w, s->p, union_id, text);
     json_object(j);
     json_member_text(j, "id", id);
     json_member_cstring(j, "type", type);
@@ -61,7 +65,7 @@ static void external_id(struct json_writer *j, const struct session *s, bool uni
     json_end_object(j);
     if (!(s->p->told & bit)) {
         s->p->told |= (uint16_t)bit;
-        truth_identifier(s->w, type, id, s->p, false);
+        sim_truth_identifier(s->w, type, id, s->p, false);
     }
 }
 
@@ -89,7 +93,7 @@ static void phone_context(struct json_writer *j, const struct session *s) {
     json_key(j, "device");
     json_object(j);
     if (s->feed == FEED_APP) {
-        json_member_text(j, "id", device_id(s->w, s->device_number, id));
+        json_member_text(j, "id", sim_device_id(s->w, s->device_number, id));
     }
     json_member_cstring(j, "manufacturer", phones[i].maker);
     json_member_cstring(j, "model", phones[i].model);
@@ -102,7 +106,7 @@ static void phone_context(struct json_writer *j, const struct session *s) {
     json_key(j, "library");
     if (s->feed == FEED_APP)
         json_raw(j, i % 8 < 2 || i == 7 ? SLICE("{\"name\":\"analytics-swift\",\"version\":\"1.6.2\"}")
-                                       : SLICE("{\"name\":\"analytics-kotlin\",\"version\":\"1.16.3\"}"));
+                                        : SLICE("{\"name\":\"analytics-kotlin\",\"version\":\"1.16.3\"}"));
     else
         json_raw(j, SLICE("{\"name\":\"analytics-wechat\",\"version\":\"1.0.4\"}"));
 }
@@ -112,7 +116,7 @@ static void campaign_context(struct json_writer *j, const struct session *s) {
     json_key(j, "campaign");
     json_object(j);
     json_member_cstring(j, "name", c->id);
-    json_member_cstring(j, "source", c->channel == TOUCH_AD ? platform_names[c->platform] : "crm");
+    json_member_cstring(j, "source", c->channel == TOUCH_AD ? sim_platform_names[c->platform] : "crm");
     json_member_cstring(j, "medium", c->channel == TOUCH_AD ? "cpc" : c->channel == TOUCH_SMS ? "sms" : "email");
     json_end_object(j);
 }
@@ -128,8 +132,10 @@ static void prepare_context(struct session *s) {
         web_context(j, s);
     else
         phone_context(j, s);
-    if (s->feed == FEED_APP)
-        json_key(j, "app"), json_raw(j, SLICE("{\"name\":\"云集优选\",\"version\":\"5.2.0\",\"build\":\"5203\"}"));
+    if (s->feed == FEED_APP) {
+        json_key(j, "app");
+        json_raw(j, SLICE("{\"name\":\"云集优选\",\"version\":\"5.2.0\",\"build\":\"5203\"}"));
+    }
     if (s->feed == FEED_MINIPROGRAM) {
         json_key(j, "externalIds");
         json_array(j);
@@ -164,7 +170,7 @@ static void write_context(struct session *s, const char *path, const char *title
 
 static void write_user(struct session *s, bool identify) {
     struct json_writer *j = &s->out;
-    if (!identify && s->feed == FEED_WEB && !s->logged_in && soil(s->w, &s->p->random, DIRT_FILLER_USER, s->feed)) {
+    if (!identify && s->feed == FEED_WEB && !s->logged_in && sim_soil(s->w, &s->p->random, DIRT_FILLER_USER, s->feed)) {
         static const char *const fillers[] = {"null", "undefined", "0000"};
         json_member_cstring(j, "userId", fillers[random_below(&s->p->random, 3)]);
     } else if (s->logged_in) {
@@ -180,8 +186,8 @@ static struct json_writer *call_begin(struct session *s, const char *type, const
     struct random *r = &s->p->random;
     struct json_writer *j = &s->out;
     *j = (struct json_writer){.out = feeds_begin(&s->w->feeds)};
-    uuid_text(random_next(r), random_next(r), s->message);
-    s->no_ids = !s->kiosk && strcmp(type, "identify") != 0 && soil(s->w, r, DIRT_MISSING_ID, s->feed);
+    sim_uuid_text(random_next(r), random_next(r), s->message);
+    s->no_ids = !s->kiosk && strcmp(type, "identify") != 0 && sim_soil(s->w, r, DIRT_MISSING_ID, s->feed);
     json_object(j);
     json_member_cstring(j, "type", type);
     json_member_cstring(j, "messageId", s->message);
@@ -199,20 +205,20 @@ static void call_end(struct session *s) {
     int64_t skew = s->device->skew_ms, sent = s->now_ms + s->offline_ms + random_between(r, 20, 900);
     int64_t arrival = sent + random_between(r, 40, 600);
     if (s->offline_ms)
-        soil_count(s->w, DIRT_LATE_CALL, s->feed);
-    else if (soil(s->w, r, DIRT_OUT_OF_ORDER, s->feed))
+        sim_soil_count(s->w, DIRT_LATE_CALL, s->feed);
+    else if (sim_soil(s->w, r, DIRT_OUT_OF_ORDER, s->feed))
         arrival += random_between(r, 5, 40) * MINUTE_MS;
     if (skew)
-        soil_count(s->w, skew > 0 ? DIRT_CLOCK_AHEAD : DIRT_CLOCK_BEHIND, s->feed);
+        sim_soil_count(s->w, skew > 0 ? DIRT_CLOCK_AHEAD : DIRT_CLOCK_BEHIND, s->feed);
     json_member_time(j, "timestamp", s->now_ms + skew);
     json_member_time(j, "originalTimestamp", s->now_ms + skew);
     json_member_time(j, "sentAt", sent + skew);
     json_member_time(j, "receivedAt", arrival);
     json_end_object(j);
-    bool repeat = soil(s->w, r, DIRT_EXACT_REPEAT, s->feed);
+    bool repeat = sim_soil(s->w, r, DIRT_EXACT_REPEAT, s->feed);
     feeds_end(&s->w->feeds, s->feed, arrival, repeat ? 2 : 1, random_between(r, 1000, 9 * MINUTE_MS));
     if (!s->no_ids)
-        truth_record(s->w, s->feed, slice_text(s->message), s->p, arrival);
+        sim_truth_record(s->w, s->feed, slice_text(s->message), s->p, arrival);
     s->now_ms += random_between(r, 3000, 70000);
 }
 
@@ -244,9 +250,9 @@ static void page(struct session *s, const char *name, const char *path) {
 static void product_members(struct json_writer *j, const struct product *product, int number, int quantity) {
     char name[96];
     member_print(j, "product_id", "SK%05u", 10001 + (unsigned)number);
-    json_member_text(j, "name", product_name(product, name));
-    json_member_cstring(j, "brand", categories[product->category].brands[product->brand]);
-    json_member_cstring(j, "category", categories[product->category].name);
+    json_member_text(j, "name", sim_product_name(product, name));
+    json_member_cstring(j, "brand", sim_categories[product->category].brands[product->brand]);
+    json_member_cstring(j, "category", sim_categories[product->category].name);
     if (quantity)
         json_member_integer(j, "quantity", quantity);
 }
@@ -262,7 +268,7 @@ static void track_product(struct session *s, const char *event, int number, int 
     snprintf(path, sizeof path, "/p/SK%05d", 10001 + number);
     struct json_writer *j = track_begin(s, event, path, "商品详情");
     product_members(j, product, number, quantity);
-    if (event[8] == 'V' && soil(s->w, &s->p->random, DIRT_WRONG_TYPE, s->feed)) {
+    if (event[8] == 'V' && sim_soil(s->w, &s->p->random, DIRT_WRONG_TYPE, s->feed)) {
         static const char *const wrong[] = {"abc", "NaN", "--", "面议"};
         json_member_cstring(j, "price", wrong[random_below(&s->p->random, 4)]);
     } else {
@@ -274,9 +280,9 @@ static void track_product(struct session *s, const char *event, int number, int 
 
 static void write_email(struct session *s, struct json_writer *j) {
     char email[64], soiled[72];
-    struct slice text = person_email(s->p, email);
-    truth_email(s->w, s->p);
-    if (soil(s->w, &s->p->random, DIRT_EMAIL_CASE, s->feed)) {
+    struct slice text = sim_person_email(s->p, email);
+    sim_truth_email(s->w, s->p);
+    if (sim_soil(s->w, &s->p->random, DIRT_EMAIL_CASE, s->feed)) {
         snprintf(soiled, sizeof soiled, " %s", email);
         soiled[1] = (char)(soiled[1] - 32);
         text = slice_text(soiled);
@@ -291,12 +297,13 @@ static void write_traits(struct session *s, bool phone) {
     json_key(j, "traits");
     json_object(j);
     if (p->number % 3)
-        json_member_text(j, "name", person_name(p, name));
+        json_member_text(j, "name", sim_person_name(p, name));
     if (phone) {
-        uint64_t number = person_phone(p, s->w->day);
-        snprintf(date, sizeof date, p->number % 2 ? "+%llu" : "%llu", (unsigned long long)(p->number % 2 ? number : number % 100000000000));
+        uint64_t number = sim_person_phone(p, s->w->day);
+        snprintf(date, sizeof date, p->number % 2 ? "+%llu" : "%llu",
+                 (unsigned long long)(p->number % 2 ? number : number % 100000000000));
         json_member_cstring(j, "phone", date);
-        truth_phone(s->w, p, number);
+        sim_truth_phone(s->w, p, number);
     }
     if (p->email)
         write_email(s, j);
@@ -306,7 +313,7 @@ static void write_traits(struct session *s, bool phone) {
         json_member_text(j, "birthday", slice_of(date, time_format_date(p->birthday, date)));
     if (p->child_birthday && p->number % 2)
         json_member_text(j, "child_birthday", slice_of(date, time_format_date(p->child_birthday, date)));
-    json_member_cstring(j, "city", cities[p->city].name);
+    json_member_cstring(j, "city", sim_cities[p->city].name);
     json_end_object(j);
 }
 
@@ -334,13 +341,16 @@ static void log_in(struct session *s) {
     s->logged_in = true;
     s->device->user = p->number + 1;
     s->device->user_until = (int16_t)(s->w->day + random_between(&p->random, 20, 90));
-    truth_user(s->w, p);
+    sim_truth_user(s->w, p);
     if (s->feed == FEED_APP && p->number % 3 == 0 && first)
         alias(s);
     if (s->feed == FEED_MINIPROGRAM)
         p->mini_authorised = true;
     struct json_writer *j = track_begin(s, first ? "Signed Up" : "Signed In", "/login", "登录");
-    json_member_cstring(j, "method", s->feed == FEED_MINIPROGRAM ? "wechat_phone" : p->account_phone ? "sms_code" : "password");
+    json_member_cstring(j, "method",
+                        s->feed == FEED_MINIPROGRAM ? "wechat_phone"
+                        : p->account_phone          ? "sms_code"
+                                                    : "password");
     track_end(s);
     call_begin(s, "identify", "/login", "登录");
     write_traits(s, p->account_phone || s->feed == FEED_MINIPROGRAM);
@@ -351,7 +361,7 @@ static void log_in(struct session *s) {
 
 static void search(struct session *s, int category) {
     struct json_writer *j = track_begin(s, "Products Searched", "/search", "搜索");
-    json_member_cstring(j, "query", categories[category].goods[random_below(&s->p->random, 5)]);
+    json_member_cstring(j, "query", sim_categories[category].goods[random_below(&s->p->random, 5)]);
     track_end(s);
 }
 
@@ -370,7 +380,8 @@ static void write_products(struct session *s, const struct order *order) {
 }
 
 static void track_order(struct session *s, const char *event, const struct order *order, bool complete) {
-    struct json_writer *j = track_begin(s, event, complete ? "/checkout/done" : "/checkout", complete ? "支付成功" : "结算");
+    struct json_writer *j =
+        track_begin(s, event, complete ? "/checkout/done" : "/checkout", complete ? "支付成功" : "结算");
     json_member_cstring(j, "order_id", order->id);
     price_member(j, "total", order->total);
     price_member(j, "revenue", order->gross);
@@ -399,15 +410,16 @@ static void cart(struct session *s, const struct order *order) {
 static void check_out(struct session *s, const struct visit *visit) {
     struct order order = {.person = s->p, .place = (enum place)visit->place, .coupon = -1};
     snprintf(order.id, sizeof order.id, "E%010llu", (unsigned long long)(2000000000 + s->w->order_number++));
-    order_fill(s->w, &order, visit->category, visit->product, visit->campaign);
+    sim_order_fill(s->w, &order, visit->category, visit->product, visit->campaign);
     cart(s, &order);
     bool guest = !s->p->account_exists && s->feed == FEED_WEB && random_chance(&s->p->random, 0.12);
     if (!s->logged_in && !guest)
         log_in(s);
     track_order(s, "Checkout Started", &order, false);
     order.at_ms = s->now_ms;
-    track_order(s, "Order Completed", &order, true);
-    order_online(s->w, &order, s->logged_in);
+    if (!sim_soil(s->w, &s->p->random, DIRT_LOST_CALL, s->feed))
+        track_order(s, "Order Completed", &order, true);
+    sim_order_online(s->w, &order, s->logged_in);
 }
 
 static void leave_cart(struct session *s, int number) {
@@ -428,7 +440,8 @@ static uint32_t choose_device(struct session *s, const struct visit *visit) {
         return p->mini;
     if (visit->place == PLACE_APP)
         return p->tablet && (!p->app || random_chance(&p->random, 0.3)) ? p->tablet : p->app;
-    if (visit->buys && p->kind == PERSON_OMNI && store->kiosk && store->closed_day > w->day && random_chance(&p->random, 0.06)) {
+    if (visit->buys && p->kind == PERSON_OMNI && store->kiosk && store->closed_day > w->day &&
+        random_chance(&p->random, 0.06)) {
         s->kiosk = true;
         return store->kiosk;
     }
@@ -444,7 +457,7 @@ static void open_session(struct session *s, const struct visit *visit) {
         d->user = 0;
         d->told = false;
     }
-    device_anonymous(s->w, s->device_number, s->anonymous);
+    sim_device_anonymous(s->w, s->device_number, s->anonymous);
     s->now_ms = visit->at_ms > d->busy_until_ms ? visit->at_ms : d->busy_until_ms + MINUTE_MS;
     if (d->user != s->p->number + 1 || d->user_until < s->w->day)
         d->user = 0;
@@ -452,7 +465,7 @@ static void open_session(struct session *s, const struct visit *visit) {
     s->offline_ms = 0;
     if (d->place != PLACE_WEB && random_chance(r, s->w->dirt_rate[DIRT_LATE_CALL]))
         s->offline_ms = random_between(r, HOUR_MS, random_chance(r, 0.8) ? 20 * HOUR_MS : 5 * DAY_MS);
-    truth_device(s->w, s->p, s->device_number);
+    sim_truth_device(s->w, s->p, s->device_number);
 }
 
 static void close_session(struct session *s) {
@@ -475,7 +488,7 @@ static void arrive(struct session *s, const struct visit *visit) {
     struct world *w = s->w;
     bool may_ad = visit->campaign < 0 && !s->kiosk && s->feed != FEED_APP;
     if (may_ad && random_chance(&s->p->random, 0.03 + 0.10 * s->p->ads))
-        s->campaign = ad_click(w, s->p, s->device_number, s->now_ms);
+        s->campaign = sim_ad_click(w, s->p, s->device_number, s->now_ms);
     s->now_ms += 1500;
     prepare_context(s);
     if (s->feed == FEED_APP) {
@@ -497,10 +510,11 @@ static bool persuaded(struct session *s) {
     return true;
 }
 
-void visit_online(struct world *w, const struct visit *visit) {
+void sim_visit_online(struct world *w, const struct visit *visit) {
     static const enum feed feeds[] = {FEED_WEB, FEED_APP, FEED_MINIPROGRAM};
     assert(visit->place < PLACE_STORE);
-    struct session s = {.w = w, .p = &w->people[visit->person], .feed = feeds[visit->place], .campaign = visit->campaign};
+    struct session s = {
+        .w = w, .p = &w->people[visit->person], .feed = feeds[visit->place], .campaign = visit->campaign};
     struct random *r = &s.p->random;
     struct visit own = *visit;
     s.device_number = choose_device(&s, visit);
@@ -514,7 +528,7 @@ void visit_online(struct world *w, const struct visit *visit) {
         search(&s, own.category);
     int seen = -1;
     for (int views = (int)random_between(r, visit->buys ? 0 : 1, 3); views > 0; views--) {
-        seen = shop_pick(w, r, own.category, -1);
+        seen = sim_shop_pick(w, r, own.category, -1);
         track_product(&s, "Product Viewed", seen, 0);
     }
     if (visit->buys || persuaded(&s))

@@ -1,4 +1,5 @@
-/* simulate_world: the made-up company's state, shared by the simulate_*.c files and nobody else.
+/* simulate_world: the made-up company's state, shared by the simulate_*.c files and nobody else (functions and tables:
+ * sim_).
  *
  *     simulate_names.c      what people, towns, brands and goods are called
  *     simulate_people.c     who they are: traits, families, numbers, devices
@@ -9,9 +10,9 @@
  *     simulate_members.c    the CRM: members, contracts, touches, ad clicks
  *     simulate_truth.c      the truth, the mappings, the manifest
  *
- * Money is in fen, `day` counts from the first simulated day, moments are real (server) ms. A person's behaviour draws from the
- * person's own generator, so that one person's life hardly depends on the others'. No floating-point function of libm is
- * used: their last bits differ between machines. */
+ * Money is in fen, `day` counts from the first simulated day, moments are real (server) ms. A person's behaviour draws
+ * from the person's own generator, so that one person's life hardly depends on the others'. No floating-point function
+ * of libm is used: their last bits differ between machines. */
 #ifndef ONEFOLD_MAIN_SIMULATE_WORLD_H
 #define ONEFOLD_MAIN_SIMULATE_WORLD_H
 
@@ -43,23 +44,23 @@ enum person_kind { PERSON_ANONYMOUS, PERSON_STORE, PERSON_ONLINE, PERSON_OMNI };
 
 struct category {
     const char *name, *path;
-    int cycle_days;              /* typical days between purchases */
-    int price_low, price_high;   /* fen */
+    int cycle_days;            /* typical days between purchases */
+    int price_low, price_high; /* fen */
     int shelf_days;
     const char *brands[BRANDS_EACH];
     const char *goods[5];
 };
-extern const struct category categories[CATEGORIES];
+extern const struct category sim_categories[CATEGORIES];
 struct city {
     const char *name;
     int region; /* first six digits of id cards */
     const char *area;
 };
 #define CITIES 20
-extern const struct city cities[CITIES];
-extern const char *const platform_names[PLATFORMS];
-extern const char *const person_kind_names[4];
-extern const char *const place_names[PLACES];
+extern const struct city sim_cities[CITIES];
+extern const char *const sim_platform_names[PLATFORMS];
+extern const char *const sim_person_kind_names[4];
+extern const char *const sim_place_names[PLACES];
 
 struct product {
     uint8_t category, brand, good;
@@ -77,7 +78,8 @@ struct campaign {
     uint8_t platform;
     int8_t coupon; /* or -1 */
     int16_t first_day, last_day;
-    double uplift; /* planted: chance that a person reached buys what they would not have bought, averaged over people */
+    double
+        uplift; /* planted: chance that a person reached buys what they would not have bought, averaged over people */
     uint32_t reached, withheld, opened, clicked, caused;
     uint64_t cost;
     char id[16];
@@ -113,8 +115,20 @@ struct need {
 };
 
 /* Identifiers already written to truth/identifiers.csv: bits. */
-enum { TOLD_PHONE_0 = 1, TOLD_PHONE_1 = 2, TOLD_PHONE_OLD = 4, TOLD_EMAIL = 8, TOLD_USER = 16, TOLD_CARD = 32, TOLD_CARD_2 = 64,
-       TOLD_HOME = 128, TOLD_OPENID = 256, TOLD_UNIONID = 512, TOLD_TABLET = 1024, TOLD_KIOSK = 2048 };
+enum {
+    TOLD_PHONE_0 = 1,
+    TOLD_PHONE_1 = 2,
+    TOLD_PHONE_OLD = 4,
+    TOLD_EMAIL = 8,
+    TOLD_USER = 16,
+    TOLD_CARD = 32,
+    TOLD_CARD_2 = 64,
+    TOLD_HOME = 128,
+    TOLD_OPENID = 256,
+    TOLD_UNIONID = 512,
+    TOLD_TABLET = 1024,
+    TOLD_KIOSK = 2048
+};
 
 struct person {
     struct random random;
@@ -129,7 +143,8 @@ struct person {
     int16_t phone_change_day;
     uint32_t card, card_2; /* member cards or 0 */
     int16_t card_day, bind_day;
-    bool email, id_card, account_phone, account_exists, mini_authorised, unionid, home_phone_in_crm, unsubscribed, member_told;
+    bool email, id_card, account_phone, account_exists, mini_authorised, unionid, home_phone_in_crm, unsubscribed,
+        member_told;
     bool recycled_phone, corporate;
     uint16_t told;
     uint32_t web[2], app, mini, tablet; /* device numbers, 0: none */
@@ -140,7 +155,7 @@ struct person {
     struct need needs[NEEDS_MAX];
     double sensitivity;    /* to prices, 0..1 */
     double sms, mail, ads; /* how receptive: 0..2, mean 0.5 */
-    int8_t coupon;                      /* held, or -1 */
+    int8_t coupon;         /* held, or -1 */
     int16_t coupon_until;
     int16_t extra_day; /* a purchase a campaign caused */
     int16_t extra_campaign;
@@ -206,86 +221,84 @@ struct world {
 
 /* --- drawing and dirt (simulate.c) --- */
 /* A roughly normal number, mean 0, deviation 1, within +-3.5. */
-double draw_normal(struct random *r);
+double sim_draw_normal(struct random *r);
 /* Index into weights by weight. */
-int draw_weighted(struct random *r, const uint8_t *weights, int count);
+int sim_draw_weighted(struct random *r, const uint8_t *weights, int count);
 /* True with the planted rate of `dirt`, and then counts it for `feed`. */
-bool soil(struct world *w, struct random *r, enum dirt dirt, enum feed feed);
-void soil_count(struct world *w, enum dirt dirt, enum feed feed);
-int64_t day_start_ms(const struct world *w, int day);
+bool sim_soil(struct world *w, struct random *r, enum dirt dirt, enum feed feed);
+void sim_soil_count(struct world *w, enum dirt dirt, enum feed feed);
+int64_t sim_day_start_ms(const struct world *w, int day);
 /* Days since 1970 of a simulated day. */
-int32_t day_date(const struct world *w, int day);
+int32_t sim_day_date(const struct world *w, int day);
 /* Fen as yuan: "12.50". */
-struct slice yuan(char out[32], int64_t fen);
+struct slice sim_yuan(char out[32], int64_t fen);
 /* Local time "2026-03-05 14:22:10". */
-struct slice local_time(char out[32], int64_t at_ms);
+struct slice sim_local_time(char out[32], int64_t at_ms);
 
 /* --- simulate_names.c --- */
 #define NAME_BYTES 16
-struct slice person_name(const struct person *p, char out[NAME_BYTES]);
-int surname_count(void);
-int given_count(int gender);
-const char *surname_pinyin(const struct person *p);
-struct slice person_email(const struct person *p, char out[64]);
+struct slice sim_person_name(const struct person *p, char out[NAME_BYTES]);
+int sim_surname_count(void);
+int sim_given_count(int gender);
+const char *sim_surname_pinyin(const struct person *p);
+struct slice sim_person_email(const struct person *p, char out[64]);
 /* +86... of the phone held on `day`. */
-uint64_t person_phone(const struct person *p, int day);
-struct slice person_id_card(const struct person *p, char out[24]);
-struct slice product_name(const struct product *product, char out[96]);
-const char *store_district(int store);
-extern const char *const mail_hosts[];
-int mail_host_count(void);
+uint64_t sim_person_phone(const struct person *p, int day);
+struct slice sim_person_id_card(const struct person *p, char out[24]);
+struct slice sim_product_name(const struct product *product, char out[96]);
+const char *sim_store_district(int store);
+extern const char *const sim_mail_hosts[];
+int sim_mail_host_count(void);
 
 /* --- simulate_people.c --- */
-void people_create(struct world *w);
-uint64_t phone_draw(struct world *w);
+void sim_people_create(struct world *w);
 /* The anonymous id of a device as it is now; 36 characters. */
-struct slice device_anonymous(const struct world *w, uint32_t device, char out[40]);
+struct slice sim_device_anonymous(const struct world *w, uint32_t device, char out[40]);
 /* The id an app sees of its device; 36 characters. */
-struct slice device_id(const struct world *w, uint32_t device, char out[40]);
-struct slice wechat_id(const struct world *w, const struct person *p, bool union_id, char out[40]);
-void uuid_text(uint64_t high, uint64_t low, char out[40]);
+struct slice sim_device_id(const struct world *w, uint32_t device, char out[40]);
+struct slice sim_wechat_id(const struct world *w, const struct person *p, bool union_id, char out[40]);
+void sim_uuid_text(uint64_t high, uint64_t low, char out[40]);
 
 /* --- simulate_shop.c --- */
-void shop_create(struct world *w);
-void shop_write(struct world *w);
-void shop_ad_costs(struct world *w);
+void sim_shop_create(struct world *w);
+void sim_shop_write(struct world *w);
+void sim_shop_ad_costs(struct world *w);
 /* A product of the category on sale on the world's day, preferably of the brand. */
-int shop_pick(struct world *w, struct random *r, int category, int brand);
+int sim_shop_pick(struct world *w, struct random *r, int category, int brand);
 /* Multiplies demand: weekends, shopping festivals. */
-double shop_season(const struct world *w, int day);
+double sim_shop_season(const struct world *w, int day);
 
 /* --- simulate_days.c --- */
-void days_prepare(struct world *w);
-void day_run(struct world *w);
+void sim_days_prepare(struct world *w);
+void sim_day_run(struct world *w);
 
 /* --- simulate_visit.c --- */
-void visit_online(struct world *w, const struct visit *visit);
+void sim_visit_online(struct world *w, const struct visit *visit);
 
 /* --- simulate_trade.c --- */
-void order_fill(struct world *w, struct order *order, int category, int product, int campaign);
-void order_online(struct world *w, struct order *order, bool with_user);
-void visit_store(struct world *w, const struct visit *visit);
-void walk_ins(struct world *w);
-void call_centre(struct world *w, struct person *p, const char *order_id, int64_t at_ms, bool complaint);
+void sim_order_fill(struct world *w, struct order *order, int category, int product, int campaign);
+void sim_order_online(struct world *w, struct order *order, bool with_user);
+void sim_visit_store(struct world *w, const struct visit *visit);
+void sim_walk_ins(struct world *w);
+void sim_call_centre(struct world *w, struct person *p, const char *order_id, int64_t at_ms, bool complaint);
 
 /* --- simulate_members.c --- */
-void member_row(struct world *w, struct person *p, int day);
-void members_day(struct world *w);
-void contract_maybe(struct world *w, struct person *p, int day);
-void touches_day(struct world *w);
+void sim_members_day(struct world *w);
+void sim_touches_day(struct world *w);
 /* Writes the click's row; false when there is no campaign of the kind that day. Returns the campaign. */
-int ad_click(struct world *w, struct person *p, uint32_t device, int64_t at_ms);
+int sim_ad_click(struct world *w, struct person *p, uint32_t device, int64_t at_ms);
 
 /* --- simulate_truth.c --- */
-void truth_record(struct world *w, enum feed feed, struct slice record, const struct person *p, int64_t at_ms);
-void truth_identifier(struct world *w, const char *namespace, struct slice value, const struct person *p, bool shared);
+void sim_truth_record(struct world *w, enum feed feed, struct slice record, const struct person *p, int64_t at_ms);
+void sim_truth_identifier(struct world *w, const char *namespace, struct slice value, const struct person *p,
+                          bool shared);
 /* Once per bit of enum TOLD_.... */
-void truth_phone(struct world *w, struct person *p, uint64_t phone);
-void truth_email(struct world *w, struct person *p);
-void truth_user(struct world *w, struct person *p);
-void truth_device(struct world *w, struct person *p, uint32_t device);
+void sim_truth_phone(struct world *w, struct person *p, uint64_t phone);
+void sim_truth_email(struct world *w, struct person *p);
+void sim_truth_user(struct world *w, struct person *p);
+void sim_truth_device(struct world *w, struct person *p, uint32_t device);
 /* truth/people.csv as rows; then the small files: effects.json, dirt.json, mappings, manifest.json. */
-void truth_finish(struct world *w);
-enum status truth_files(struct world *w) WARN_UNUSED;
+void sim_truth_finish(struct world *w);
+enum status sim_truth_files(struct world *w) WARN_UNUSED;
 
 #endif
