@@ -16,8 +16,15 @@ static const double dirt_rates[DIRT_COUNT] = {
 
 /* Sum of four uniforms, scaled: close enough to normal, and exact arithmetic on every machine. */
 double sim_draw_normal(struct random *r) {
-    double sum = random_unit(r) + random_unit(r) + random_unit(r) + random_unit(r) - 2.0;
+    double sum = -2.0;
+    for (int i = 0; i < 4; i++)
+        sum += random_unit(r);
     return sum * 1.7320508075688772;
+}
+
+double sim_draw_low(struct random *r) {
+    double first = random_unit(r);
+    return first * random_unit(r);
 }
 
 int sim_draw_weighted(struct random *r, const uint8_t *weights, int count) {
@@ -145,7 +152,7 @@ static bool read_number(const char *text, uint64_t *number) {
 }
 
 static bool read_arguments(int argc, char **argv, struct simulate_options *o) {
-    for (int i = 0; i < argc; i++) {
+    for (int i = 0; i < argc; i += 2) {
         uint64_t number = 0;
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         bool is_number = value && read_number(value, &number);
@@ -159,7 +166,6 @@ static bool read_arguments(int argc, char **argv, struct simulate_options *o) {
             o->folder = value;
         else
             return false;
-        i++;
     }
     return o->folder != NULL;
 }

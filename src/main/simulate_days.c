@@ -14,7 +14,8 @@ static int min_day(int a, int b) { return a < b ? a : b; }
 static int64_t hour_of_visit(struct random *r, bool store) {
     static const uint8_t online[24] = {3, 1, 1, 0, 0, 1, 2, 4, 6, 6, 7, 7, 9, 8, 6, 6, 6, 6, 7, 9, 12, 13, 11, 6};
     static const uint8_t shop[24] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 8, 9, 7, 6, 7, 8, 8, 9, 11, 11, 8, 4, 0, 0};
-    return sim_draw_weighted(r, store ? shop : online, 24) * HOUR_MS + random_between(r, 0, HOUR_MS - 1000);
+    int hour = sim_draw_weighted(r, store ? shop : online, 24);
+    return hour * HOUR_MS + random_between(r, 0, HOUR_MS - 1000);
 }
 
 static struct visit *visit_add(struct world *w, struct person *p, enum place place) {

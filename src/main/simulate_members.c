@@ -148,8 +148,7 @@ static void member_row(struct world *w, struct person *p, int day) {
     int64_t at_ms = sim_day_start_ms(w, joined) + random_between(&p->random, 9 * HOUR_MS, 21 * HOUR_MS);
     one_row(w, p, p->card, day, at_ms);
     if (p->card_2 && !p->member_told)
-        one_row(w, p, p->card_2, day,
-                at_ms + random_between(&p->random, 1, 30) * DAY_MS < w->end_ms ? at_ms + HOUR_MS : at_ms);
+        one_row(w, p, p->card_2, day, at_ms + 20 * MINUTE_MS); /* signed up twice */
     p->member_told = true;
 }
 

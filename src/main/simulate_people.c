@@ -23,6 +23,11 @@ static uint64_t phone_draw(struct world *w) {
     }
 }
 
+void sim_uuid_draw(struct random *r, char out[40]) {
+    uint64_t high = random_next(r);
+    sim_uuid_text(high, random_next(r), out);
+}
+
 void sim_uuid_text(uint64_t high, uint64_t low, char out[40]) {
     static const char digits[] = "0123456789abcdef";
     high = (high & ~0xf000ULL) | 0x4000ULL;   /* version 4 */
@@ -237,10 +242,10 @@ static void set_habits(struct world *w, struct person *p) {
     if (p->child_birthday && p->child_birthday > sim_day_date(w, 0) - 4 * 365)
         add_need(w, p, 4 + sim_draw_weighted(r, parents, 4));
     p->sensitivity = random_unit(r);
-    p->sms = random_unit(r) * random_unit(r) * 2;
-    p->mail = random_unit(r) * random_unit(r) * 2;
-    p->ads = random_unit(r) * random_unit(r) * 2;
-    p->browse_rate = 0.004 + 0.02 * random_unit(r) * random_unit(r);
+    p->sms = sim_draw_low(r) * 2;
+    p->mail = sim_draw_low(r) * 2;
+    p->ads = sim_draw_low(r) * 2;
+    p->browse_rate = 0.004 + 0.02 * sim_draw_low(r);
     if (p->kind == PERSON_ANONYMOUS)
         p->browse_rate *= 1.2;
 }

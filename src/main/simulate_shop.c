@@ -12,7 +12,7 @@ static void create_products(struct world *w) {
         p->category = (uint8_t)(i / PRODUCTS_EACH);
         p->brand = (uint8_t)(i % BRANDS_EACH);
         p->good = (uint8_t)(i % PRODUCTS_EACH / 4);
-        double place = random_unit(r) * random_unit(r);
+        double place = sim_draw_low(r);
         p->price = c->price_low + (int)((c->price_high - c->price_low) * place);
         p->price = p->price >= 10000 ? p->price / 1000 * 1000 + 900 : p->price / 100 * 100 + 90;
         p->cost = (int)(p->price * (0.35 + 0.35 * random_unit(r)));
@@ -59,7 +59,8 @@ static void add_campaign(struct world *w, int channel, int platform, int first_d
     if (w->campaign_count == CAMPAIGNS_MAX || first_day >= w->days)
         return;
     struct campaign *c = &w->campaigns[w->campaign_count++];
-    *c = (struct campaign){.channel = (uint8_t)channel, .platform = (uint8_t)platform, .coupon = (int8_t)coupon};
+    *c = (struct campaign){
+        .channel = (uint8_t)channel, .platform = (uint8_t)platform, .coupon = (int8_t)(coupon < 0 ? -1 : coupon)};
     c->first_day = (int16_t)first_day;
     c->last_day = (int16_t)(first_day + length - 1);
     c->uplift = uplift;
@@ -71,11 +72,14 @@ static void create_campaigns(struct world *w) {
     static const double ad_uplift[PLATFORMS] = {0.06, 0.10, 0.01, 0.05}; /* search ads reach people who come anyway */
     struct random *r = &w->random;
     int step = w->days > 365 ? 28 : 14;
-    for (int day = 9; day < w->days; day += step)
-        add_campaign(w, TOUCH_SMS, 0, day, 1, 0.03 + 0.06 * random_unit(r), (int)random_below(r, COUPONS));
-    for (int day = 4; day < w->days; day += step)
-        add_campaign(w, TOUCH_EMAIL, 0, day, 1, 0.01 + 0.04 * random_unit(r),
-                     random_chance(r, 0.5) ? (int)random_below(r, COUPONS) : -1);
+    for (int day = 9; day < w->days; day += step) {
+        double uplift = (double)random_between(r, 30, 90) / 1000;
+        add_campaign(w, TOUCH_SMS, 0, day, 1, uplift, (int)random_below(r, COUPONS));
+    }
+    for (int day = 4; day < w->days; day += step) {
+        double uplift = (double)random_between(r, 10, 50) / 1000;
+        add_campaign(w, TOUCH_EMAIL, 0, day, 1, uplift, (int)random_between(r, -COUPONS, COUPONS - 1));
+    }
     for (int day = 0; day < w->days; day += step * 2 + 2)
         for (int platform = 0; platform < PLATFORMS; platform++)
             add_campaign(w, TOUCH_AD, platform, day, step * 2 + 2, ad_uplift[platform], -1);

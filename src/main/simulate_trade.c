@@ -168,7 +168,7 @@ static void track_refund(struct world *w, const struct order *order, int64_t at_
     if (at_ms >= w->end_ms)
         return;
     struct json_writer j = {.out = feeds_begin(&w->feeds)};
-    sim_uuid_text(random_next(&p->random), random_next(&p->random), message);
+    sim_uuid_draw(&p->random, message);
     snprintf(user, sizeof user, "u%07u", p->number * 3 + 1000);
     json_object(&j);
     json_member_cstring(&j, "type", "track");

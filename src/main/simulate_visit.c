@@ -186,7 +186,7 @@ static struct json_writer *call_begin(struct session *s, const char *type, const
     struct random *r = &s->p->random;
     struct json_writer *j = &s->out;
     *j = (struct json_writer){.out = feeds_begin(&s->w->feeds)};
-    sim_uuid_text(random_next(r), random_next(r), s->message);
+    sim_uuid_draw(r, s->message);
     s->no_ids = !s->kiosk && strcmp(type, "identify") != 0 && sim_soil(s->w, r, DIRT_MISSING_ID, s->feed);
     json_object(j);
     json_member_cstring(j, "type", type);

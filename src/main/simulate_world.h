@@ -12,7 +12,8 @@
  *
  * Money is in fen, `day` counts from the first simulated day, moments are real (server) ms. A person's behaviour draws
  * from the person's own generator, so that one person's life hardly depends on the others'. No floating-point function
- * of libm is used: their last bits differ between machines. */
+ * of libm is used, and no two draws stand in one expression whose order C leaves open: both would differ between
+ * machines. */
 #ifndef ONEFOLD_MAIN_SIMULATE_WORLD_H
 #define ONEFOLD_MAIN_SIMULATE_WORLD_H
 
@@ -222,6 +223,8 @@ struct world {
 /* --- drawing and dirt (simulate.c) --- */
 /* A roughly normal number, mean 0, deviation 1, within +-3.5. */
 double sim_draw_normal(struct random *r);
+/* In 0..1, mean 0.25, small numbers likelier. */
+double sim_draw_low(struct random *r);
 /* Index into weights by weight. */
 int sim_draw_weighted(struct random *r, const uint8_t *weights, int count);
 /* True with the planted rate of `dirt`, and then counts it for `feed`. */
@@ -257,6 +260,7 @@ struct slice sim_device_anonymous(const struct world *w, uint32_t device, char o
 /* The id an app sees of its device; 36 characters. */
 struct slice sim_device_id(const struct world *w, uint32_t device, char out[40]);
 struct slice sim_wechat_id(const struct world *w, const struct person *p, bool union_id, char out[40]);
+void sim_uuid_draw(struct random *r, char out[40]);
 void sim_uuid_text(uint64_t high, uint64_t low, char out[40]);
 
 /* --- simulate_shop.c --- */
