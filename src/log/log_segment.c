@@ -228,12 +228,14 @@ static bool all_zero(const char *bytes, size_t size) {
 }
 
 /* Zeroes what is not zero in [at, size), a chunk at a time. */
-static enum status cut(struct os *os, struct os_file *file, const struct walk *walk, struct fault *fault) {
+static enum status cut(struct os *os, struct os_file *file, const struct walk *walk, bool *torn, struct fault *fault) {
     enum status status = STATUS_OK;
     for (uint64_t from = walk->at; from < walk->size && !status; from += ZERO_BYTES) {
         uint64_t to = walk->size - from < ZERO_BYTES ? walk->size : from + ZERO_BYTES;
-        if (!all_zero(walk->bytes + from, to - from))
+        if (!all_zero(walk->bytes + from, to - from)) {
             status = segment_zero(os, file, from, to, fault);
+            *torn = true;
+        }
     }
     return status;
 }
@@ -251,16 +253,26 @@ static enum status recover_bytes(struct os *os, struct os_file *file, struct seg
     if (later)
         return fault_set(fault, STATUS_DAMAGED, "%s: the record at offset %llu is damaged (later ones, at offset %llu, are whole)",
                          path, (unsigned long long)walk->at, (unsigned long long)later);
-    enum status status = cut(os, file, walk, fault);
-    return status ? status : segment_sync(os, file, fault); /* what an ended process wrote may not be durable yet */
+    bool torn = false;
+    enum status status = cut(os, file, walk, &torn, fault);
+    return status || !torn ? status : segment_sync(os, file, fault);
+}
+
+/* Reads the file as the disk has it. What a killed process wrote is made durable first; what a failed sync lost, though
+ * the system still shows it, is not taken for there. */
+static enum status read_durable(struct os *os, struct os_file *file, uint64_t size, struct buffer *bytes, size_t *got,
+                                struct fault *fault) {
+    enum status status = segment_sync(os, file, fault);
+    if (!status)
+        status = os_drop_cache(os, file, fault);
+    return status ? status : os_read_at(os, file, buffer_reserve(bytes, size), size, 0, got, fault);
 }
 
 enum status segment_recover(struct os *os, const char *folder, struct os_file *file, struct segment *segment,
                             uint64_t *last, struct fault *fault) {
     struct buffer bytes = {0}, path = {0};
     size_t got = 0;
-    enum status status =
-        os_read_at(os, file, buffer_reserve(&bytes, segment->file_bytes), segment->file_bytes, 0, &got, fault);
+    enum status status = read_durable(os, file, segment->file_bytes, &bytes, &got, fault);
     struct walk walk = {.bytes = bytes.data,
                         .size = got & ~(size_t)7,
                         .at = SEGMENT_HEADER_BYTES,

@@ -36,6 +36,11 @@ enum status os_sync(struct os *os, struct os_file *file, struct fault *fault) {
     return os->operations->sync(os, file, fault);
 }
 
+enum status os_drop_cache(struct os *os, struct os_file *file, struct fault *fault) {
+    assert(file);
+    return os->operations->drop_cache(os, file, fault);
+}
+
 enum status os_allocate(struct os *os, struct os_file *file, uint64_t size, struct fault *fault) {
     assert(file && size <= OFFSET_MAX);
     return os->operations->allocate(os, file, size, fault);

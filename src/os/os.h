@@ -39,6 +39,9 @@ enum status os_write_at(struct os *os, struct os_file *file, const void *from, s
                         struct fault *fault) WARN_UNUSED;
 /* fdatasync. A failure means the bytes' fate is unknown: callers stop, never try again. */
 enum status os_sync(struct os *os, struct os_file *file, struct fault *fault) WARN_UNUSED;
+/* Drops what the system remembers of the file's synced bytes, so that reads come from the disk. After a failed sync the two
+ * differ: the system shows what it could not write, and calls it clean. For recovery after a process that stopped. */
+enum status os_drop_cache(struct os *os, struct os_file *file, struct fault *fault) WARN_UNUSED;
 /* Makes the file at least `size` bytes long with disk space behind it, the new part reading as zeros. DISK_FULL leaves
  * the length as it was. */
 enum status os_allocate(struct os *os, struct os_file *file, uint64_t size, struct fault *fault) WARN_UNUSED;

@@ -109,6 +109,12 @@ static enum status real_sync(struct os *os, struct os_file *file, struct fault *
     return fdatasync(fd_of(file)) ? failed(fault, "sync", file->path, errno) : STATUS_OK;
 }
 
+static enum status real_drop_cache(struct os *os, struct os_file *file, struct fault *fault) {
+    (void)os;
+    int error = posix_fadvise(fd_of(file), 0, 0, POSIX_FADV_DONTNEED);
+    return error ? failed(fault, "drop the cache of", file->path, error) : STATUS_OK;
+}
+
 static enum status real_size(struct os *os, struct os_file *file, uint64_t *size, struct fault *fault) {
     (void)os;
     struct stat st;
@@ -365,6 +371,7 @@ struct os *os_real(void) {
         .read_at = real_read_at,
         .write_at = real_write_at,
         .sync = real_sync,
+        .drop_cache = real_drop_cache,
         .allocate = real_allocate,
         .truncate = real_truncate,
         .size = real_size,

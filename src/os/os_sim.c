@@ -62,7 +62,7 @@ struct os_sim {
     size_t name_change_count;
     struct names locked; /* folders */
     uint64_t generation; /* of handles; counts restarts */
-    uint64_t call_count, fail_at, lose_at;
+    uint64_t call_count, fail_at, lose_at, kill_at;
     enum status fail_status;
     uint64_t disk_bytes;
     int64_t now_ms;
@@ -357,7 +357,7 @@ static void lose(struct os_sim *sim) {
 
 /* What a call's turn brings. */
 struct turn {
-    bool fail, lose;
+    bool fail, lose, kill;
 };
 
 /* Counts the call and takes the mutex, which turn_end gives back. Not OK where nothing may be done. */
@@ -369,6 +369,7 @@ static enum status turn_begin(struct os_sim *sim, const char *path, struct turn 
         return fault_set(fault, STATUS_IO, "%s: the simulated machine is down", path);
     turn->fail = sim->call_count == sim->fail_at;
     turn->lose = sim->call_count == sim->lose_at;
+    turn->kill = sim->call_count == sim->kill_at;
     return STATUS_OK;
 }
 
@@ -378,6 +379,8 @@ static enum status turn_end(struct os_sim *sim, const char *path, const struct t
         lose(sim);
         status = fault_set(fault, STATUS_IO, "%s: the simulated machine lost its power", path);
     }
+    if (turn->kill)
+        sim->down = true; /* the call's answer does not matter: nobody is left to read it */
     pthread_mutex_unlock(&sim->mutex);
     return status;
 }
@@ -517,6 +520,21 @@ static enum status sim_sync(struct os *os, struct os_file *file, struct fault *f
         for (size_t i = 0; i < node->change_count; i++)
             change_apply(&node->durable, &node->changes[i]);
         changes_clear(node);
+    }
+    return turn_end(sim, file->path, &turn, status, fault);
+}
+
+static enum status sim_drop_cache(struct os *os, struct os_file *file, struct fault *fault) {
+    struct os_sim *sim = sim_of(os);
+    struct turn turn;
+    struct node *node = node_of(file);
+    enum status status = file_begin(sim, file, &turn, fault);
+    if (!status && turn.fail)
+        status = injected(sim, file->path, fault);
+    if (!status) {
+        content_copy(&node->seen, &node->durable);
+        for (size_t i = 0; i < node->change_count; i++)
+            change_apply(&node->seen, &node->changes[i]);
     }
     return turn_end(sim, file->path, &turn, status, fault);
 }
@@ -794,6 +812,7 @@ static const struct os_operations operations = {
     .read_at = sim_read_at,
     .write_at = sim_write_at,
     .sync = sim_sync,
+    .drop_cache = sim_drop_cache,
     .allocate = sim_allocate,
     .truncate = sim_truncate,
     .size = sim_size,
@@ -847,7 +866,7 @@ void os_sim_restart(struct os_sim *sim) {
     pthread_mutex_lock(&sim->mutex);
     sim->generation++;
     sim->down = sim->stopped = false;
-    sim->fail_at = sim->lose_at = 0;
+    sim->fail_at = sim->lose_at = sim->kill_at = 0;
     names_clear(&sim->locked);
     pthread_mutex_unlock(&sim->mutex);
 }
@@ -872,6 +891,12 @@ void os_sim_fail_call(struct os_sim *sim, uint64_t n, enum status status) {
 void os_sim_lose_power_at(struct os_sim *sim, uint64_t n) {
     pthread_mutex_lock(&sim->mutex);
     sim->lose_at = n ? sim->call_count + n : 0;
+    pthread_mutex_unlock(&sim->mutex);
+}
+
+void os_sim_kill_at(struct os_sim *sim, uint64_t n) {
+    pthread_mutex_lock(&sim->mutex);
+    sim->kill_at = n ? sim->call_count + n : 0;
     pthread_mutex_unlock(&sim->mutex);
 }
 

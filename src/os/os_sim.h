@@ -11,7 +11,7 @@
  * not durable; handles from before are dead (calls with them answer IO; os_close still frees them), locks are gone.
  *
  * A sync that is made to fail keeps a random part of the writes and forgets for ever that the rest was ever pending, as
- * Linux does: a later sync says OK without them. os_stop returns, and every later call fails until the restart.
+ * Linux does: it is still seen, a later sync says OK without it, os_drop_cache or a power loss shows that it is gone. os_stop returns, and every later call fails until the restart.
  *
  * To test against every possible failure: run once, read os_sim_calls; then for k = 1, 2, ... start over and fail, or
  * lose power at, call k.
@@ -43,7 +43,9 @@ uint64_t os_sim_calls(const struct os_sim *sim);
 void os_sim_fail_call(struct os_sim *sim, uint64_t n, enum status status);
 /* The power goes at the n-th such call from now on; the call may have had its effect. 0 = never. */
 void os_sim_lose_power_at(struct os_sim *sim, uint64_t n);
-/* True between a power loss or os_stop and os_sim_restart. */
+/* The process ends there instead: every later call fails, but what was written is still seen after os_sim_restart. */
+void os_sim_kill_at(struct os_sim *sim, uint64_t n);
+/* True between a power loss, kill or os_stop and os_sim_restart. */
 bool os_sim_down(const struct os_sim *sim);
 /* True if the code under test called os_stop since the last restart. */
 bool os_sim_stopped(const struct os_sim *sim);

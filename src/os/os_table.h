@@ -13,6 +13,7 @@ struct os_operations {
     enum status (*read_at)(struct os *, struct os_file *, void *, size_t, uint64_t, size_t *, struct fault *);
     enum status (*write_at)(struct os *, struct os_file *, const void *, size_t, uint64_t, struct fault *);
     enum status (*sync)(struct os *, struct os_file *, struct fault *);
+    enum status (*drop_cache)(struct os *, struct os_file *, struct fault *);
     enum status (*allocate)(struct os *, struct os_file *, uint64_t size, struct fault *);
     enum status (*truncate)(struct os *, struct os_file *, uint64_t size, struct fault *);
     enum status (*size)(struct os *, struct os_file *, uint64_t *, struct fault *);

@@ -66,12 +66,16 @@ static struct os_file *opened(const struct world *world, const char *name, int f
     return file;
 }
 
-static void assert_content(const struct world *world, const char *name, const char *content) {
+static void assert_content_sized(const struct world *world, const char *name, const char *content, size_t size) {
     struct buffer buffer = {0};
     assert_int_equal(os_read_file(world->os, path_in(world, name), &buffer, NULL), STATUS_OK);
-    assert_int_equal(buffer.size, strlen(content));
-    assert_memory_equal(buffer.data, content, buffer.size);
+    assert_int_equal(buffer.size, size);
+    assert_memory_equal(buffer.data, content, size);
     buffer_release(&buffer);
+}
+
+static void assert_content(const struct world *world, const char *name, const char *content) {
+    assert_content_sized(world, name, content, strlen(content));
 }
 
 static void test_open(void **state) {
@@ -108,7 +112,9 @@ static void test_read_write(void **state) {
     assert_int_equal(size, 6);
     assert_memory_equal(got, "\0\0he\0\0", 6);
     assert_int_equal(os_sync(w->os, file, NULL), STATUS_OK);
+    assert_int_equal(os_drop_cache(w->os, file, NULL), STATUS_OK);
     os_close(w->os, file);
+    assert_content_sized(w, "a", "\0\0\0\0\0\0\0\0\0\0he\0\0", 14);
 }
 
 static void test_map(void **state) {
@@ -291,11 +297,17 @@ static void test_sim_killed_process(void **state) {
     struct os_file *file;
     assert_int_equal(os_open(os, "a", OS_WRITE | OS_CREATE, &file, NULL), STATUS_OK);
     assert_int_equal(os_write_at(os, file, "abc", 3, 0, NULL), STATUS_OK);
+    os_sim_kill_at(sim, 1);
+    if (os_write_at(os, file, "d", 1, 3, NULL)) {
+        /* it may say anything */
+    }
+    assert_true(os_sim_down(sim));
+    assert_int_equal(os_write_at(os, file, "e", 1, 4, NULL), STATUS_IO);
     os_close(os, file);
     os_sim_restart(sim);
     struct buffer buffer = {0};
     assert_int_equal(os_read_file(os, "a", &buffer, NULL), STATUS_OK);
-    assert_int_equal(buffer.size, 3);
+    assert_int_equal(buffer.size, 4);
     buffer_release(&buffer);
     os_sim_free(sim);
 }
@@ -347,11 +359,17 @@ static void test_sim_failed_sync_forgets(void **state) {
         os_sim_fail_call(sim, 1, STATUS_IO);
         assert_int_equal(os_sync(os, file, NULL), STATUS_IO);
         assert_int_equal(os_sync(os, file, NULL), STATUS_OK);
+        uint64_t seen, durable;
+        assert_int_equal(os_size(os, file, &seen, NULL), STATUS_OK);
+        assert_int_equal(seen, 3);
+        assert_int_equal(os_drop_cache(os, file, NULL), STATUS_OK);
+        assert_int_equal(os_size(os, file, &durable, NULL), STATUS_OK);
         os_close(os, file);
         os_sim_power_loss(sim);
         os_sim_restart(sim);
         struct buffer buffer = {0};
         assert_int_equal(os_read_file(os, "a", &buffer, NULL), STATUS_OK);
+        assert_int_equal(buffer.size, durable);
         lost += buffer.size == 0;
         buffer_release(&buffer);
         os_sim_free(sim);
