@@ -61,8 +61,6 @@ void segment_door_free(struct segment_door *door) {
     free(door);
 }
 
-bool segment_path(struct slice path) { return segment_call_of_path(path) != SEGMENT_NONE; }
-
 /* Fails the request as a whole. */
 PRINTF_LIKE(4, 5)
 static enum status fail(struct segment_door *door, enum status status, const char *code, const char *format, ...) {
