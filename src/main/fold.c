@@ -1,0 +1,215 @@
+/* fold: log records -> state. One thread; the same log always gives the same state. */
+#include "main/fold.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "os/image.h"
+
+/* What is saved of the fold itself. */
+struct saved_fold {
+    uint64_t position, records, duplicates, quarantined, definitions;
+};
+
+struct fold {
+    struct engine *engine;
+    struct log_reader *reader;
+    struct json_parser *json;
+    struct governed *governed; /* large: not on the stack */
+    struct resolution *resolution;
+    _Atomic uint64_t position, records, duplicates, quarantined, definitions, busy_ns;
+};
+
+struct fold *fold_create(struct engine *engine) {
+    struct fold *f = memory_get(1, sizeof *f);
+    f->engine = engine;
+    f->json = json_parser_create();
+    f->governed = memory_get(1, sizeof *f->governed);
+    f->resolution = memory_get(1, sizeof *f->resolution);
+    return f;
+}
+
+void fold_free(struct fold *f) {
+    if (!f)
+        return;
+    log_reader_close(f->reader);
+    json_parser_free(f->json);
+    free(f->governed);
+    free(f->resolution);
+    free(f);
+}
+
+uint64_t fold_position(const struct fold *f) { return atomic_load(&((struct fold *)f)->position); }
+
+enum status fold_start_at(struct fold *f, uint64_t position, struct fault *fault) {
+    atomic_store(&f->position, position);
+    log_reader_close(f->reader);
+    f->reader = NULL;
+    return log_reader_open(f->engine->log, position + 1, &f->reader, fault);
+}
+
+static void count(_Atomic uint64_t *counter) { atomic_fetch_add_explicit(counter, 1, memory_order_relaxed); }
+
+static bool all_master(const struct governed *g) {
+    for (size_t i = 0; i < g->record_count; i++)
+        if (g->records[i]->kind != TYPE_MASTER)
+            return false;
+    return g->record_count > 0;
+}
+
+/* A clean record finds its customer and joins the history. */
+static void place(struct fold *f, const struct log_record *raw, struct governed *g) {
+    struct engine *e = f->engine;
+    struct resolution *r = f->resolution;
+    if (all_master(g)) {
+        for (size_t i = 0; i < g->record_count; i++)
+            master_put(e->master, g->records[i]);
+        return;
+    }
+    if (identity_resolve(e->identity, g, raw->position, (unsigned)g->record_count, r)) {
+        govern_refuse(e->govern, raw, QUARANTINE_NO_IDENTIFIER, "every identifier of it is blocked; one that stands for a person is needed");
+        count(&f->quarantined);
+        return;
+    }
+    for (size_t i = 0; i < r->merge_count; i++)
+        history_merge(e->history, r->merges[i].winner, r->merges[i].loser);
+    for (size_t i = 0; i < g->record_count; i++) {
+        g->records[i]->arrival = r->arrival.number;
+        g->records[i]->document = r->documents[i].number;
+        history_append(e->history, r->customer, g->records[i]);
+    }
+}
+
+/* Takes a governed record in unless its message id was seen. */
+static void take(struct fold *f, const struct log_record *raw, struct governed *g) {
+    if (g->message_hash && seen_add(f->engine->seen, g->message_hash))
+        count(&f->duplicates);
+    else
+        place(f, raw, g);
+}
+
+static void apply_raw(struct fold *f, const struct log_record *raw) {
+    govern_apply(f->engine->govern, raw, f->governed);
+    if (f->governed->quarantined)
+        count(&f->quarantined);
+    else
+        take(f, raw, f->governed);
+}
+
+static enum status apply_definition(struct fold *f, const struct json *root, struct fault *fault) {
+    struct engine *e = f->engine;
+    struct slice what = json_get_text(f->json, root, "define");
+    if (slice_is(what, "source") || slice_is(what, "key"))
+        return sources_define(e->sources, f->json, root, fault);
+    if (slice_is(what, "mapping"))
+        return govern_define_mapping(e->govern, f->json, root, fault);
+    if (slice_is(what, "type") || slice_is(what, "namespace"))
+        return dictionary_define(e->dictionary, f->json, root, fault);
+    return fault_set(fault, STATUS_INVALID, "\"define\" is \"%.*s\"; expected source, key, mapping, type or namespace",
+                     SLICE_ARG(what));
+}
+
+/* Reads single records again by position, for a replay. */
+static void replay(struct fold *f, const struct json *root) {
+    struct engine *e = f->engine;
+    struct source source;
+    struct buffer positions = {0};
+    struct slice name = json_get_text(f->json, root, "source"), reason = json_get_text(f->json, root, "reason");
+    uint16_t number = name.size && sources_by_name(e->sources, name, &source) ? source.number : 0;
+    if (name.size && !number)
+        return;
+    quarantine_positions(e->govern, number, quarantine_reason_of(reason), &positions);
+    for (size_t i = 0; i < positions.size / sizeof(uint64_t); i++) {
+        uint64_t position;
+        struct log_reader *reader;
+        struct log_record raw;
+        memcpy(&position, positions.data + i * sizeof position, sizeof position);
+        if (log_reader_open(e->log, position, &reader, NULL))
+            continue; /* past its retention: it stays in quarantine as a note */
+        if (!log_read(reader, &raw, NULL) && raw.position == position && govern_replay(e->govern, &raw, f->governed))
+            take(f, &raw, f->governed);
+        log_reader_close(reader);
+    }
+    buffer_release(&positions);
+}
+
+static void apply_json(struct fold *f, const struct log_record *raw) {
+    const struct json *root;
+    struct fault fault = {0};
+    enum status status = json_parse(f->json, raw->payload, true, &root, &fault);
+    if (!status && raw->kind == LOG_DEFINE) {
+        status = apply_definition(f, root, &fault);
+        count(&f->definitions);
+    } else if (!status && slice_is(json_get_text(f->json, root, "command"), "replay")) {
+        replay(f, root);
+    }
+    if (status) /* it was checked at the door; a rule that changed since may refuse it now */
+        govern_refuse(f->engine->govern, raw, QUARANTINE_BAD_DEFINITION, fault.text);
+}
+
+static void apply(struct fold *f, const struct log_record *raw) {
+    switch (raw->kind) {
+    case LOG_SEGMENT_ITEM:
+    case LOG_ROW:
+        apply_raw(f, raw);
+        break;
+    case LOG_DEFINE:
+    case LOG_COMMAND:
+        apply_json(f, raw);
+        break;
+    default: /* ticks and receipts have no reader yet; they stay in the log */
+        break;
+    }
+}
+
+enum status fold_batch(struct fold *f, size_t limit, size_t *applied, struct fault *fault) {
+    struct log_record raw;
+    enum status status = STATUS_OK;
+    uint64_t began = os_monotonic_ns(f->engine->os);
+    *applied = 0;
+    while (*applied < limit && !(status = log_read(f->reader, &raw, fault))) {
+        assert(raw.position > fold_position(f));
+        apply(f, &raw);
+        atomic_store_explicit(&f->position, raw.position, memory_order_release);
+        count(&f->records);
+        ++*applied;
+    }
+    if (*applied) {
+        history_advance(f->engine->history, fold_position(f));
+        atomic_fetch_add(&f->busy_ns, os_monotonic_ns(f->engine->os) - began);
+    }
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+enum status fold_save(struct fold *f, struct image_writer *image, struct fault *fault) {
+    struct saved_fold saved = {fold_position(f), atomic_load(&f->records), atomic_load(&f->duplicates),
+                               atomic_load(&f->quarantined), atomic_load(&f->definitions)};
+    return image_add(image, "fold", &saved, sizeof saved, fault);
+}
+
+enum status fold_load(struct fold *f, struct image *image, struct fault *fault) {
+    struct slice section;
+    struct saved_fold saved;
+    enum status status = image_find(image, "fold", true, &section, fault);
+    if (status)
+        return status;
+    if (section.size != sizeof saved)
+        return fault_set(fault, STATUS_DAMAGED, "checkpoint: section fold has %zu bytes", section.size);
+    memcpy(&saved, section.data, sizeof saved);
+    atomic_store(&f->position, saved.position);
+    atomic_store(&f->records, saved.records);
+    atomic_store(&f->duplicates, saved.duplicates);
+    atomic_store(&f->quarantined, saved.quarantined);
+    atomic_store(&f->definitions, saved.definitions);
+    return STATUS_OK;
+}
+
+void fold_counters_read(const struct fold *fold, struct fold_counters *out) {
+    struct fold *f = (struct fold *)fold;
+    out->records = atomic_load(&f->records);
+    out->duplicates = atomic_load(&f->duplicates);
+    out->quarantined = atomic_load(&f->quarantined);
+    out->definitions = atomic_load(&f->definitions);
+    out->busy_ns = atomic_load(&f->busy_ns);
+}
