@@ -1,9 +1,10 @@
 /* normalise: see the header. Shape of each: the plain spelling first, without a copy; then the value folded to plain
- * characters in a small buffer on the stack (text_fold), read from left to right, and written to the arena when it is whole.
+ * characters in a small buffer on the stack (text_fold), read from left to right, and written to the arena when it is
+ * whole.
  *
- * Phones: libphonenumber takes some 20 microseconds, so Chinese mobiles, nearly all there are in a Chinese store, are known by their
- * first three digits. The table only says yes: what it does not know goes to the library, so a newer library with more
- * ranges is right at once; normalise_test.c holds the table to the library, digit by digit. */
+ * Phones: libphonenumber takes 10 to 20 microseconds, so Chinese mobiles, nearly all there are in a Chinese store, are
+ * known by their first three digits. The table only says yes: what it does not know goes to the library, so a newer
+ * library with more ranges is right at once; normalise_test.c holds the table to the library, digit by digit. */
 #include "govern/normalise.h"
 #include "govern/phone.h"
 
@@ -33,11 +34,11 @@ static enum status refuse(struct fault *fault, const char *what, struct slice ra
 /* ---- phone ---- */
 
 /* The mobile ranges of China given out whole, by three digits: bit d3 of [d2] for 1 d2 d3. */
-static const uint16_t mobile_bits[10] = {[3] = 0x3FF, [4] = 0x0A0, [5] = 0x3EF, [6] = 0x0E4,
-                                         [7] = 0x1EF, [8] = 0x3FF, [9] = 0x3EF};
+static const uint16_t mobile_bits[10] = {
+    [3] = 0x3FF, [4] = 0x0A0, [5] = 0x3EF, [6] = 0x0E4, [7] = 0x1EF, [8] = 0x3FF, [9] = 0x3EF};
 
-/* Eleven digits of a Chinese mobile, with nothing but blanks, dashes and brackets between, behind +86, 0086, 86 or nothing; from
- * elsewhere only behind +86. */
+/* Eleven digits of a Chinese mobile, with nothing but blanks, dashes and brackets between, behind +86, 0086, 86 or
+ * nothing; from elsewhere only behind +86. */
 static bool plain_mobile(struct slice raw, const char *region, char e164[PHONE_E164_BYTES]) {
     char digits[16];
     size_t count = 0;
@@ -70,13 +71,15 @@ static bool plain_mobile(struct slice raw, const char *region, char e164[PHONE_E
     return true;
 }
 
-/* Leaves out an extension ("x5", "ext. 5", "#5", "转5", "分机5", ";ext=5") and the parameters of a "tel:". False when what stands
- * behind the mark is no extension. */
+/* Leaves out an extension ("x5", "ext. 5", "#5", "转5", "分机5", ";ext=5") and the parameters of a "tel:". False when
+ * what stands behind the mark is no extension. */
 static bool drop_extension(struct slice *text, bool uri) {
     static const char *const marks[] = {";ext=", "ext", "x", "#", "转", "分机"};
     const char *semicolon = uri && text->size ? memchr(text->data, ';', text->size) : NULL;
     text->size = semicolon ? (size_t)(semicolon - text->data) : text->size;
     for (size_t at = 0; at < text->size; at++) {
+        if (is_digit(text->data[at]) || text->data[at] == ' ' || text->data[at] == '-')
+            continue;
         for (size_t m = 0; m < sizeof marks / sizeof *marks; m++) {
             struct slice rest = skip(*text, at);
             if (!slice_starts(rest, slice_text(marks[m])))
@@ -109,14 +112,17 @@ static enum status refuse_phone(struct fault *fault, struct slice raw, const cha
         return STATUS_INVALID;
     text_quote(raw, quote);
     if (!phone_example(region, digits))
-        return fault_set(fault, STATUS_INVALID, "phone '%s': %s; expected a number with its country code such as +8613123456789",
-                         quote, texts[verdict]);
-    return fault_set(fault, STATUS_INVALID, "phone '%s': %s for %s; expected %zu digits such as %s, or +, country code and number",
-                     quote, texts[verdict], region, strlen(digits), digits);
+        return fault_set(fault, STATUS_INVALID,
+                         "phone '%s': %s; expected a number with its country code such as +8613123456789", quote,
+                         texts[verdict]);
+    return fault_set(fault, STATUS_INVALID,
+                     "phone '%s': %s for %s; expected %zu digits such as %s, or +, country code and number", quote,
+                     texts[verdict], region, strlen(digits), digits);
 }
 
 /* The other spellings: cleaned here, judged by the library. */
-static enum status decorated_phone(struct slice raw, const char *region, char e164[PHONE_E164_BYTES], struct fault *fault) {
+static enum status decorated_phone(struct slice raw, const char *region, char e164[PHONE_E164_BYTES],
+                                   struct fault *fault) {
     char plain[FIELD_BYTES];
     size_t size = text_fold(raw, plain, sizeof plain);
     if (size == SIZE_MAX)
@@ -126,7 +132,8 @@ static enum status decorated_phone(struct slice raw, const char *region, char e1
     bool uri = slice_starts(text, SLICE("tel:"));
     text = uri ? skip(text, 4) : text;
     if (!drop_extension(&text, uri))
-        return refuse(fault, "phone", raw, "expected one number of digits, with at most an extension such as x801 behind it");
+        return refuse(fault, "phone", raw,
+                      "expected one number of digits, with at most an extension such as x801 behind it");
     for (size_t i = 0; i < text.size; i++)
         if (!is_digit(text.data[i]) && !strchr("+ -./()[]", text.data[i]))
             return refuse(fault, "phone", raw, "expected one number of digits, blanks, dashes and brackets");
@@ -139,7 +146,8 @@ static enum status decorated_phone(struct slice raw, const char *region, char e1
     return verdict == PHONE_VALID ? STATUS_OK : refuse_phone(fault, raw, region, verdict);
 }
 
-enum status normalise_phone(struct slice raw, const char *region, struct arena *arena, struct slice *e164, struct fault *fault) {
+enum status normalise_phone(struct slice raw, const char *region, struct arena *arena, struct slice *e164,
+                            struct fault *fault) {
     char digits[PHONE_E164_BYTES];
     raw = slice_trim(raw);
     enum status status = plain_mobile(raw, region, digits) ? STATUS_OK : decorated_phone(raw, region, digits, fault);
@@ -212,9 +220,11 @@ enum status normalise_email(struct slice raw, struct arena *arena, struct slice 
     if (domain.size && memchr(domain.data, '@', domain.size))
         return refuse(fault, "e-mail", raw, "has more than one @; expected one address such as name@example.com");
     if (!local_valid(local))
-        return refuse(fault, "e-mail", raw, "what stands before @ is not valid; expected one address such as name@example.com");
+        return refuse(fault, "e-mail", raw,
+                      "what stands before @ is not valid; expected one address such as name@example.com");
     if (!domain_valid(domain))
-        return refuse(fault, "e-mail", raw, "the domain after @ is not valid; expected one address such as name@example.com");
+        return refuse(fault, "e-mail", raw,
+                      "the domain after @ is not valid; expected one address such as name@example.com");
     if (text.size > 254)
         return refuse(fault, "e-mail", raw, "longer than the 254 characters an address may have");
     *email = arena_copy(arena, text);
@@ -243,16 +253,19 @@ static int find_word(struct slice raw, const struct word *words) {
 
 enum status normalise_gender(struct slice raw, enum gender *gender, struct fault *fault) {
     static const struct word words[] = {
-        {"1", GENDER_MALE},     {"2", GENDER_FEMALE},   {"0", GENDER_UNKNOWN},       {"9", GENDER_UNKNOWN},
-        {"男", GENDER_MALE},    {"女", GENDER_FEMALE},  {"男性", GENDER_MALE},       {"女性", GENDER_FEMALE},
-        {"m", GENDER_MALE},     {"f", GENDER_FEMALE},   {"male", GENDER_MALE},       {"female", GENDER_FEMALE},
-        {"先生", GENDER_MALE},  {"女士", GENDER_FEMALE}, {"小姐", GENDER_FEMALE},    {"太太", GENDER_FEMALE},
-        {"man", GENDER_MALE},   {"woman", GENDER_FEMALE}, {"boy", GENDER_MALE},      {"girl", GENDER_FEMALE},
-        {"mr", GENDER_MALE},    {"mr.", GENDER_MALE},   {"ms", GENDER_FEMALE},       {"ms.", GENDER_FEMALE},
-        {"mrs", GENDER_FEMALE}, {"mrs.", GENDER_FEMALE}, {"男士", GENDER_MALE},      {"男生", GENDER_MALE},
-        {"女生", GENDER_FEMALE}, {"未知", GENDER_UNKNOWN}, {"保密", GENDER_UNKNOWN}, {"不详", GENDER_UNKNOWN},
-        {"未说明", GENDER_UNKNOWN}, {"其他", GENDER_UNKNOWN}, {"unknown", GENDER_UNKNOWN}, {"other", GENDER_UNKNOWN},
-        {"u", GENDER_UNKNOWN},  {"secret", GENDER_UNKNOWN}, {NULL, 0}};
+        {"1", GENDER_MALE},       {"2", GENDER_FEMALE},        {"0", GENDER_UNKNOWN},
+        {"9", GENDER_UNKNOWN},    {"男", GENDER_MALE},         {"女", GENDER_FEMALE},
+        {"男性", GENDER_MALE},    {"女性", GENDER_FEMALE},     {"m", GENDER_MALE},
+        {"f", GENDER_FEMALE},     {"male", GENDER_MALE},       {"female", GENDER_FEMALE},
+        {"先生", GENDER_MALE},    {"女士", GENDER_FEMALE},     {"小姐", GENDER_FEMALE},
+        {"太太", GENDER_FEMALE},  {"man", GENDER_MALE},        {"woman", GENDER_FEMALE},
+        {"boy", GENDER_MALE},     {"girl", GENDER_FEMALE},     {"mr", GENDER_MALE},
+        {"mr.", GENDER_MALE},     {"ms", GENDER_FEMALE},       {"ms.", GENDER_FEMALE},
+        {"mrs", GENDER_FEMALE},   {"mrs.", GENDER_FEMALE},     {"男士", GENDER_MALE},
+        {"男生", GENDER_MALE},    {"女生", GENDER_FEMALE},     {"未知", GENDER_UNKNOWN},
+        {"保密", GENDER_UNKNOWN}, {"不详", GENDER_UNKNOWN},    {"未说明", GENDER_UNKNOWN},
+        {"其他", GENDER_UNKNOWN}, {"unknown", GENDER_UNKNOWN}, {"other", GENDER_UNKNOWN},
+        {"u", GENDER_UNKNOWN},    {"secret", GENDER_UNKNOWN},  {NULL, 0}};
     int value = find_word(raw, words);
     if (value < 0)
         return refuse(fault, "gender", raw, "expected 0 (unknown), 1 (male), 2 (female), male, female, 男 or 女");
@@ -261,10 +274,10 @@ enum status normalise_gender(struct slice raw, enum gender *gender, struct fault
 }
 
 enum status normalise_bool(struct slice raw, bool *value, struct fault *fault) {
-    static const struct word words[] = {
-        {"true", 1}, {"false", 0}, {"1", 1},   {"0", 0},  {"yes", 1}, {"no", 0}, {"y", 1},  {"n", 0},
-        {"是", 1},   {"否", 0},    {"on", 1},  {"off", 0}, {"t", 1},  {"f", 0},  {"真", 1}, {"假", 0},
-        {"有", 1},   {"无", 0},    {"对", 1},  {"错", 0}, {NULL, 0}};
+    static const struct word words[] = {{"true", 1}, {"false", 0}, {"1", 1},  {"0", 0},  {"yes", 1}, {"no", 0},
+                                        {"y", 1},    {"n", 0},     {"是", 1}, {"否", 0}, {"on", 1},  {"off", 0},
+                                        {"t", 1},    {"f", 0},     {"真", 1}, {"假", 0}, {"有", 1},  {"无", 0},
+                                        {"对", 1},   {"错", 0},    {NULL, 0}};
     int found = find_word(raw, words);
     if (found < 0)
         return refuse(fault, "yes or no", raw, "expected true, false, yes, no, 1, 0, 是 or 否");
@@ -285,7 +298,8 @@ static char idcard_check(const char *digits) {
 
 /* Provinces of GB/T 2260, 71 to 83 for Taiwan, Hong Kong, Macau and their residents' permits, 9x for foreigners'. */
 static bool province_valid(const char *digits) {
-    static const unsigned char last[10] = {[1] = 5, [2] = 3, [3] = 7, [4] = 6, [5] = 4, [6] = 5, [7] = 1, [8] = 3, [9] = 9};
+    static const unsigned char last[10] = {
+        [1] = 5, [2] = 3, [3] = 7, [4] = 6, [5] = 4, [6] = 5, [7] = 1, [8] = 3, [9] = 9};
     unsigned place = (unsigned)(digits[1] - '0');
     return place >= (digits[0] != '9') && place <= last[digits[0] - '0'] && last[digits[0] - '0'];
 }
@@ -324,19 +338,24 @@ enum status normalise_idcard(struct slice raw, struct arena *arena, struct idcar
     char digits[20], quote[TEXT_QUOTE_BYTES];
     size_t count;
     if (!idcard_digits(raw, digits, &count) || (count != 15 && count != 18))
-        return refuse(fault, "identity number", raw, "expected 18 characters, digits with at most an X at the end, or 15 digits");
+        return refuse(fault, "identity number", raw,
+                      "expected 18 characters, digits with at most an X at the end, or 15 digits");
     if (count == 15)
         idcard_lengthen(digits);
-    unsigned year = digits_value(digits + 6, 4), month = digits_value(digits + 10, 2), day = digits_value(digits + 12, 2);
+    unsigned year = digits_value(digits + 6, 4), month = digits_value(digits + 10, 2),
+             day = digits_value(digits + 12, 2);
     if (!province_valid(digits))
-        return refuse(fault, "identity number", raw, "its first two digits are no province's; expected 11 to 65, 71, 81 to 83 or 9x");
+        return refuse(fault, "identity number", raw,
+                      "its first two digits are no province's; expected 11 to 65, 71, 81 to 83 or 9x");
     if (year < 1800 || !time_date_valid(year, month, day))
         return !fault ? STATUS_INVALID
-                      : fault_set(fault, STATUS_INVALID, "identity number '%s': its date of birth %04u-%02u-%02u does not exist",
+                      : fault_set(fault, STATUS_INVALID,
+                                  "identity number '%s': its date of birth %04u-%02u-%02u does not exist",
                                   text_quote(raw, quote), year, month, day);
     if (digits[17] != idcard_check(digits))
         return !fault ? STATUS_INVALID
-                      : fault_set(fault, STATUS_INVALID, "identity number '%s': a digit is wrong; the last should be %c for the others",
+                      : fault_set(fault, STATUS_INVALID,
+                                  "identity number '%s': a digit is wrong; the last should be %c for the others",
                                   text_quote(raw, quote), idcard_check(digits));
     idcard->number = arena_copy(arena, slice_of(digits, 18));
     idcard->birth_days = time_days(year, month, day);
@@ -437,7 +456,8 @@ struct suffix {
 
 /* Powers of ten behind a number. Longer ones first. */
 static void read_scale(struct number_reader *r) {
-    static const struct suffix scales[] = {{"百万", 6}, {"千万", 7}, {"千", 3}, {"万", 4}, {"亿", 8}, {"k", 3}, {"w", 4}};
+    static const struct suffix scales[] = {{"百万", 6}, {"千万", 7}, {"千", 3}, {"万", 4},
+                                           {"亿", 8},   {"k", 3},    {"w", 4}};
     for (size_t i = 0; i < sizeof scales / sizeof *scales; i++) {
         if (r->rest.size && take_text(&r->rest, scales[i].text)) {
             r->exponent += scales[i].exponent;
@@ -468,7 +488,8 @@ static struct slice finish_reading(struct number_reader *r, char out[FIELD_BYTES
     memcpy(out + size, r->digits, r->size);
     size += r->size;
     if (r->exponent)
-        size += (size_t)snprintf(out + size, 16, "e%ld", r->exponent); /* |exponent| < 10,010: four digits and a scale */
+        size +=
+            (size_t)snprintf(out + size, 16, "e%ld", r->exponent); /* |exponent| < 10,010: four digits and a scale */
     assert(size < FIELD_BYTES + 32);
     out[size] = 0;
     return slice_of(out, size);
@@ -534,8 +555,9 @@ enum status normalise_real(struct slice raw, double *number, struct fault *fault
 
 /* A currency's sign or name, at either end. Longer ones first. */
 static bool read_currency(struct number_reader *r) {
-    static const char *const names[] = {"cn¥", "¥",   "人民币", "rmb", "cny", "us$", "usd", "hk$", "hkd", "nt$", "twd", "mop",
-                                        "$",   "eur", "€",      "gbp", "£",   "jpy", "krw", "₩",   "sgd", "s$",  "aud", "cad"};
+    static const char *const names[] = {"cn¥", "¥",   "人民币", "rmb", "cny", "us$", "usd", "hk$",
+                                        "hkd", "nt$", "twd",    "mop", "$",   "eur", "€",   "gbp",
+                                        "£",   "jpy", "krw",    "₩",   "sgd", "s$",  "aud", "cad"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (r->rest.size && take_text(&r->rest, names[i]))
             return true;
@@ -544,7 +566,7 @@ static bool read_currency(struct number_reader *r) {
 
 /* A unit behind the number: 1 for major units, 0 for none; smaller ones move the exponent. */
 static bool read_unit(struct number_reader *r) {
-    static const struct suffix units[] = {{"元整", 0}, {"元", 0},   {"圆", 0},  {"块钱", 0}, {"块", 0},    {"円", 0},
+    static const struct suffix units[] = {{"元整", 0}, {"元", 0},  {"圆", 0},  {"块钱", 0}, {"块", 0},  {"円", 0},
                                           {"yuan", 0}, {"角", -1}, {"毛", -1}, {"分", -2},  {"fen", -2}};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         if (r->rest.size && take_text(&r->rest, units[i].text)) {
@@ -556,7 +578,10 @@ static bool read_unit(struct number_reader *r) {
 }
 
 static bool unit_exponent(const char *unit, long *exponent) {
-    *exponent = !unit || strcmp(unit, "yuan") == 0 ? 0 : strcmp(unit, "fen") == 0 ? -2 : strcmp(unit, "wan") == 0 ? 4 : 99;
+    *exponent = !unit || strcmp(unit, "yuan") == 0 ? 0
+                : strcmp(unit, "fen") == 0         ? -2
+                : strcmp(unit, "wan") == 0         ? 4
+                                                   : 99;
     return *exponent != 99;
 }
 
@@ -602,7 +627,8 @@ enum status normalise_money(struct slice raw, const char *unit, struct decimal *
 /* ---- names and codes ---- */
 
 static bool is_chinese(uint32_t c) {
-    return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0xF900 && c <= 0xFAFF) || c == 0x3007 || (c >= 0x20000 && c <= 0x3FFFF);
+    return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0xF900 && c <= 0xFAFF) ||
+           c == 0x3007 || (c >= 0x20000 && c <= 0x3FFFF);
 }
 
 /* As a name shows it: text_plain would also turn a typographic dash or a Japanese length mark into '-'. */
@@ -642,7 +668,8 @@ enum status normalise_name(struct slice raw, struct arena *arena, struct slice *
         uint32_t code;
         size_t step = utf8_read(raw, at, &code);
         if (step == 0)
-            return refuse(fault, "name", raw, "not valid UTF-8; expected text in UTF-8 (was the file read in the right encoding?)");
+            return refuse(fault, "name", raw,
+                          "not valid UTF-8; expected text in UTF-8 (was the file read in the right encoding?)");
         at += step;
         code = plain_in_name(code);
         if (code == 0 || code == ' ') {

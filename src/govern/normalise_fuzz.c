@@ -1,6 +1,6 @@
-/* Fuzz target: the first byte says which normaliser, the rest is the value (or a TZif file). Beyond not faulting: a result is valid
- * UTF-8 and its own normal form, exact and rounded numbers agree, instants stay in the years 1 to 9999, and a zone that was
- * read gives offsets under 27 hours everywhere and local times that lead back. */
+/* Fuzz target: the first byte says which normaliser, the rest is the value (or a TZif file). Beyond not faulting: a
+ * result is valid UTF-8 and its own normal form, exact and rounded numbers agree, instants stay in the years 1 to 9999,
+ * and a zone that was read gives offsets under 27 hours everywhere and local times that lead back. */
 #include "govern/normalise.h"
 
 #include <assert.h>

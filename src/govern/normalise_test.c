@@ -28,8 +28,8 @@ static void check_text(text_function normalise, const struct spelling *cases, si
         enum status status = normalise(slice_text(cases[i].raw), &out, &fault);
         if (!cases[i].result) {
             if (status != STATUS_INVALID || !strstr(fault.text, cases[i].fault ? cases[i].fault : "expected"))
-                fail_msg("'%s' should be refused with '%s'; got %s '%s' %.*s", cases[i].raw, cases[i].fault, status_name(status),
-                         fault.text, SLICE_ARG(out));
+                fail_msg("'%s' should be refused with '%s'; got %s '%s' %.*s", cases[i].raw, cases[i].fault,
+                         status_name(status), fault.text, SLICE_ARG(out));
             assert_int_equal(normalise(slice_text(cases[i].raw), &out, NULL), STATUS_INVALID);
             continue;
         }
@@ -71,7 +71,10 @@ static void test_phone(void **state) {
         {"TEL:13800001111", "+8613800001111", NULL},
         {"013800001111", "+8613800001111", NULL},
         {"13800001111.0", "+8613800001111", NULL},
-        {"\xE2\x80\xAD" "13800001111" "\xE2\x80\xAC", "+8613800001111", NULL}, /* pasted from an address book */
+        {"\xE2\x80\xAD"
+         "13800001111"
+         "\xE2\x80\xAC",
+         "+8613800001111", NULL},                /* pasted from an address book */
         {"17400001111", "+8617400001111", NULL}, /* a range given out in part: by the library */
         {"17400", NULL, "too short for CN; expected 11 digits such as"},
         {"010-12345678", "+861012345678", NULL},
@@ -93,25 +96,29 @@ static void test_phone(void **state) {
         {"13800001111x", NULL, "one number"},
         {"+999 12345678", NULL, "country code"},
         {"张三", NULL, "one number"},
-        {"138\xFF" "00001111", NULL, "one number"},
+        {"138\xFF"
+         "00001111",
+         NULL, "one number"},
     };
     static const struct spelling american[] = {{"(650) 253-0000", "+16502530000", NULL},
                                                {"650.253.0000 x12", "+16502530000", NULL},
                                                {"+8613800001111", "+8613800001111", NULL},
                                                {"13800001111", NULL, "US; expected 10 digits"},
                                                {"1-800-FLOWERS", NULL, "one number"}};
-    static const struct spelling anywhere[] = {{"+86 13800001111", "+8613800001111", NULL},
-                                               {"13800001111", NULL, "no known country code; expected a number with its country code"}};
+    static const struct spelling anywhere[] = {
+        {"+86 13800001111", "+8613800001111", NULL},
+        {"13800001111", NULL, "no known country code; expected a number with its country code"}};
     check_text(phone_cn, chinese, COUNT(chinese));
     check_text(phone_us, american, COUNT(american));
     check_text(phone_anywhere, anywhere, COUNT(anywhere));
 }
 
-/* The fast path against the library: every four-digit prefix of an 11-digit number, and the second half of it at random,
- * under decoration at random. */
+/* The fast path against the library: every four-digit prefix of an 11-digit number, and the second half of it at
+ * random, under decoration at random. */
 static void test_phone_against_library(void **state) {
     (void)state;
-    static const char *const starts[] = {"", "+86", "0086", "86", "+86 ", "+86-", "00 86 ", "86-", " ", "-", "(+86)", "(86) ", "(0086)-"};
+    static const char *const starts[] = {"",    "+86", "0086", "86",    "+86 ",  "+86-",   "00 86 ",
+                                         "86-", " ",   "-",    "(+86)", "(86) ", "(0086)-"};
     struct random random;
     random_init(&random, 138);
     for (unsigned prefix = 1000; prefix < 2000; prefix += prefix == 1099 ? 201 : 1) {
@@ -199,8 +206,11 @@ static void test_name(void **state) {
         {"", NULL, "empty"},
         {"\xD5\xC5\xC8\xFD", NULL, "not valid UTF-8"},
     };
-    static const struct spelling codes[] = {{" ＡＢＣ-Ä ", "abc-ä", NULL}, {"ÇA", "ça", NULL}, {"ПРИВЕТ", "привет", NULL},
-                                            {" ", NULL, "empty"},          {"\xFF", NULL, "UTF-8"}};
+    static const struct spelling codes[] = {{" ＡＢＣ-Ä ", "abc-ä", NULL},
+                                            {"ÇA", "ça", NULL},
+                                            {"ПРИВЕТ", "привет", NULL},
+                                            {" ", NULL, "empty"},
+                                            {"\xFF", NULL, "UTF-8"}};
     check_text(name, names, COUNT(names));
     check_text(lower, codes, COUNT(codes));
     char long_name[500];
@@ -215,23 +225,26 @@ static void test_words(void **state) {
     static const struct {
         const char *raw;
         int gender;
-    } genders[] = {{"男", 1}, {"女", 2}, {" Male", 1}, {"FEMALE", 2}, {"M", 1}, {"f", 2}, {"1", 1}, {"２", 2}, {"0", 0}, {"9", 0},
-                   {"先生", 1}, {"女士", 2}, {"未知", 0}, {"保密", 0}, {"Woman", 2}, {"", -1}, {"3", -1}, {"男女", -1}, {"malee", -1}};
+    } genders[] = {{"男", 1},    {"女", 2}, {" Male", 1}, {"FEMALE", 2}, {"M", 1},     {"f", 2},    {"1", 1},
+                   {"２", 2},    {"0", 0},  {"9", 0},     {"先生", 1},   {"女士", 2},  {"未知", 0}, {"保密", 0},
+                   {"Woman", 2}, {"", -1},  {"3", -1},    {"男女", -1},  {"malee", -1}};
     for (size_t i = 0; i < COUNT(genders); i++) {
         enum gender gender = GENDER_UNKNOWN;
         struct fault fault = {0};
         enum status status = normalise_gender(slice_text(genders[i].raw), &gender, &fault);
         assert_int_equal(status, genders[i].gender < 0 ? STATUS_INVALID : STATUS_OK);
-        assert_true(status == STATUS_OK ? (int)gender == genders[i].gender : strstr(fault.text, "expected 0 (unknown)") != NULL);
+        assert_true(status == STATUS_OK ? (int)gender == genders[i].gender
+                                        : strstr(fault.text, "expected 0 (unknown)") != NULL);
     }
     static const struct {
         const char *raw;
         int value;
-    } bools[] = {{"true", 1}, {"FALSE", 0}, {"Yes", 1}, {"no ", 0}, {"y", 1}, {"N", 0}, {"1", 1}, {"0", 0},
+    } bools[] = {{"true", 1}, {"FALSE", 0}, {"Yes", 1}, {"no ", 0}, {"y", 1},  {"N", 0}, {"1", 1},     {"0", 0},
                  {"是", 1},   {"否", 0},    {"On", 1},  {"off", 0}, {"2", -1}, {"", -1}, {"maybe", -1}};
     for (size_t i = 0; i < COUNT(bools); i++) {
         bool value = false;
-        assert_int_equal(normalise_bool(slice_text(bools[i].raw), &value, NULL), bools[i].value < 0 ? STATUS_INVALID : STATUS_OK);
+        assert_int_equal(normalise_bool(slice_text(bools[i].raw), &value, NULL),
+                         bools[i].value < 0 ? STATUS_INVALID : STATUS_OK);
         assert_int_equal(value, bools[i].value == 1);
     }
 }
@@ -284,54 +297,92 @@ struct amount {
 
 static void test_money(void **state) {
     (void)state;
-    static const struct amount cases[] = {
-        {"1234.50", NULL, 12345, 1},      {"¥1,234.50", NULL, 12345, 1},   {"￥1234", NULL, 1234, 0},
-        {"RMB 12", NULL, 12, 0},          {"CNY12.3", NULL, 123, 1},       {"$5", NULL, 5, 0},
-        {"1.2万", NULL, 12000, 0},        {"12元", NULL, 12, 0},           {"-3", NULL, -3, 0},
-        {"(3.00)", NULL, -3, 0},          {"（¥3.50）", NULL, -35, 1},     {"-¥3", NULL, -3, 0},
-        {"¥-3", NULL, -3, 0},             {"3.00-", NULL, -3, 0},          {"１，２３４．５", NULL, 12345, 1},
-        {"1 234.50 元", NULL, 12345, 1},  {"1'234'567", NULL, 1234567, 0}, {"1,234,567.89", NULL, 123456789, 2},
-        {"1234", "fen", 1234, 2},         {"1200", "fen", 12, 0},          {"3", "wan", 30000, 0},
-        {"1.5", "wan", 15000, 0},         {"12元", "fen", 12, 0},          {"5分", NULL, 5, 2},
-        {"5角", "fen", 5, 1},             {"1.2万元", "fen", 12000, 0},    {"2亿", NULL, 200000000, 0},
-        {"HK$ 88.8", NULL, 888, 1},       {"99 USD", NULL, 99, 0},         {"0", NULL, 0, 0},
-        {"-0.00", NULL, 0, 0},            {".5", NULL, 5, 1},              {"5.", NULL, 5, 0},
-        {"12.340000000000001", NULL, 1234, 2}, {"0.30000000000000004", NULL, 3, 1},
-        {"0.123456", NULL, 123456, 6},    {"9223372036854775807", NULL, INT64_MAX, 0},
-        {"0.1234567", NULL, 0, -1},       {"9223372036854775808", NULL, 0, -1}, {"1,23", NULL, 0, -1},
-        {"1.234,50", NULL, 0, -1},        {"1,2345", NULL, 0, -1},         {"12,34,567", NULL, 0, -1},
-        {"1,234 567", NULL, 0, -1},       {"", NULL, 0, -1},               {"元", NULL, 0, -1},
-        {"abc", NULL, 0, -1},             {"12abc", NULL, 0, -1},          {"--3", NULL, 0, -1},
-        {"1.2.3", NULL, 0, -1},           {"12 5元", NULL, 0, -1},         {"5", "dollars", 0, -1},
-        {"nan", NULL, 0, -1},             {"12%", NULL, 0, -1},            {"1e400", NULL, 0, -1}};
+    static const struct amount cases[] = {{"1234.50", NULL, 12345, 1},
+                                          {"¥1,234.50", NULL, 12345, 1},
+                                          {"￥1234", NULL, 1234, 0},
+                                          {"RMB 12", NULL, 12, 0},
+                                          {"CNY12.3", NULL, 123, 1},
+                                          {"$5", NULL, 5, 0},
+                                          {"1.2万", NULL, 12000, 0},
+                                          {"12元", NULL, 12, 0},
+                                          {"-3", NULL, -3, 0},
+                                          {"(3.00)", NULL, -3, 0},
+                                          {"（¥3.50）", NULL, -35, 1},
+                                          {"-¥3", NULL, -3, 0},
+                                          {"¥-3", NULL, -3, 0},
+                                          {"3.00-", NULL, -3, 0},
+                                          {"１，２３４．５", NULL, 12345, 1},
+                                          {"1 234.50 元", NULL, 12345, 1},
+                                          {"1'234'567", NULL, 1234567, 0},
+                                          {"1,234,567.89", NULL, 123456789, 2},
+                                          {"1234", "fen", 1234, 2},
+                                          {"1200", "fen", 12, 0},
+                                          {"3", "wan", 30000, 0},
+                                          {"1.5", "wan", 15000, 0},
+                                          {"12元", "fen", 12, 0},
+                                          {"5分", NULL, 5, 2},
+                                          {"5角", "fen", 5, 1},
+                                          {"1.2万元", "fen", 12000, 0},
+                                          {"2亿", NULL, 200000000, 0},
+                                          {"HK$ 88.8", NULL, 888, 1},
+                                          {"99 USD", NULL, 99, 0},
+                                          {"0", NULL, 0, 0},
+                                          {"-0.00", NULL, 0, 0},
+                                          {".5", NULL, 5, 1},
+                                          {"5.", NULL, 5, 0},
+                                          {"12.340000000000001", NULL, 1234, 2},
+                                          {"0.30000000000000004", NULL, 3, 1},
+                                          {"0.123456", NULL, 123456, 6},
+                                          {"9223372036854775807", NULL, INT64_MAX, 0},
+                                          {"0.1234567", NULL, 0, -1},
+                                          {"9223372036854775808", NULL, 0, -1},
+                                          {"1,23", NULL, 0, -1},
+                                          {"1.234,50", NULL, 0, -1},
+                                          {"1,2345", NULL, 0, -1},
+                                          {"12,34,567", NULL, 0, -1},
+                                          {"1,234 567", NULL, 0, -1},
+                                          {"", NULL, 0, -1},
+                                          {"元", NULL, 0, -1},
+                                          {"abc", NULL, 0, -1},
+                                          {"12abc", NULL, 0, -1},
+                                          {"--3", NULL, 0, -1},
+                                          {"1.2.3", NULL, 0, -1},
+                                          {"12 5元", NULL, 0, -1},
+                                          {"5", "dollars", 0, -1},
+                                          {"nan", NULL, 0, -1},
+                                          {"12%", NULL, 0, -1},
+                                          {"1e400", NULL, 0, -1}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct decimal amount = {0};
         struct fault fault = {0};
         enum status status = normalise_money(slice_text(cases[i].raw), cases[i].unit, &amount, &fault);
-        bool good = cases[i].scale < 0 ? status == STATUS_INVALID && fault.text[0]
-                                       : status == STATUS_OK && amount.value == cases[i].value && (int)amount.scale == cases[i].scale;
+        bool good = cases[i].scale < 0
+                        ? status == STATUS_INVALID && fault.text[0]
+                        : status == STATUS_OK && amount.value == cases[i].value && (int)amount.scale == cases[i].scale;
         if (!good)
-            fail_msg("'%s' (%s): %lld / 10^%u %s", cases[i].raw, cases[i].unit, (long long)amount.value, amount.scale, fault.text);
+            fail_msg("'%s' (%s): %lld / 10^%u %s", cases[i].raw, cases[i].unit, (long long)amount.value, amount.scale,
+                     fault.text);
     }
 }
 
 static void test_number(void **state) {
     (void)state;
-    static const struct amount cases[] = {{"12", NULL, 12, 0},        {"12%", NULL, 12, 2},     {" 12.5 % ", NULL, 125, 3},
-                                          {"3‰", NULL, 3, 3},         {"1,234.5", NULL, 12345, 1}, {"1e3", NULL, 1000, 0},
-                                          {"1.5E-2", NULL, 15, 3},    {"＋７", NULL, 7, 0},     {"−5", NULL, -5, 0},
-                                          {"3万", NULL, 30000, 0},    {"2.5k", NULL, 2500, 0},  {"(12)", NULL, -12, 0},
-                                          {"(-12)", NULL, -12, 0},    {"", NULL, 0, -1},        {"-", NULL, 0, -1},
-                                          {".", NULL, 0, -1},         {"1e", NULL, 0, -1},      {"inf", NULL, 0, -1},
-                                          {"0x10", NULL, 0, -1},      {"12元", NULL, 0, -1},    {"1,2", NULL, 0, -1}};
+    static const struct amount cases[] = {
+        {"12", NULL, 12, 0},         {"12%", NULL, 12, 2},    {" 12.5 % ", NULL, 125, 3}, {"3‰", NULL, 3, 3},
+        {"1,234.5", NULL, 12345, 1}, {"1e3", NULL, 1000, 0},  {"1.5E-2", NULL, 15, 3},    {"＋７", NULL, 7, 0},
+        {"−5", NULL, -5, 0},         {"3万", NULL, 30000, 0}, {"2.5k", NULL, 2500, 0},    {"(12)", NULL, -12, 0},
+        {"(-12)", NULL, -12, 0},     {"", NULL, 0, -1},       {"-", NULL, 0, -1},         {".", NULL, 0, -1},
+        {"1e", NULL, 0, -1},         {"inf", NULL, 0, -1},    {"0x10", NULL, 0, -1},      {"12元", NULL, 0, -1},
+        {"1,2", NULL, 0, -1}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct decimal number = {0};
         double real = 0;
         struct fault fault = {0};
         struct slice raw = slice_text(cases[i].raw);
         enum status status = normalise_number(raw, &number, &fault);
-        if (cases[i].scale < 0 ? status != STATUS_INVALID || !fault.text[0]
-                               : status != STATUS_OK || number.value != cases[i].value || (int)number.scale != cases[i].scale)
+        if (cases[i].scale < 0
+                ? status != STATUS_INVALID || !fault.text[0]
+                : status != STATUS_OK || number.value != cases[i].value || (int)number.scale != cases[i].scale)
             fail_msg("'%s': %lld / 10^%u %s", cases[i].raw, (long long)number.value, number.scale, fault.text);
         assert_int_equal(normalise_real(raw, &real, NULL), status);
         assert_true(status != STATUS_OK || real == decimal_real(number.value, number.scale));
@@ -348,10 +399,34 @@ static void test_number(void **state) {
 
 static void test_placeholders(void **state) {
     (void)state;
-    static const char *const nothing[] = {"", " ", "-", "--", "N/A", "na", "NULL", "None", "nil", "undefined", "Unknown", "无", "未知",
-                                          "不详", "test", "0", "00000000000", "000-0000", "0000-00-00", "***", "。", "ＮＵＬＬ",
-                                          "00000000-0000-0000-0000-000000000000", "11111111111", "02:00:00:00:00:00", "　"};
-    static const char *const something[] = {"13800001111", "张三", "a", "10", "0a", "1111111", "testing123", "zhang@qq.com", "100000"};
+    static const char *const nothing[] = {"",
+                                          " ",
+                                          "-",
+                                          "--",
+                                          "N/A",
+                                          "na",
+                                          "NULL",
+                                          "None",
+                                          "nil",
+                                          "undefined",
+                                          "Unknown",
+                                          "无",
+                                          "未知",
+                                          "不详",
+                                          "test",
+                                          "0",
+                                          "00000000000",
+                                          "000-0000",
+                                          "0000-00-00",
+                                          "***",
+                                          "。",
+                                          "ＮＵＬＬ",
+                                          "00000000-0000-0000-0000-000000000000",
+                                          "11111111111",
+                                          "02:00:00:00:00:00",
+                                          "　"};
+    static const char *const something[] = {"13800001111", "张三",         "a",     "10", "0a", "1111111",
+                                            "testing123",  "zhang@qq.com", "100000"};
     for (size_t i = 0; i < COUNT(nothing); i++)
         if (!text_is_placeholder(slice_text(nothing[i])) && strcmp(nothing[i], "。") != 0)
             fail_msg("'%s' says nothing", nothing[i]);
@@ -363,8 +438,9 @@ static void test_placeholders(void **state) {
 
 static void test_utf8(void **state) {
     (void)state;
-    static const char *const bad[] = {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF8",
-                                      "\xE4\xB8", "abcdefgh\xFF", "\xF0\x9F\x98"};
+    static const char *const bad[] = {"\x80",         "\xC0\x80",         "\xC1\xBF", "\xE0\x80\x80",
+                                      "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF8",     "\xE4\xB8",
+                                      "abcdefgh\xFF", "\xF0\x9F\x98"};
     for (size_t i = 0; i < COUNT(bad); i++) {
         assert_false(utf8_valid(slice_text(bad[i])));
         assert_true(utf8_valid(utf8_repair(slice_text(bad[i]), &arena)));
@@ -372,7 +448,11 @@ static void test_utf8(void **state) {
     struct slice good = SLICE("plain ASCII text, é, 中文, 😀");
     assert_true(utf8_valid(good));
     assert_ptr_equal(utf8_repair(good, &arena).data, good.data);
-    assert_true(slice_is(utf8_repair(SLICE("a\xFF" "b\xE4\xB8"), &arena), "a\xEF\xBF\xBD" "b\xEF\xBF\xBD\xEF\xBF\xBD"));
+    assert_true(slice_is(utf8_repair(SLICE("a\xFF"
+                                           "b\xE4\xB8"),
+                                     &arena),
+                         "a\xEF\xBF\xBD"
+                         "b\xEF\xBF\xBD\xEF\xBF\xBD"));
     for (uint32_t code = 0; code <= 0x10FFFF; code++) {
         char bytes[4];
         uint32_t back;
@@ -383,7 +463,10 @@ static void test_utf8(void **state) {
             fail_msg("U+%04X", code);
     }
     char quote[TEXT_QUOTE_BYTES];
-    assert_string_equal(text_quote(SLICE("a\n\xFF" "中"), quote), "a??中");
+    assert_string_equal(text_quote(SLICE("a\n\xFF"
+                                         "中"),
+                                   quote),
+                        "a??中");
 }
 
 /* ---- times ---- */
@@ -400,7 +483,8 @@ static struct zone *load(const char *zone_name) {
 
 static void test_time(void **state) {
     (void)state;
-    static const char now[] = "2026-03-05T06:22:09.000Z", minute[] = "2026-03-05T06:22:00.000Z", day[] = "2026-03-04T16:00:00.000Z";
+    static const char now[] = "2026-03-05T06:22:09.000Z", minute[] = "2026-03-05T06:22:00.000Z",
+                      day[] = "2026-03-04T16:00:00.000Z";
     static const struct time_case cases[] = {
         {"2026-03-05T14:22:09+08:00", NULL, now, NULL},
         {"2026-03-05T06:22:09Z", NULL, now, NULL},
@@ -491,8 +575,9 @@ static void test_time(void **state) {
 static void test_time_round_trip(void **state) {
     (void)state;
     static const char *const spellings[] = {
-        "%1$04d-%2$02d-%3$02dT%4$02d:%5$02d:%6$02d", "%1$d/%2$d/%3$d %4$d:%5$d:%6$d",       "%1$04d%2$02d%3$02d%4$02d%5$02d%6$02d",
-        "%1$d年%2$d月%3$d日 %4$d时%5$d分%6$d秒",      "%1$d.%2$d.%3$d %4$02d%5$02d%6$02d", "%1$04d%2$02d%3$02d %4$d:%5$02d:%6$02d",
+        "%1$04d-%2$02d-%3$02dT%4$02d:%5$02d:%6$02d", "%1$d/%2$d/%3$d %4$d:%5$d:%6$d",
+        "%1$04d%2$02d%3$02d%4$02d%5$02d%6$02d",      "%1$d年%2$d月%3$d日 %4$d时%5$d分%6$d秒",
+        "%1$d.%2$d.%3$d %4$02d%5$02d%6$02d",         "%1$04d%2$02d%3$02d %4$d:%5$02d:%6$02d",
         "%1$d-%2$d-%3$dt%4$02d:%5$02d:%6$02d Z"};
     struct random random;
     random_init(&random, 5);
@@ -533,19 +618,26 @@ static void test_date(void **state) {
                  {"2024-02-29", NULL, false, 2024, 2, 29}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         int64_t days = 0;
-        enum status status = normalise_date(slice_text(cases[i].raw), cases[i].in_zone ? shanghai : NULL, cases[i].format, &days, NULL);
+        enum status status =
+            normalise_date(slice_text(cases[i].raw), cases[i].in_zone ? shanghai : NULL, cases[i].format, &days, NULL);
         if (status != (cases[i].year ? STATUS_OK : STATUS_INVALID) ||
             (status == STATUS_OK && days != time_days(cases[i].year, (unsigned)cases[i].month, (unsigned)cases[i].day)))
             fail_msg("'%s': %s %lld", cases[i].raw, status_name(status), (long long)days);
     }
-    static const struct spelling birthdays[] = {{"1990-05-06", "x", NULL}, {"1900-01-02", "x", NULL},  {"2026-03-05", "x", NULL},
-                                                {"1900-01-01", NULL, "unknown birthday"}, {"1899-12-31", NULL, "too long ago"},
-                                                {"2026-03-06", NULL, "future"},           {"1990-02-30", NULL, "no day 30"}};
+    static const struct spelling birthdays[] = {{"1990-05-06", "x", NULL},
+                                                {"1900-01-02", "x", NULL},
+                                                {"2026-03-05", "x", NULL},
+                                                {"1900-01-01", NULL, "unknown birthday"},
+                                                {"1899-12-31", NULL, "too long ago"},
+                                                {"2026-03-06", NULL, "future"},
+                                                {"1990-02-30", NULL, "no day 30"}};
     for (size_t i = 0; i < COUNT(birthdays); i++) {
         int64_t days;
         struct fault fault = {0};
-        enum status status = normalise_birthday(slice_text(birthdays[i].raw), shanghai, NULL, time_days(2026, 3, 5), &days, &fault);
-        if (birthdays[i].result ? status != STATUS_OK : status != STATUS_INVALID || !strstr(fault.text, birthdays[i].fault))
+        enum status status =
+            normalise_birthday(slice_text(birthdays[i].raw), shanghai, NULL, time_days(2026, 3, 5), &days, &fault);
+        if (birthdays[i].result ? status != STATUS_OK
+                                : status != STATUS_INVALID || !strstr(fault.text, birthdays[i].fault))
             fail_msg("'%s': %s", birthdays[i].raw, fault.text);
     }
     zone_free(shanghai);
@@ -559,10 +651,12 @@ static int drop_arena(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_phone),  cmocka_unit_test(test_phone_against_library), cmocka_unit_test(test_email),
-        cmocka_unit_test(test_name),   cmocka_unit_test(test_words),                 cmocka_unit_test(test_idcard),
-        cmocka_unit_test(test_money),  cmocka_unit_test(test_number),                cmocka_unit_test(test_placeholders),
-        cmocka_unit_test(test_utf8),   cmocka_unit_test(test_time),                  cmocka_unit_test(test_time_round_trip),
+        cmocka_unit_test(test_phone),        cmocka_unit_test(test_phone_against_library),
+        cmocka_unit_test(test_email),        cmocka_unit_test(test_name),
+        cmocka_unit_test(test_words),        cmocka_unit_test(test_idcard),
+        cmocka_unit_test(test_money),        cmocka_unit_test(test_number),
+        cmocka_unit_test(test_placeholders), cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_time),         cmocka_unit_test(test_time_round_trip),
         cmocka_unit_test(test_date)};
     return cmocka_run_group_tests(tests, NULL, drop_arena);
 }

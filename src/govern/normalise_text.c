@@ -5,7 +5,9 @@
 
 /* ---- UTF-8 ---- */
 
-static bool is_tail(struct slice text, size_t at) { return at < text.size && ((unsigned char)text.data[at] & 0xC0) == 0x80; }
+static bool is_tail(struct slice text, size_t at) {
+    return at < text.size && ((unsigned char)text.data[at] & 0xC0) == 0x80;
+}
 
 size_t utf8_read(struct slice text, size_t at, uint32_t *code) {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -77,38 +79,28 @@ struct slice utf8_repair(struct slice text, struct arena *arena) {
 
 /* ---- plain characters ---- */
 
+/* Code points that have a plain twin, full-width ASCII aside. Rising. */
+static const struct {
+    uint32_t first, last, plain;
+} plain_twins[] = {{0x85, 0x85, ' '},     {0xA0, 0xA0, ' '},      {0xAD, 0xAD, 0},       {0x61C, 0x61C, 0},
+                   {0x1680, 0x1680, ' '}, {0x180E, 0x180E, 0},    {0x2000, 0x200A, ' '}, {0x200B, 0x200F, 0},
+                   {0x2010, 0x2015, '-'}, {0x2018, 0x2019, '\''}, {0x2028, 0x2029, ' '}, {0x202A, 0x202E, 0},
+                   {0x202F, 0x202F, ' '}, {0x205F, 0x205F, ' '},  {0x2060, 0x2060, 0},   {0x2066, 0x2069, 0},
+                   {0x2212, 0x2212, '-'}, {0x2500, 0x2500, '-'},  {0x3000, 0x3000, ' '}, {0x30FC, 0x30FC, '-'},
+                   {0xFE50, 0xFE50, ','}, {0xFE52, 0xFE52, '.'},  {0xFE58, 0xFE58, '-'}, {0xFE63, 0xFE63, '-'},
+                   {0xFEFF, 0xFEFF, 0},   {0xFFE1, 0xFFE1, 0xA3}, {0xFFE5, 0xFFE5, 0xA5}};
+
 uint32_t text_plain(uint32_t code) {
     if (code < 0x80)
         return code < ' ' || code == 0x7F ? ' ' : code;
     if (code >= 0xFF01 && code <= 0xFF5E)
         return code - 0xFF01 + '!';
-    switch (code) {
-    case 0x85: case 0xA0: case 0x1680: case 0x2028: case 0x2029: case 0x202F: case 0x205F: case 0x3000:
-        return ' ';
-    case 0xAD: case 0x61C: case 0x180E: case 0x2060: case 0xFEFF:
-        return 0;
-    case 0x2212: case 0x30FC: case 0xFE58: case 0xFE63: case 0x2500: /* minus, katakana length mark, small and box dashes */
-        return '-';
-    case 0xFFE5:
-        return 0xA5;
-    case 0xFFE1:
-        return 0xA3;
-    case 0xFE52:
-        return '.';
-    case 0xFE50:
-        return ',';
-    case 0x2018: case 0x2019:
-        return '\'';
-    default:
-        break;
-    }
-    if (code >= 0x2000 && code <= 0x200A)
-        return ' ';
-    if (code >= 0x2010 && code <= 0x2015)
-        return '-';
-    return (code >= 0x200B && code <= 0x200F) || (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069)
-               ? 0
-               : code;
+    if (code > 0x30FC && code < 0xFE50)
+        return code; /* Chinese: most there is */
+    for (size_t i = 0; i < sizeof plain_twins / sizeof *plain_twins && plain_twins[i].first <= code; i++)
+        if (code <= plain_twins[i].last)
+            return plain_twins[i].plain;
+    return code;
 }
 
 size_t text_fold(struct slice raw, char *out, size_t capacity) {

@@ -21,12 +21,12 @@ size_t utf8_bad_at(struct slice text);
 /* The text with every byte that is no UTF-8 replaced by U+FFFD; the same slice when there is none. */
 struct slice utf8_repair(struct slice text, struct arena *arena);
 
-/* The plain twin of a code point in a machine-like value (phone, e-mail, number, date): full-width forms to ASCII, every
- * kind of blank to ' ', every kind of dash to '-', '￥' to '¥'; 0 for what cannot be seen (zero-width and direction marks,
- * byte order mark); itself otherwise. */
+/* The plain twin of a code point in a machine-like value (phone, e-mail, number, date): full-width forms to ASCII,
+ * every kind of blank to ' ', every kind of dash to '-', '￥' to '¥'; 0 for what cannot be seen (zero-width and
+ * direction marks, byte order mark); itself otherwise. */
 uint32_t text_plain(uint32_t code);
-/* `raw` in plain characters, trimmed, in `out`; bytes that are no UTF-8 become U+FFFD. Returns the size, or SIZE_MAX when
- * it does not fit (out is then unspecified). */
+/* `raw` in plain characters, trimmed, in `out`; bytes that are no UTF-8 become U+FFFD. Returns the size, or SIZE_MAX
+ * when it does not fit (out is then unspecified). */
 size_t text_fold(struct slice raw, char *out, size_t capacity);
 /* The same for a text of any length. */
 struct slice text_half_width(struct slice raw, struct arena *arena);
@@ -37,13 +37,13 @@ void text_lower(char *text, size_t size);
 bool text_equals_lower(struct slice text, const char *lower);
 
 /* True for what people and programs put where a value is missing: nothing at all, only punctuation ("--", "***"), only
- * zeros whatever stands between ("000-0000", "0000-00-00", the all-zero advertising id, also "0" itself), one digit eight
- * times or more, or a word of normalise_placeholder.def, in any case and width. Used to refuse identifiers, not values:
- * "0" is a good number. */
+ * zeros whatever stands between ("000-0000", "0000-00-00", the all-zero advertising id, also "0" itself), one digit
+ * eight times or more, or a word of normalise_placeholder.def, in any case and width. Used to refuse identifiers, not
+ * values: "0" is a good number. */
 bool text_is_placeholder(struct slice text);
 
-/* The start of `raw` as it can stand in a sentence: at most TEXT_QUOTE_BYTES - 1 bytes, cut between characters, control and
- * bad bytes as '?'. Returns `out`. */
+/* The start of `raw` as it can stand in a sentence: at most TEXT_QUOTE_BYTES - 1 bytes, cut between characters, control
+ * and bad bytes as '?'. Returns `out`. */
 #define TEXT_QUOTE_BYTES 48
 const char *text_quote(struct slice raw, char out[TEXT_QUOTE_BYTES]);
 

@@ -1,10 +1,10 @@
-/* normalise_time: see the header. ISO text is tried first, in place. Everything else is folded to plain characters, the Chinese
- * words for year, month, day, hour and so on becoming separators, and read from left to right by a cursor: a date in one of a few
- * shapes, then a time of day, then a zone. Every shape must use up the whole text.
+/* normalise_time: see the header. ISO text is tried first, in place. Everything else is folded to plain characters, the
+ * Chinese words for year, month, day, hour and so on becoming separators, and read from left to right by a cursor: a
+ * date in one of a few shapes, then a time of day, then a zone. Every shape must use up the whole text.
  *
  * The pieces are checked once, at the end, in one place (finish): that is where an impossible date is explained. */
-#include "govern/normalise_text.h"
 #include "govern/normalise_time.h"
+#include "govern/normalise_text.h"
 
 #include <assert.h>
 #include <math.h>
@@ -21,12 +21,22 @@ struct moment {
     int64_t time_ms;
 };
 
-enum format { FORMAT_NONE, FORMAT_YMD, FORMAT_DMY, FORMAT_MDY, FORMAT_EXCEL, FORMAT_SECONDS, FORMAT_MS, FORMAT_US, FORMAT_UNKNOWN };
+enum format {
+    FORMAT_NONE,
+    FORMAT_YMD,
+    FORMAT_DMY,
+    FORMAT_MDY,
+    FORMAT_EXCEL,
+    FORMAT_SECONDS,
+    FORMAT_MS,
+    FORMAT_US,
+    FORMAT_UNKNOWN
+};
 
 static enum format format_of(const char *format) {
-    static const char *const names[] = {[FORMAT_YMD] = "y/m/d",       [FORMAT_DMY] = "d/m/y", [FORMAT_MDY] = "m/d/y",
-                                        [FORMAT_EXCEL] = "excel",     [FORMAT_SECONDS] = "seconds",
-                                        [FORMAT_MS] = "ms",           [FORMAT_US] = "us"};
+    static const char *const names[] = {
+        [FORMAT_YMD] = "y/m/d",       [FORMAT_DMY] = "d/m/y", [FORMAT_MDY] = "m/d/y", [FORMAT_EXCEL] = "excel",
+        [FORMAT_SECONDS] = "seconds", [FORMAT_MS] = "ms",     [FORMAT_US] = "us"};
     if (!format)
         return FORMAT_NONE;
     for (int i = FORMAT_YMD; i < FORMAT_UNKNOWN; i++)
@@ -101,7 +111,8 @@ static struct slice take_letters(struct cursor *c) {
 /* A name or its first three letters: 1.. for the place in a list, 0 for none. */
 static unsigned find_name(struct slice word, const char *const *names, unsigned count) {
     for (unsigned i = 0; word.size >= 3 && i < count; i++)
-        if (word.size <= strlen(names[i]) && (word.size == 3 || names[i][word.size] == 0 || (i == 8 && word.size == 4)) &&
+        if (word.size <= strlen(names[i]) &&
+            (word.size == 3 || names[i][word.size] == 0 || (i == 8 && word.size == 4)) &&
             memcmp(word.data, names[i], word.size) == 0)
             return i + 1;
     return 0;
@@ -119,7 +130,17 @@ static bool is_weekday(struct slice word) {
 }
 
 /* The Chinese words become signs of a separate alphabet, so that the cursor meets single bytes. */
-enum sign { SIGN_YEAR = 1, SIGN_MONTH, SIGN_DAY, SIGN_HOUR, SIGN_MINUTE, SIGN_SECOND, SIGN_MORNING, SIGN_AFTERNOON, SIGN_NOTHING };
+enum sign {
+    SIGN_YEAR = 1,
+    SIGN_MONTH,
+    SIGN_DAY,
+    SIGN_HOUR,
+    SIGN_MINUTE,
+    SIGN_SECOND,
+    SIGN_MORNING,
+    SIGN_AFTERNOON,
+    SIGN_NOTHING
+};
 
 struct chinese {
     const char *text;
@@ -128,13 +149,14 @@ struct chinese {
 
 static enum sign sign_at(struct slice text, size_t *step) {
     static const struct chinese words[] = {
-        {"年", SIGN_YEAR},        {"月", SIGN_MONTH},       {"日", SIGN_DAY},         {"号", SIGN_DAY},        {"时", SIGN_HOUR},
-        {"点", SIGN_HOUR},        {"分", SIGN_MINUTE},      {"秒", SIGN_SECOND},      {"上午", SIGN_MORNING},  {"早上", SIGN_MORNING},
-        {"凌晨", SIGN_MORNING},   {"下午", SIGN_AFTERNOON}, {"晚上", SIGN_AFTERNOON}, {"中午", SIGN_AFTERNOON},
-        {"星期一", SIGN_NOTHING}, {"星期二", SIGN_NOTHING}, {"星期三", SIGN_NOTHING}, {"星期四", SIGN_NOTHING},
-        {"星期五", SIGN_NOTHING}, {"星期六", SIGN_NOTHING}, {"星期日", SIGN_NOTHING}, {"星期天", SIGN_NOTHING},
-        {"周一", SIGN_NOTHING},   {"周二", SIGN_NOTHING},   {"周三", SIGN_NOTHING},   {"周四", SIGN_NOTHING},
-        {"周五", SIGN_NOTHING},   {"周六", SIGN_NOTHING},   {"周日", SIGN_NOTHING}};
+        {"年", SIGN_YEAR},        {"月", SIGN_MONTH},       {"日", SIGN_DAY},         {"号", SIGN_DAY},
+        {"时", SIGN_HOUR},        {"点", SIGN_HOUR},        {"分", SIGN_MINUTE},      {"秒", SIGN_SECOND},
+        {"上午", SIGN_MORNING},   {"早上", SIGN_MORNING},   {"凌晨", SIGN_MORNING},   {"下午", SIGN_AFTERNOON},
+        {"晚上", SIGN_AFTERNOON}, {"中午", SIGN_AFTERNOON}, {"星期一", SIGN_NOTHING}, {"星期二", SIGN_NOTHING},
+        {"星期三", SIGN_NOTHING}, {"星期四", SIGN_NOTHING}, {"星期五", SIGN_NOTHING}, {"星期六", SIGN_NOTHING},
+        {"星期日", SIGN_NOTHING}, {"星期天", SIGN_NOTHING}, {"周一", SIGN_NOTHING},   {"周二", SIGN_NOTHING},
+        {"周三", SIGN_NOTHING},   {"周四", SIGN_NOTHING},   {"周五", SIGN_NOTHING},   {"周六", SIGN_NOTHING},
+        {"周日", SIGN_NOTHING}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (slice_starts(text, slice_text(words[i].text))) {
             *step = strlen(words[i].text);
@@ -145,7 +167,8 @@ static enum sign sign_at(struct slice text, size_t *step) {
     return SIGN_NOTHING;
 }
 
-/* `raw` in plain characters and lower case, Chinese words as signs; false when it is too long or has other characters. */
+/* `raw` in plain characters and lower case, Chinese words as signs; false when it is too long or has other characters.
+ */
 static bool prepare(struct slice raw, char out[TEXT_BYTES], struct cursor *cursor) {
     char plain[TEXT_BYTES];
     size_t size = text_fold(raw, plain, sizeof plain), written = 0;
@@ -335,7 +358,8 @@ static bool read_after_month(struct cursor *c, struct moment *m) {
     if (!take_number(c, 1, 2, &m->day))
         return false;
     struct slice suffix = take_letters(c); /* 5th */
-    if (suffix.size && !slice_is(suffix, "st") && !slice_is(suffix, "nd") && !slice_is(suffix, "rd") && !slice_is(suffix, "th"))
+    if (suffix.size && !slice_is(suffix, "st") && !slice_is(suffix, "nd") && !slice_is(suffix, "rd") &&
+        !slice_is(suffix, "th"))
         return false;
     take(c, ',');
     take_blanks(c);
@@ -473,11 +497,12 @@ static enum status refuse_parts(struct fault *fault, struct slice raw, const str
         unsigned days = 31;
         while (!time_date_valid(m->year, m->month, days))
             days--;
-        return fault_set(fault, STATUS_INVALID, "date '%s': %04u-%02u has no day %u; expected 1 to %u", quote, m->year, m->month,
-                         m->day, days);
+        return fault_set(fault, STATUS_INVALID, "date '%s': %04u-%02u has no day %u; expected 1 to %u", quote, m->year,
+                         m->month, m->day, days);
     }
-    return fault_set(fault, STATUS_INVALID, "date '%s': there is no time of day %02u:%02u:%02u; expected 00:00:00 to 23:59:59", quote,
-                     m->hour, m->minute, m->second);
+    return fault_set(fault, STATUS_INVALID,
+                     "date '%s': there is no time of day %02u:%02u:%02u; expected 00:00:00 to 23:59:59", quote, m->hour,
+                     m->minute, m->second);
 }
 
 static enum status check_parts(struct fault *fault, struct slice raw, const struct moment *m) {
@@ -502,7 +527,8 @@ static bool read_any(struct cursor *c, struct moment *m) {
 static bool is_ambiguous(const struct cursor *c) {
     struct cursor look = *c;
     unsigned number;
-    return take_number(&look, 1, 2, &number) && is_separator(peek(&look)) && look.at + 1 < look.end && is_digit(look.at[1]);
+    return take_number(&look, 1, 2, &number) && is_separator(peek(&look)) && look.at + 1 < look.end &&
+           is_digit(look.at[1]);
 }
 
 static enum status read_moment(struct slice raw, const char *format_name, struct moment *m, struct fault *fault) {
@@ -511,17 +537,21 @@ static enum status read_moment(struct slice raw, const char *format_name, struct
     enum format format = format_of(format_name);
     *m = (struct moment){0};
     if (format == FORMAT_UNKNOWN)
-        return fault_set(fault, STATUS_INVALID,
-                         "format '%s' of dates is not known; expected none, y/m/d, d/m/y, m/d/y, excel, seconds, ms or us", format_name);
+        return fault_set(
+            fault, STATUS_INVALID,
+            "format '%s' of dates is not known; expected none, y/m/d, d/m/y, m/d/y, excel, seconds, ms or us",
+            format_name);
     if (!prepare(raw, text, &cursor))
         return refuse(fault, raw, "expected a date such as 2026-03-05 or a time such as 2026-03-05T14:22:09+08:00");
     struct cursor start = cursor;
     if (format == FORMAT_EXCEL)
         return read_count(&cursor, m, format)
                    ? STATUS_OK
-                   : refuse(fault, raw, "format excel expects days since 1899-12-30 such as 46086.598; 60 is a day that never was");
+                   : refuse(fault, raw,
+                            "format excel expects days since 1899-12-30 such as 46086.598; 60 is a day that never was");
     if (format >= FORMAT_SECONDS)
-        return read_count(&cursor, m, format) ? STATUS_OK : refuse(fault, raw, "expected a count since 1970-01-01, digits only");
+        return read_count(&cursor, m, format) ? STATUS_OK
+                                              : refuse(fault, raw, "expected a count since 1970-01-01, digits only");
     if (format != FORMAT_NONE && is_digit(peek(&cursor)) && read_ordered(&cursor, m, format))
         return check_parts(fault, raw, m);
     *m = (struct moment){0};
@@ -530,7 +560,8 @@ static enum status read_moment(struct slice raw, const char *format_name, struct
         return check_parts(fault, raw, m);
     if (format == FORMAT_NONE && is_ambiguous(&start))
         return refuse(fault, raw, "which number is the month cannot be known; set the format d/m/y, m/d/y or y/m/d");
-    return refuse(fault, raw, "not understood; expected a date such as 2026-03-05 or a time such as 2026-03-05T14:22:09+08:00");
+    return refuse(fault, raw,
+                  "not understood; expected a date such as 2026-03-05 or a time such as 2026-03-05T14:22:09+08:00");
 }
 
 /* As on a clock in UTC, whatever the zone. */
@@ -549,7 +580,8 @@ static enum status check_range(struct fault *fault, struct slice raw, int64_t ti
                : refuse(fault, raw, "outside the years 1 to 9999");
 }
 
-enum status normalise_time(struct slice raw, const struct zone *zone, const char *format, int64_t *time_ms, struct fault *fault) {
+enum status normalise_time(struct slice raw, const struct zone *zone, const char *format, int64_t *time_ms,
+                           struct fault *fault) {
     struct moment m;
     bool zoned;
     int64_t local_ms;
@@ -566,7 +598,8 @@ enum status normalise_time(struct slice raw, const struct zone *zone, const char
     return check_range(fault, raw, *time_ms);
 }
 
-enum status normalise_date(struct slice raw, const struct zone *zone, const char *format, int64_t *days, struct fault *fault) {
+enum status normalise_date(struct slice raw, const struct zone *zone, const char *format, int64_t *days,
+                           struct fault *fault) {
     struct moment m;
     int64_t plain_ms;
     bool zoned;
@@ -578,7 +611,8 @@ enum status normalise_date(struct slice raw, const struct zone *zone, const char
     if (status != STATUS_OK)
         return status;
     if (m.counted && m.zoned && !zone)
-        return refuse(fault, raw, "a count since 1970 is a date only in a time zone; expected a date such as 2026-03-05");
+        return refuse(fault, raw,
+                      "a count since 1970 is a date only in a time zone; expected a date such as 2026-03-05");
     int64_t local_ms = moment_local_ms(&m);
     if (zone && m.zoned)
         local_ms = zone_utc_to_local(zone, local_ms - m.offset_ms);
@@ -588,8 +622,8 @@ enum status normalise_date(struct slice raw, const struct zone *zone, const char
     return check_range(fault, raw, local_ms);
 }
 
-enum status normalise_birthday(struct slice raw, const struct zone *zone, const char *format, int64_t now_days, int64_t *days,
-                               struct fault *fault) {
+enum status normalise_birthday(struct slice raw, const struct zone *zone, const char *format, int64_t now_days,
+                               int64_t *days, struct fault *fault) {
     int64_t found;
     enum status status = normalise_date(raw, zone, format, &found, fault);
     if (status != STATUS_OK)

@@ -1,7 +1,7 @@
-/* phone: the one door to libphonenumber (phone.cc). Use normalise_phone (govern/normalise.h): it cleans what people type
- * and answers plain Chinese mobiles without coming here.
+/* phone: the one door to libphonenumber (phone.cc). Use normalise_phone (govern/normalise.h): it cleans what people
+ * type and answers plain Chinese mobiles without coming here.
  *
- * Thread: any. Cost: some 20 microseconds a call; the first one loads the library's tables (some milliseconds). */
+ * Thread: any. Cost: 10 to 20 microseconds a call; the first one loads the library's tables (some milliseconds). */
 #ifndef ONEFOLD_GOVERN_PHONE_H
 #define ONEFOLD_GOVERN_PHONE_H
 

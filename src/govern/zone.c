@@ -1,14 +1,16 @@
 /* zone: see the header. A TZif file (RFC 8536) lists the instants at which the offset changed and ends with a rule in
  * POSIX TZ form ("EST5EDT,M3.2.0,M11.1.0") for the time after. Rules repeat every 400 years to the millisecond (146,097
- * days are a whole number of weeks), so loading writes 400 years of the rule out as ordinary changes: a lookup is then one
- * binary search, and an instant past the table is first moved back by whole cycles.
+ * days are a whole number of weeks), so loading writes 400 years of the rule out as ordinary changes: a lookup is then
+ * one binary search, and an instant past the table is first moved back by whole cycles.
  *
- * Change i ends segment i and begins segment i + 1. With a the offset before and b the one after, wall clocks are in doubt
- * between change + min(a, b) and change + max(a, b); both answers the header gives (skipped: later, repeated: earlier) are
- * "still a", so local lookups search change + max(a, b).
+ * Change i ends segment i and begins segment i + 1. With a the offset before and b the one after, wall clocks are in
+ * doubt between change + min(a, b) and change + max(a, b); both answers the header gives (skipped: later, repeated:
+ * earlier) are "still a", so local lookups search change + max(a, b).
  *
- * Invariants: 1. utc_ms never falls. 2. local_ms never falls. 3. the first full cycle of the rule lies inside the table. */
+ * Invariants: 1. utc_ms never falls. 2. local_ms never falls. 3. the first full cycle of the rule lies inside the
+ * table. */
 #include "govern/zone.h"
+#include "govern/normalise_text.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -28,7 +30,7 @@ struct change {
 
 struct zone {
     char name[ZONE_NAME_BYTES];
-    int64_t cycle_from_ms;   /* from here on everything repeats what was CYCLE_MS before; INT64_MAX: no rule */
+    int64_t cycle_from_ms; /* from here on everything repeats what was CYCLE_MS before; INT64_MAX: no rule */
     size_t count;
     int64_t *utc_ms;
     int64_t *local_ms;
@@ -36,8 +38,7 @@ struct zone {
 };
 
 static const int32_t utc_offset_ms[1];
-static const struct zone utc = {
-    .name = "UTC", .cycle_from_ms = INT64_MAX, .offset_ms = (int32_t *)utc_offset_ms};
+static const struct zone utc = {.name = "UTC", .cycle_from_ms = INT64_MAX, .offset_ms = (int32_t *)utc_offset_ms};
 
 const struct zone *zone_utc(void) { return &utc; }
 
@@ -103,7 +104,8 @@ static struct zone *zone_create(struct slice name, const struct change *changes,
     zone->offset_ms = memory_get(count + 1, sizeof *zone->offset_ms);
     zone->offset_ms[0] = first_offset_ms;
     for (size_t i = 0; i < count; i++) {
-        assert(i == 0 || (changes[i - 1].utc_ms <= changes[i].utc_ms && changes[i - 1].local_ms <= changes[i].local_ms));
+        assert(i == 0 ||
+               (changes[i - 1].utc_ms <= changes[i].utc_ms && changes[i - 1].local_ms <= changes[i].local_ms));
         zone->utc_ms[i] = changes[i].utc_ms;
         zone->local_ms[i] = changes[i].local_ms;
         zone->offset_ms[i + 1] = changes[i].offset_ms;
@@ -350,8 +352,8 @@ enum status zone_parse(struct slice bytes, struct slice name, struct zone **zone
     if (!read_header(bytes, &at, &version, &counts))
         return damaged(name, "its header", fault);
     if (version < '2')
-        return fault_set(fault, STATUS_UNSUPPORTED, "time zone '%.*s': its file is of TZif version 1; expected 2 or later",
-                         SLICE_ARG(name));
+        return fault_set(fault, STATUS_UNSUPPORTED,
+                         "time zone '%.*s': its file is of TZif version 1; expected 2 or later", SLICE_ARG(name));
     if (bytes.size - at < block_bytes(&counts, 4))
         return damaged(name, "the 32-bit part is cut short", fault);
     at += block_bytes(&counts, 4);
@@ -360,8 +362,8 @@ enum status zone_parse(struct slice bytes, struct slice name, struct zone **zone
     if (bytes.size - at < block_bytes(&counts, 8))
         return damaged(name, "the 64-bit part is cut short", fault);
     if (counts.leap)
-        return fault_set(fault, STATUS_UNSUPPORTED, "time zone '%.*s' counts leap seconds; take the one without \"right/\"",
-                         SLICE_ARG(name));
+        return fault_set(fault, STATUS_UNSUPPORTED,
+                         "time zone '%.*s' counts leap seconds; take the one without \"right/\"", SLICE_ARG(name));
     struct changes *changes = memory_get(1, sizeof *changes);
     const uint8_t *block = (const uint8_t *)bytes.data + at;
     at += block_bytes(&counts, 8);
@@ -386,7 +388,8 @@ static bool fixed_offset(struct slice name, int32_t *offset_ms) {
         hours = hours * 10 + (unsigned)(*name.data - '0');
     if (digits == 0 || hours > 15)
         return false;
-    if (name.size && (digits != 2 || (take(&name, ':'), name.size != 2) || !take_number(&name, 59, &minutes) || name.size))
+    if (name.size &&
+        (digits != 2 || (take(&name, ':'), name.size != 2) || !take_number(&name, 59, &minutes) || name.size))
         return false;
     *offset_ms = (east ? 1 : -1) * (int32_t)(hours * 60 + minutes) * 60000;
     return true;
@@ -413,10 +416,11 @@ static enum status load_file(struct os *os, struct slice name, struct zone **zon
     if (status == STATUS_OK)
         status = zone_parse(buffer_slice(&bytes), name, zone, fault);
     else if (status == STATUS_NOT_FOUND)
-        fault_set(fault, status,
-                  "time zone '%.*s' is not in %s; expected an IANA name such as Asia/Shanghai (Debian package tzdata) or "
-                  "an offset such as +08:00",
-                  SLICE_ARG(name), ZONE_FOLDER);
+        fault_set(
+            fault, status,
+            "time zone '%.*s' is not in %s (Debian package tzdata); expected an IANA name such as Asia/Shanghai or "
+            "an offset such as +08:00",
+            SLICE_ARG(name), ZONE_FOLDER);
     else
         fault_set(fault, status, "time zone '%.*s': %s", SLICE_ARG(name), why.text);
     buffer_release(&bytes);
@@ -424,6 +428,7 @@ static enum status load_file(struct os *os, struct slice name, struct zone **zon
 }
 
 enum status zone_load(struct os *os, struct slice name, struct zone **zone, struct fault *fault) {
+    char quote[TEXT_QUOTE_BYTES];
     int32_t offset_ms = 0;
     name = slice_trim(name);
     if (slice_is(name, "UTC") || slice_is(name, "GMT") || slice_is(name, "Z") ||
@@ -432,8 +437,9 @@ enum status zone_load(struct os *os, struct slice name, struct zone **zone, stru
         return STATUS_OK;
     }
     if (!name_valid(name))
-        return fault_set(fault, STATUS_INVALID,
-                         "'%.*s' is no time zone; expected an IANA name such as Asia/Shanghai or an offset such as +08:00",
-                         (int)(name.size < 64 ? name.size : 64), name.data ? name.data : "");
+        return fault_set(
+            fault, STATUS_INVALID,
+            "'%s' is no time zone; expected an IANA name such as Asia/Shanghai or an offset such as +08:00",
+            text_quote(name, quote));
     return load_file(os, name, zone, fault);
 }

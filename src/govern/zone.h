@@ -1,12 +1,12 @@
 /* zone: what a wall clock shows somewhere, and back. A zone is read once from the IANA database on the machine
  * (/usr/share/zoneinfo, Debian package tzdata) or is a fixed offset, and never changes afterwards.
  *
- * Instants are milliseconds since 1970-01-01T00:00:00Z. A local time is what a wall clock shows, counted the same way as
- * if it were UTC. Years far past the database's last entry follow the rule it ends with, for ever.
+ * Instants are milliseconds since 1970-01-01T00:00:00Z. A local time is what a wall clock shows, counted the same way
+ * as if it were UTC. Years far past the database's last entry follow the rule it ends with, for ever.
  *
  * A local time that a clock change makes doubtful is settled so, as java.time and ECMAScript do:
- *   skipped  (clocks go forward): the clock had not been set yet, so the instant lies after the change: 02:30 shows as 03:30;
- *   repeated (clocks go back):    the first of the two, the earlier instant.
+ *   skipped (clocks go forward): they had not been set yet, so it comes after the change (02:30 shows as 03:30)
+ *   repeated (clocks go back): the first of the two, the earlier instant
  *
  * Thread: any; a zone is immutable. Cost: a binary search, some nanoseconds. */
 #ifndef ONEFOLD_GOVERN_ZONE_H

@@ -75,7 +75,8 @@ static void test_fixed_offsets(void **state) {
     static const struct {
         const char *name;
         int minutes;
-    } cases[] = {{"+08:00", 480}, {"+0800", 480}, {"-03:30", -210}, {"+8", 480}, {"+08", 480}, {"Z", 0}, {"UTC", 0}, {" GMT ", 0}};
+    } cases[] = {{"+08:00", 480}, {"+0800", 480}, {"-03:30", -210}, {"+8", 480},
+                 {"+08", 480},    {"Z", 0},       {"UTC", 0},       {" GMT ", 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct zone *zone = load(cases[i].name);
         assert_int_equal(zone_offset_at_utc(zone, 0), cases[i].minutes * 60000);
@@ -91,10 +92,17 @@ static void test_wrong_names(void **state) {
     static const struct {
         const char *name;
         enum status status;
-    } cases[] = {{"", STATUS_INVALID},         {"../../../etc/passwd", STATUS_INVALID}, {"/etc/passwd", STATUS_INVALID},
-                 {"+08:60", STATUS_INVALID},   {"+99", STATUS_INVALID},                 {"+08:0", STATUS_INVALID},
-                 {"+", STATUS_INVALID},        {"Asia/Shangai", STATUS_NOT_FOUND},      {"zone.tab", STATUS_INVALID},
-                 {"leapseconds", STATUS_DAMAGED}, {"right/UTC", STATUS_UNSUPPORTED}};
+    } cases[] = {{"", STATUS_INVALID},
+                 {"../../../etc/passwd", STATUS_INVALID},
+                 {"/etc/passwd", STATUS_INVALID},
+                 {"+08:60", STATUS_INVALID},
+                 {"+99", STATUS_INVALID},
+                 {"+08:0", STATUS_INVALID},
+                 {"+", STATUS_INVALID},
+                 {"Asia/Shangai", STATUS_NOT_FOUND},
+                 {"zone.tab", STATUS_INVALID},
+                 {"leapseconds", STATUS_DAMAGED},
+                 {"right/UTC", STATUS_UNSUPPORTED}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct zone *zone = NULL;
         struct fault fault = {0};
@@ -112,11 +120,11 @@ static void test_wrong_names(void **state) {
 static void test_against_c_library(void **state) {
     (void)state;
     static const char *const names[] = {
-        "Asia/Shanghai",       "America/New_York",  "Europe/London",        "Europe/Dublin",      "Africa/Casablanca",
-        "Africa/El_Aaiun",     "Asia/Gaza",         "Asia/Kathmandu",       "Australia/Lord_Howe", "Antarctica/Troll",
-        "Pacific/Apia",        "Pacific/Chatham",   "America/Sao_Paulo",    "America/Nuuk",       "America/Santiago",
-        "Asia/Tehran",         "Asia/Jerusalem",    "Africa/Monrovia",      "America/St_Johns",   "Asia/Hong_Kong",
-        "Asia/Kolkata",        "Europe/Moscow",     "Asia/Pyongyang",       "America/Havana",     "Africa/Cairo"};
+        "Asia/Shanghai",   "America/New_York", "Europe/London",     "Europe/Dublin",       "Africa/Casablanca",
+        "Africa/El_Aaiun", "Asia/Gaza",        "Asia/Kathmandu",    "Australia/Lord_Howe", "Antarctica/Troll",
+        "Pacific/Apia",    "Pacific/Chatham",  "America/Sao_Paulo", "America/Nuuk",        "America/Santiago",
+        "Asia/Tehran",     "Asia/Jerusalem",   "Africa/Monrovia",   "America/St_Johns",    "Asia/Hong_Kong",
+        "Asia/Kolkata",    "Europe/Moscow",    "Asia/Pyongyang",    "America/Havana",      "Africa/Cairo"};
     struct random random;
     random_init(&random, 20260305);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -160,9 +168,11 @@ static void test_local_against_model(void **state) {
         int64_t change = instant("1960-01-01T00:00:00Z");
         for (int n = 0; n < 300; n++) {
             int64_t at = random_between(&random, change, instant("2700-01-01T00:00:00Z"));
-            for (int step = 0; step < 400 && zone_offset_at_utc(zone, at) == zone_offset_at_utc(zone, at + DAY_MS); step++)
+            for (int step = 0; step < 400 && zone_offset_at_utc(zone, at) == zone_offset_at_utc(zone, at + DAY_MS);
+                 step++)
                 at += DAY_MS; /* near a change where there is one */
-            int64_t local = zone_utc_to_local(zone, at + random_between(&random, 0, DAY_MS)) + random_between(&random, -3600000, 3600000);
+            int64_t local = zone_utc_to_local(zone, at + random_between(&random, 0, DAY_MS)) +
+                            random_between(&random, -3600000, 3600000);
             if (zone_local_to_utc(zone, local) != model_local_to_utc(zone, local))
                 fail_msg("%s local %lld: %lld, model %lld", names[i], (long long)local,
                          (long long)zone_local_to_utc(zone, local), (long long)model_local_to_utc(zone, local));
@@ -171,7 +181,8 @@ static void test_local_against_model(void **state) {
     }
 }
 
-/* Every cut and every single changed byte of a good file is read or refused, never a fault of memory (run under ASan). */
+/* Every cut and every single changed byte of a good file is read or refused, never a fault of memory (run under ASan).
+ */
 static void test_damaged_files(void **state) {
     (void)state;
     struct buffer file = {0};
