@@ -53,6 +53,29 @@ static struct item item_of(const struct identity *identity, const struct claim *
                          .state = identity_blocked(claim->value) ? ITEM_BLOCKED : ITEM_OPEN};
 }
 
+/* Fetches what settling will touch, a step for all items before the next step, so that they wait for memory together: slots,
+ * then entries, then values and customers. */
+static void items_prefetch(const struct work *w) {
+    const struct identity *identity = w->identity;
+    uint32_t numbers[ITEMS_MAX];
+    for (size_t i = 0; i < w->count; i++)
+        table_prefetch(&identity->table, w->items[i].hash);
+    for (size_t i = 0; i < w->count; i++) {
+        struct table_probe probe = table_probe_start(&identity->table, w->items[i].hash);
+        numbers[i] = table_probe_next(&probe);
+        if (numbers[i])
+            __builtin_prefetch(identifier_at(identity, numbers[i]));
+    }
+    for (size_t i = 0; i < w->count; i++)
+        if (numbers[i]) {
+            const struct identifier *entry = identifier_at(identity, numbers[i]);
+            __builtin_prefetch(entry->value);
+            __builtin_prefetch(customer_at(identity, atomic_load_explicit(&entry->owner, memory_order_relaxed)));
+            if (i && numbers[0] && numbers[0] != numbers[i])
+                pair_set_prefetch(&identity->pairs, identity_edge_key(numbers[0], numbers[i]));
+        }
+}
+
 /* Claims by priority, at a tie as they came; then documents' keys. */
 static void items_collect(struct work *w) {
     const struct governed *record = w->record;
@@ -70,8 +93,7 @@ static void items_collect(struct work *w) {
             w->items[w->count] = item_of(w->identity, &record->document_keys[i]);
             w->items[w->count++].kind = NAMESPACE_DOCUMENT;
         }
-    for (size_t i = 0; i < w->count; i++)
-        table_prefetch(&w->identity->table, w->items[i].hash);
+    items_prefetch(w);
 }
 
 static uint32_t arrival_of(const struct work *w) {
@@ -254,18 +276,25 @@ static void documents_note(struct work *w) {
 
 enum status identity_resolve(struct identity *identity, const struct governed *record, uint64_t position, unsigned rows,
                              struct resolution *out) {
-    struct work w = {.identity = identity, .record = record, .position = position, .out = out};
-    *out = (struct resolution){0};
+    struct work w; /* not zeroed: 2 KB, of which an ordinary record uses 150 bytes */
+    w.identity = identity;
+    w.record = record;
+    w.position = position;
+    w.out = out;
+    w.count = w.waiting_count = w.target = 0;
+    out->created = false;
+    out->merge_count = 0;
+    memset(out->documents, 0, sizeof out->documents);
     items_collect(&w);
     items_settle(&w);
     for (size_t i = 0; i < w.count; i++)
         if (w.items[i].state == ITEM_REFUSED)
             item_set_aside(&w, &w.items[i]);
     blocked_note(&w);
-    if (!w.target)
-        return STATUS_NOT_FOUND;
     out->customer.number = w.target;
     out->arrival.number = arrival_of(&w);
+    if (!w.target)
+        return STATUS_NOT_FOUND;
     edges_note(&w, out->arrival.number);
     documents_note(&w);
     struct customer *customer = customer_at(identity, w.target);

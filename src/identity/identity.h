@@ -6,7 +6,7 @@
  * first in which record), and a journal of every merge, conflict, limit and block with its reason.
  *
  * Resolving one record (its claims and document keys), in order:
- *   1. Blocked values (placeholders, all zeros; the namespace's own list) are set aside and counted.
+ *   1. Blocked values (placeholders, all zeros: identity_blocked.def) are set aside and counted.
  *   2. Known identifiers give the candidate customers. None: a new customer. One: that one. Several: merged, strongest
  *      identifier's customer first, as far as no rule forbids it.
  *   3. A merge is refused when the two hold different values of a unique namespace (two user ids), or the result would pass
@@ -131,8 +131,8 @@ struct identity_counters {
 void identity_counters_read(const struct identity *identity, struct identity_counters *out);
 
 /* Saving. identity_freeze copies what can change (fold thread, quick) and notes how far the append-only parts reach;
- * identity_write puts that image on disk from another thread while the fold goes on; identity_image_free ends it (fold thread;
- * one image at a time). Cost of freezing: 8 bytes a customer. The format is docs/formats/identity.md. */
+ * identity_write puts that image on disk from another thread while the fold goes on; identity_image_free ends it (any
+ * thread). One image at a time. Cost of freezing: 8 bytes a customer. The format is docs/formats/identity.md. */
 struct identity_image;
 struct identity_image *identity_freeze(struct identity *identity);
 enum status identity_write(const struct identity_image *image, const char *path, struct fault *fault) WARN_UNUSED;

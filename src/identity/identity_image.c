@@ -61,21 +61,62 @@ struct move_note {
     uint32_t identifier, owner;
 };
 
+struct moves {
+    pthread_mutex_t lock;
+    bool frozen;         /* there is an image */
+    struct buffer notes; /* struct move_note, in order */
+};
+
 struct identity_image {
-    struct identity *identity;
+    const struct identity *identity;
+    struct moves *moves;
     struct saved_head head;
     struct saved_customer *customers; /* [customer_count] */
-    pthread_mutex_t lock;             /* of `moves` */
-    struct buffer moves;              /* struct move_note, in order */
 };
 
 /* --- freezing --- */
 
+struct moves *moves_create(void) {
+    struct moves *moves = memory_get(1, sizeof *moves);
+    pthread_mutex_init(&moves->lock, NULL);
+    return moves;
+}
+
+void moves_free(struct moves *moves) {
+    assert(!moves->frozen);
+    pthread_mutex_destroy(&moves->lock);
+    buffer_release(&moves->notes);
+    free(moves);
+}
+
+static void moves_begin(struct moves *moves) {
+    pthread_mutex_lock(&moves->lock);
+    assert(!moves->frozen && !moves->notes.size);
+    moves->frozen = true;
+    pthread_mutex_unlock(&moves->lock);
+}
+
+static void moves_end(struct moves *moves) {
+    pthread_mutex_lock(&moves->lock);
+    assert(moves->frozen);
+    moves->frozen = false;
+    buffer_release(&moves->notes);
+    pthread_mutex_unlock(&moves->lock);
+}
+
+void moves_note(struct moves *moves, uint32_t identifier, uint32_t owner) {
+    struct move_note note = {identifier, owner};
+    pthread_mutex_lock(&moves->lock);
+    if (moves->frozen)
+        buffer_add(&moves->notes, &note, sizeof note);
+    pthread_mutex_unlock(&moves->lock);
+}
+
 struct identity_image *identity_freeze(struct identity *identity) {
     struct identity_image *image = memory_get(1, sizeof *image);
     uint32_t customer_count = chunks_count(&identity->customers);
-    assert(!identity->image);
     image->identity = identity;
+    image->moves = identity->moves;
     image->head = (struct saved_head){.version = FORMAT_VERSION,
                                       .identifier_count = chunks_count(&identity->identifiers),
                                       .customer_count = customer_count,
@@ -89,27 +130,16 @@ struct identity_image *identity_freeze(struct identity *identity) {
         image->customers[i] = (struct saved_customer){atomic_load_explicit(&customer->redirect, memory_order_relaxed),
                                                       customer->row_count};
     }
-    pthread_mutex_init(&image->lock, NULL);
-    identity->image = image;
+    moves_begin(image->moves);
     return image;
 }
 
 void identity_image_free(struct identity_image *image) {
     if (!image)
         return;
-    assert(image->identity->image == image);
-    image->identity->image = NULL;
-    pthread_mutex_destroy(&image->lock);
-    buffer_release(&image->moves);
+    moves_end(image->moves);
     free(image->customers);
     free(image);
-}
-
-void identity_image_note_move(struct identity_image *image, uint32_t identifier, uint32_t owner) {
-    struct move_note note = {identifier, owner};
-    pthread_mutex_lock(&image->lock);
-    buffer_add(&image->moves, &note, sizeof note);
-    pthread_mutex_unlock(&image->lock);
 }
 
 /* --- writing --- */
@@ -159,13 +189,12 @@ static void write_owners(struct writer *w, const struct identity_image *image) {
     uint32_t count = image->head.identifier_count, *owners = memory_get(count, sizeof *owners);
     for (uint32_t i = 0; i < count; i++)
         owners[i] = atomic_load_explicit(&identifier_at(image->identity, i + 1)->owner, memory_order_acquire);
-    pthread_mutex_t *lock = (pthread_mutex_t *)&image->lock;
-    pthread_mutex_lock(lock);
-    const struct move_note *notes = (const struct move_note *)(const void *)image->moves.data;
-    for (size_t i = image->moves.size / sizeof *notes; i-- > 0;)
+    pthread_mutex_lock(&image->moves->lock);
+    const struct move_note *notes = (const struct move_note *)(const void *)image->moves->notes.data;
+    for (size_t i = image->moves->notes.size / sizeof *notes; i-- > 0;)
         if (notes[i].identifier <= count)
             owners[notes[i].identifier - 1] = notes[i].owner;
-    pthread_mutex_unlock(lock);
+    pthread_mutex_unlock(&image->moves->lock);
     section(w, SECTION_OWNERS);
     for (uint32_t i = 0; i < count; i++)
         put(w, &owners[i], sizeof owners[i]);

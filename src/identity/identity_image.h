@@ -8,7 +8,11 @@
 
 #include "identity/identity.h"
 
-/* `identifier` is about to get another owner. Fold thread. */
-void identity_image_note_move(struct identity_image *image, uint32_t identifier, uint32_t owner);
+/* The owners that moves changed since the image was frozen. Thread: any. */
+struct moves;
+struct moves *moves_create(void);
+void moves_free(struct moves *moves);
+/* `identifier` is about to get another owner than `owner`. Kept only while there is an image. */
+void moves_note(struct moves *moves, uint32_t identifier, uint32_t owner);
 
 #endif

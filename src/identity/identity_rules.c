@@ -86,6 +86,11 @@ static bool equal_without_case(struct slice value, const char *lower) {
     return !lower[value.size];
 }
 
+#define BLOCKED_BYTES_MAX 20 /* the longest of the list; most ids are longer */
+#define BLOCKED(text) _Static_assert(sizeof(text) - 1 <= BLOCKED_BYTES_MAX, "raise BLOCKED_BYTES_MAX");
+#include "identity/identity_blocked.def"
+#undef BLOCKED
+
 bool identity_blocked(struct slice value) {
     static const struct {
         size_t size;
@@ -97,6 +102,8 @@ bool identity_blocked(struct slice value) {
     };
     if (value.size > IDENTIFIER_BYTES_MAX || only_zeros(value))
         return true;
+    if (value.size > BLOCKED_BYTES_MAX)
+        return false;
     for (size_t i = 0; i < sizeof blocked / sizeof *blocked; i++)
         if (blocked[i].size == value.size && equal_without_case(value, blocked[i].text))
             return true;

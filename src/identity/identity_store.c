@@ -56,6 +56,7 @@ struct identity *identity_create(struct os *os, const struct dictionary *diction
     chunks_create(&identity->edges, sizeof(struct edge_entry));
     chunks_create(&identity->journal, sizeof(struct journal_link));
     identity->tally = tally_create();
+    identity->moves = moves_create();
     identity_measure(identity);
     return identity;
 }
@@ -63,7 +64,6 @@ struct identity *identity_create(struct os *os, const struct dictionary *diction
 void identity_free(struct identity *identity) {
     if (!identity)
         return;
-    assert(!identity->image);
     chunks_free(&identity->identifiers);
     chunks_free(&identity->customers);
     chunks_free(&identity->edges);
@@ -75,6 +75,7 @@ void identity_free(struct identity *identity) {
         free(block);
     }
     tally_free(identity->tally);
+    moves_free(identity->moves);
     free(identity);
 }
 
@@ -209,8 +210,7 @@ void identity_move(struct identity *identity, uint32_t number, uint32_t to) {
     struct identifier *entry = identifier_at(identity, number);
     uint32_t from = identity_root(identity, atomic_load_explicit(&entry->owner, memory_order_relaxed));
     assert(!entry->document && from != to);
-    if (identity->image)
-        identity_image_note_move(identity->image, number, atomic_load_explicit(&entry->owner, memory_order_relaxed));
+    moves_note(identity->moves, number, atomic_load_explicit(&entry->owner, memory_order_relaxed));
     generation_step(identity);
     unlist(identity, number, customer_at(identity, from));
     atomic_store_explicit(&entry->owner, to, memory_order_release);
@@ -249,9 +249,8 @@ uint32_t identity_unite(struct identity *identity, uint32_t a, uint32_t b) {
 }
 
 bool identity_edge_add(struct identity *identity, uint32_t a, uint32_t b, uint64_t position) {
-    uint32_t low = a < b ? a : b, high = a < b ? b : a;
-    assert(low && low != high && high <= chunks_count(&identity->identifiers));
-    if (!pair_set_add(&identity->pairs, (uint64_t)low << 32 | high))
+    assert(a && b && a != b && (a > b ? a : b) <= chunks_count(&identity->identifiers));
+    if (!pair_set_add(&identity->pairs, identity_edge_key(a, b)))
         return false;
     struct edge_entry *edge = chunks_next(&identity->edges);
     struct identifier *of_a = identifier_at(identity, a), *of_b = identifier_at(identity, b);

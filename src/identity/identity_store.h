@@ -82,7 +82,7 @@ struct journal_link {
 };
 
 struct value_block;
-struct identity_image;
+struct moves;
 
 struct identity {
     struct os *os;
@@ -101,7 +101,7 @@ struct identity {
     _Atomic uint64_t generation;
     _Atomic uint64_t customer_count, unowned_count, merge_count, conflict_count, limited_count, moved_count, blocked_count,
         memory_bytes;
-    struct identity_image *image; /* the one being written, or NULL */
+    struct moves *moves;          /* since an image was frozen */
     struct tally *tally;          /* identity_rules' scratch */
 };
 
@@ -116,6 +116,11 @@ static inline struct edge_entry *edge_at(const struct identity *identity, uint32
 }
 static inline struct journal_link *journal_at(const struct identity *identity, uint32_t number) {
     return chunks_at(&identity->journal, number);
+}
+
+/* An edge in `pairs`. */
+static inline uint64_t identity_edge_key(uint32_t a, uint32_t b) {
+    return a < b ? (uint64_t)a << 32 | b : (uint64_t)b << 32 | a;
 }
 
 /* A counter with one writer. */

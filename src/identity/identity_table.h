@@ -13,6 +13,7 @@
 #ifndef ONEFOLD_IDENTITY_IDENTITY_TABLE_H
 #define ONEFOLD_IDENTITY_IDENTITY_TABLE_H
 
+#include "base/hash.h"
 #include "base/slice.h"
 
 #define TABLE_PARTS 256
@@ -83,5 +84,11 @@ void pair_set_release(struct pair_set *set);
 void pair_set_reserve(struct pair_set *set, size_t count);
 /* True when `key` (not 0) was not there before. */
 bool pair_set_add(struct pair_set *set, uint64_t key);
+static inline void pair_set_prefetch(const struct pair_set *set, uint64_t key) {
+    uint64_t hash = hash_mix(key);
+    const struct pair_part *part = &set->parts[hash >> 56];
+    if (part->keys)
+        __builtin_prefetch(&part->keys[(uint32_t)hash & part->mask]);
+}
 
 #endif

@@ -787,10 +787,13 @@ static void test_damaged_images(void **state) {
 
 #define RECORDS 4000
 #define PEOPLE 300
+#define ROUNDS 300 /* of each reader, at least, while records come */
 
 struct readers {
     struct bed *bed;
+    struct identity_image *image;
     _Atomic bool done;
+    _Atomic unsigned rounds;
     uint64_t checksum;
 };
 
@@ -821,16 +824,18 @@ static void *reader(void *context) {
         struct identity_counters all;
         identity_counters_read(identity, &all);
         r->checksum += all.customers + identity_redirect(identity, (struct customer_id){1}).number;
+        atomic_fetch_add(&r->rounds, 1);
     }
     return NULL;
 }
 
-static void *save_often(void *context) {
+static void *save(void *context) {
     struct readers *r = context;
     char path[64];
     saved_path(path, sizeof path);
-    if (identity_write(r->bed->identity->image, path, NULL) != STATUS_OK)
+    if (identity_write(r->image, path, NULL) != STATUS_OK)
         abort();
+    identity_image_free(r->image);
     return NULL;
 }
 
@@ -845,19 +850,17 @@ static void test_readers_beside_the_fold(void **state) {
     struct readers r[3] = {{.bed = &bed}, {.bed = &bed}, {.bed = &bed}};
     for (unsigned i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, reader, &r[i]), 0);
-    struct identity_image *image = NULL;
-    for (unsigned i = 0; i < RECORDS; i++) {
+    for (unsigned i = 0; i < RECORDS || atomic_load(&r[0].rounds) < ROUNDS || atomic_load(&r[1].rounds) < ROUNDS; i++) {
         unsigned who = (unsigned)random_below(&random, PEOPLE);
         snprintf(text, sizeof text, i % 3 ? "user_id=u%u anonymous_id=a%u order_id=o%u" : "phone=p%u anonymous_id=a%u order_id=o%u",
                  who, (unsigned)random_below(&random, PEOPLE), i);
         see(&bed, text);
         if (i == RECORDS / 2) {
-            image = identity_freeze(bed.identity);
-            assert_int_equal(pthread_create(&threads[2], NULL, save_often, &r[2]), 0);
+            r[2].image = identity_freeze(bed.identity);
+            assert_int_equal(pthread_create(&threads[2], NULL, save, &r[2]), 0);
         }
     }
     pthread_join(threads[2], NULL);
-    identity_image_free(image);
     for (unsigned i = 0; i < 2; i++) {
         atomic_store(&r[i].done, true);
         pthread_join(threads[i], NULL);
