@@ -303,6 +303,16 @@ static bool read_row(struct import *im, struct slice text, bool last, struct csv
     return true;
 }
 
+/* The row at text[at]. No more than a row's largest size is looked at, so that what comes out does not depend on the pieces: a quote
+ * that is not closed within it is given up, as at the end of the file; any other row that long is passed on and refused. */
+static bool next_row(struct import *im, size_t at, bool last, struct csv_row *row) {
+    struct slice rest = slice_of(im->text.data + at, im->text.size - at);
+    bool cut = rest.size > IMPORT_ROW_BYTES_MAX;
+    if (cut)
+        rest.size = IMPORT_ROW_BYTES_MAX + 1;
+    return read_row(im, rest, last && !cut, row) || (cut && read_row(im, rest, true, row));
+}
+
 static void take_json(struct import *im, const struct csv_row *row, uint64_t line) {
     const struct json *root;
     struct fault fault = {0};
@@ -329,7 +339,7 @@ static enum status take(struct import *im, const struct csv_row *row, size_t end
     bool bad_bytes = pass_marks(im, end);
     im->counters.lines += row->line_count;
     if (row->size > IMPORT_ROW_BYTES_MAX)
-        return fault_set(fault, STATUS_TOO_LARGE, "line %llu: the row has more than %u bytes (is a quote not closed?)",
+        return fault_set(fault, STATUS_TOO_LARGE, "line %llu: the row has more than %u bytes",
                          (unsigned long long)line, IMPORT_ROW_BYTES_MAX);
     if (!row->text.size)
         return STATUS_OK;
@@ -372,16 +382,14 @@ static enum status take_rows(struct import *im, bool last, struct fault *fault) 
     if (!last && im->text.size < im->retry_at)
         return status;
     struct csv_row row;
-    while (!status &&
-           read_row(im, slice_of(im->text.data + at, im->text.size - at), last, &row)) {
+    while (!status && next_row(im, at, last, &row)) {
         at += row.size;
         status = take(im, &row, at, fault);
     }
     drop_front(im, at);
     im->retry_at = im->text.size > RETRY_BYTES_MIN ? im->text.size + im->text.size / 2 : 0;
-    if (!status && im->text.size > IMPORT_ROW_BYTES_MAX)
-        status = fault_set(fault, STATUS_TOO_LARGE, "line %llu: the row has more than %u bytes (is a quote not closed?)",
-                           (unsigned long long)im->counters.lines + 1, IMPORT_ROW_BYTES_MAX);
+    if (im->retry_at > IMPORT_ROW_BYTES_MAX + 1)
+        im->retry_at = IMPORT_ROW_BYTES_MAX + 1;
     if (!status && last && !im->header_read)
         status = fault_set(fault, STATUS_INVALID, "line 1: the file is empty; it needs a header");
     return status;

@@ -46,8 +46,9 @@ enum status import_create(const struct import_options *options, struct import **
 void import_free(struct import *import);
 /* Takes the next piece; afterwards import_records gives the rows that became whole. `last` ends the file (a last line without line end counts).
  * Pieces of 64 KiB to 1 MiB are right: memory grows with the piece, as each record carries the header.
- * Errors: INVALID when the header cannot be read (names line and reason); TOO_LARGE for a row past IMPORT_ROW_BYTES_MAX and for more
- * than IMPORT_DISTINCT_ROWS_MAX distinct rows. After an error import_records still gives the rows before it, and feeding is over. */
+ * Errors: INVALID when the header cannot be read (names line and reason); TOO_LARGE for a row past IMPORT_ROW_BYTES_MAX (a quote
+ * not closed within them costs its own line instead) and for more than IMPORT_DISTINCT_ROWS_MAX
+ * distinct rows. After an error import_records still gives the rows before it, and feeding is over. */
 enum status import_feed(struct import *import, struct slice piece, bool last, struct fault *fault) WARN_UNUSED;
 /* Records (LOG_ROW, payloads as in payload.h) since the last feed; borrowed until the next feed. The caller sets received_ms. */
 struct log_record *import_records(struct import *import, size_t *count);
