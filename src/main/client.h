@@ -7,7 +7,7 @@
 #include "base/status.h"
 
 struct client;
-/* `url`: "http://127.0.0.1:8080". `key` (may be NULL) goes along as Authorization: Basic key: on every request. Errors: INVALID, IO. */
+/* `url`: "http://127.0.0.1:8080". `key` (may be NULL) goes along as Authorization: Bearer key on every request. Errors: INVALID, IO. */
 enum status client_create(const char *url, const char *key, struct client **client, struct fault *fault) WARN_UNUSED;
 void client_free(struct client *client);
 /* One request and its whole answer; reconnects once where a kept connection was closed. *http is the status code; `answer` is replaced by the
