@@ -55,10 +55,13 @@ static inline uint32_t record_header_crc(const struct record_header *header, uin
     return crc32c(crc, &header->position, RECORD_HEADER_BYTES - offsetof(struct record_header, position));
 }
 
+/* Far past what is ever reached; larger ones are damage, and numbers next to them do not overflow. */
+#define POSITION_MAX ((uint64_t)1 << 62)
+
 /* A header that was written by us into this segment; the payload may still be torn. */
 static inline bool record_header_valid(const struct record_header *header, uint32_t salt) {
     return header->length >= RECORD_HEADER_BYTES && header->length <= RECORD_LENGTH_MAX && header->position != 0 &&
-           header->header_crc == record_header_crc(header, salt);
+           header->position <= POSITION_MAX && header->header_crc == record_header_crc(header, salt);
 }
 
 #endif

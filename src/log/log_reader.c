@@ -107,7 +107,8 @@ static enum status read_header(struct log_reader *reader, struct record_header *
         return damaged(reader, "the header's checksum does not hold", fault); /* [L5] */
     if (record_padded(header->length) > reader->limit - reader->at)
         return damaged(reader, "it does not fit before the segment's end", fault);
-    if (header->position <= reader->last || header->position < reader->first)
+    if (header->position <= reader->last || header->position < reader->first ||
+        header->position > log_durable(reader->log))
         return damaged(reader, "its position is out of order", fault); /* [L6] */
     return STATUS_OK;
 }

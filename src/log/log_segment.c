@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #define ZERO_BYTES (1u << 20)
+#define BLOCK_BYTES 4096
 
 void segment_release(struct segment *segment) {
     free(segment->marks);
@@ -144,7 +145,8 @@ static enum status header_check(const struct segment_header *h, size_t got, uint
         return fault_set(fault, STATUS_DAMAGED, "%s: the segment header at offset 0 is damaged", path);
     if (h->version != SEGMENT_VERSION)
         return fault_set(fault, STATUS_DAMAGED, "%s: version %u at offset 8 is not known", path, h->version);
-    if (h->first != first || h->first <= h->previous_last || h->segment_bytes > SEGMENT_BYTES_MAX)
+    if (h->first != first || h->first <= h->previous_last || h->first > POSITION_MAX ||
+        h->segment_bytes <= SEGMENT_HEADER_BYTES || h->segment_bytes > SEGMENT_BYTES_MAX)
         return fault_set(fault, STATUS_DAMAGED, "%s: the segment header at offset 16 contradicts the file", path);
     if (file_bytes < h->segment_bytes || file_bytes > SEGMENT_BYTES_MAX + RECORD_LENGTH_MAX)
         return fault_set(fault, STATUS_DAMAGED, "%s: it is %llu bytes long, the header says %llu", path,
@@ -227,17 +229,14 @@ static bool all_zero(const char *bytes, size_t size) {
     return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
-/* Zeroes what is not zero in [at, size), a chunk at a time. */
-static enum status cut(struct os *os, struct os_file *file, const struct walk *walk, bool *torn, struct fault *fault) {
-    enum status status = STATUS_OK;
-    for (uint64_t from = walk->at; from < walk->size && !status; from += ZERO_BYTES) {
-        uint64_t to = walk->size - from < ZERO_BYTES ? walk->size : from + ZERO_BYTES;
-        if (!all_zero(walk->bytes + from, to - from)) {
-            status = segment_zero(os, file, from, to, fault);
-            *torn = true;
-        }
+/* Leaves out the zeros at the end, by the block: most of the last segment has not been written yet. */
+static void walk_shorten(struct walk *walk) {
+    while (walk->size > walk->at) {
+        uint64_t block = (walk->size - walk->at - 1) % BLOCK_BYTES + 1;
+        if (!all_zero(walk->bytes + walk->size - block, block))
+            break;
+        walk->size -= block;
     }
-    return status;
 }
 
 static enum status recover_bytes(struct os *os, struct os_file *file, struct segment *segment, struct walk *walk,
@@ -249,13 +248,15 @@ static enum status recover_bytes(struct os *os, struct os_file *file, struct seg
         if (walk->group == start)
             segment_mark_add(segment, walk->last, start);
     }
+    walk_shorten(walk);
     uint64_t later = later_group(walk);
     if (later)
         return fault_set(fault, STATUS_DAMAGED, "%s: the record at offset %llu is damaged (later ones, at offset %llu, are whole)",
                          path, (unsigned long long)walk->at, (unsigned long long)later);
-    bool torn = false;
-    enum status status = cut(os, file, walk, &torn, fault);
-    return status || !torn ? status : segment_sync(os, file, fault);
+    if (walk->at == walk->size)
+        return STATUS_OK;
+    enum status status = segment_zero(os, file, walk->at, walk->size, fault); /* [L9] */
+    return status ? status : segment_sync(os, file, fault);
 }
 
 /* Reads the file as the disk has it. What a killed process wrote is made durable first; what a failed sync lost, though
