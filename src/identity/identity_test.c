@@ -7,6 +7,7 @@
 #include "identity/identity_model.h"
 #include "identity/identity_store.h"
 #include "os/image.h"
+#include "os/os_sim.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -653,7 +654,82 @@ static void test_differential(void **state) {
     }
 }
 
+/* Where nothing contradicts (no unique namespace, no limit reached), order changes numbers but not who is with whom. */
+static void test_order_does_not_matter_without_conflicts(void **state) {
+    (void)state;
+    enum { COUNT = 150, VALUES = 120 };
+    struct random random;
+    char texts[COUNT][64], value[16];
+    random_init(&random, 5);
+    for (int i = 0; i < COUNT; i++)
+        snprintf(texts[i], sizeof texts[i], "anonymous_id=v%u device_id=v%u order_id=v%u", (unsigned)random_below(&random, VALUES),
+                 (unsigned)random_below(&random, VALUES), (unsigned)random_below(&random, VALUES * 3));
+    uint32_t first[VALUES] = {0};
+    for (int run = 0; run < 10; run++) {
+        struct bed bed;
+        bed_open(&bed);
+        for (int i = 0; i < COUNT; i++)
+            see(&bed, texts[i]);
+        for (unsigned i = 0; i < VALUES; i++) { /* a customer's name: its smallest anonymous_id, plus one */
+            uint32_t smallest = 0;
+            snprintf(value, sizeof value, "v%u", i);
+            uint32_t own = owner_of(&bed, "anonymous_id", value);
+            for (unsigned j = 0; own && !smallest; j++) {
+                snprintf(value, sizeof value, "v%u", j);
+                smallest = owner_of(&bed, "anonymous_id", value) == own ? j + 1 : 0;
+            }
+            assert_true(run == 0 || smallest == first[i]);
+            first[i] = smallest;
+        }
+        for (int i = COUNT - 1; i > 0; i--) { /* another order */
+            char swap[64];
+            int j = (int)random_below(&random, (uint64_t)i + 1);
+            memcpy(swap, texts[i], sizeof swap);
+            memcpy(texts[i], texts[j], sizeof swap);
+            memcpy(texts[j], swap, sizeof swap);
+        }
+        assert_int_equal(counters(&bed).conflicts + counters(&bed).limited + counters(&bed).moved, 0);
+        bed_close(&bed);
+    }
+}
+
 /* --- saving --- */
+
+/* Every call of the system that can fail, fails once: an error comes out, and the image before stays whole. */
+static void test_failing_disk(void **state) {
+    (void)state;
+    struct bed bed;
+    bed_open(&bed);
+    struct os_sim *sim = os_sim_create(3);
+    identity_free(bed.identity);
+    bed.identity = identity_create(os_sim_os(sim), bed.dictionary);
+    see(&bed, "user_id=u1 anonymous_id=a");
+    struct identity_image *image = identity_freeze(bed.identity);
+    assert_int_equal(identity_write(image, "/image", NULL), STATUS_OK);
+    identity_image_free(image);
+    see(&bed, "user_id=u2 anonymous_id=a");
+    unsigned failed = 0;
+    for (uint64_t n = 1;; n++) {
+        struct fault fault = {0};
+        image = identity_freeze(bed.identity);
+        os_sim_fail_call(sim, n, STATUS_IO);
+        enum status status = identity_write(image, "/image", &fault);
+        os_sim_fail_call(sim, 0, STATUS_OK);
+        identity_image_free(image);
+        if (status == STATUS_OK)
+            break;
+        failed++;
+        assert_true(fault.text[0]);
+        struct identity *old = identity_create(os_sim_os(sim), bed.dictionary);
+        assert_int_equal(identity_load(old, "/image", NULL), STATUS_OK);
+        identity_free(old);
+    }
+    assert_true(failed > 3);
+    identity_free(bed.identity);
+    bed.identity = NULL;
+    os_sim_free(sim);
+    bed_close(&bed);
+}
 
 static void test_freeze_is_one_instant(void **state) {
     (void)state;
@@ -893,6 +969,8 @@ int main(void) {
         cmocka_unit_test(test_repeated_values_in_one_record),
         cmocka_unit_test(test_edges_and_explain),
         cmocka_unit_test(test_differential),
+        cmocka_unit_test(test_order_does_not_matter_without_conflicts),
+        cmocka_unit_test(test_failing_disk),
         cmocka_unit_test(test_freeze_is_one_instant),
         cmocka_unit_test(test_damaged_images),
         cmocka_unit_test(test_readers_beside_the_fold),
