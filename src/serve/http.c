@@ -414,9 +414,10 @@ void http_defer(struct http_request *request) {
 
 void http_resume(struct http_request *request) {
     struct connection *c = (struct connection *)request;
+    struct http *http = c->http;
     assert(atomic_load(&c->state) == STATE_HANDLING && request->answer.code);
-    atomic_fetch_sub_explicit(&c->http->deferred, 1, memory_order_relaxed);
     MHD_resume_connection(c->mhd);
+    atomic_fetch_sub(&http->deferred, 1); /* last: http_stop waits for it */
 }
 
 /* --- the sweeper --- */
@@ -598,10 +599,20 @@ void http_quiesce(struct http *http) {
         http->quiesced_socket = MHD_quiesce_daemon(http->daemon);
 }
 
+static bool is_answering(struct http *http) {
+    bool answering = atomic_load(&http->deferred) > 0;
+    pthread_mutex_lock(&http->connections_lock);
+    for (const struct connection *c = http->connections; c && !answering; c = c->after)
+        answering = atomic_load(&c->state) == STATE_HANDLING;
+    pthread_mutex_unlock(&http->connections_lock);
+    return answering;
+}
+
 void http_stop(struct http *http) {
     if (http == NULL)
         return;
-    assert(atomic_load(&http->deferred) == 0);
+    for (int i = 0; atomic_load(&http->deferred) || (i < 1000 && is_answering(http)); i++)
+        usleep(2000);
     pthread_mutex_lock(&http->sweeper_lock);
     http->stopping = true;
     pthread_cond_signal(&http->sweeper_wake);

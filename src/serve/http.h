@@ -50,8 +50,8 @@ struct http_request {
     /* The handlers' own, zero at `begin`. */
     const void *route;
     struct http_request *next;
-    uint64_t position;
-    void *extra;
+    uint64_t position, position_first;
+    enum status outcome;
 };
 
 enum http_next { HTTP_ANSWERED, HTTP_DEFERRED };
@@ -82,7 +82,7 @@ enum status http_start(struct os *os, const struct http_options *options, const 
                        struct http **http, struct fault *fault) WARN_UNUSED;
 /* Takes no new connection from now on. */
 void http_quiesce(struct http *http);
-/* Ends it. Every deferred request must have been resumed. NULL is fine. */
+/* Ends it: waits until every deferred request was resumed, and up to two seconds for answers on their way. NULL is fine. */
 void http_stop(struct http *http);
 uint16_t http_port(const struct http *http);
 

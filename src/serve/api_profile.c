@@ -1,0 +1,491 @@
+/* api_profile: one customer read by oneid or identifier, whole or in parts; and the journal of merges.
+ *
+ * Everything is read under one history hold, so the rows of one answer are of one moment; `position` says of which. The
+ * whole profile is made on the server thread: finding rows is O(rows log rows), decoding only what is shown. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/time.h"
+#include "serve/call.h"
+#include "serve/show.h"
+
+#define ROWS_DEFAULT 20
+#define ROWS_MAX 200
+#define PROFILE_IDENTIFIERS_MAX 1000
+#define LOOKUP_IDS_MAX 500
+
+void api_profile(struct call *call);
+void api_profile_lookup(struct call *call);
+void api_profile_attributes(struct call *call);
+void api_profile_identifiers(struct call *call);
+void api_profile_timeline(struct call *call);
+void api_profile_documents(struct call *call);
+void api_profile_journal(struct call *call);
+void api_profile_edges(struct call *call);
+void api_journal(struct call *call);
+
+/* --- who is meant --- */
+
+struct person {
+    struct customer_id customer;
+    struct customer_id asked; /* the one that was named, where that was merged into `customer`; 0 otherwise */
+};
+
+static enum status unknown_namespace(struct slice name, struct fault *fault) {
+    return fault_set(fault, STATUS_NOT_FOUND,
+                     "no identifier namespace is called \"%.*s\"; GET /v1/dictionary lists them; an id is a oneid or namespace:value",
+                     (int)(name.size < 80 ? name.size : 80), name.data);
+}
+
+static enum status find_by_identifier(struct call *call, struct slice name, struct slice raw, struct person *person,
+                                      struct fault *fault) {
+    const struct serve_parts *parts = call->parts;
+    struct slice value;
+    const struct namespace *namespace = dictionary_namespace_find(parts->dictionary, name);
+    if (namespace == NULL)
+        return unknown_namespace(name, fault);
+    enum status status = govern_normalise_identifier(namespace, raw, &call->bench->arena, &value, fault);
+    if (status != STATUS_OK)
+        return status;
+    struct identifier_id identifier = identity_find(parts->identity, namespace->number, value);
+    person->customer = identifier.number ? identity_customer(parts->identity, identifier) : (struct customer_id){0};
+    if (person->customer.number == 0)
+        return fault_set(fault, STATUS_NOT_FOUND, "no customer is known by %.*s:%.*s", SLICE_ARG(name),
+                         (int)(value.size < 200 ? value.size : 200), value.data);
+    return STATUS_OK;
+}
+
+/* `id`: a oneid, or namespace:value. */
+static enum status find_person(struct call *call, struct slice id, struct person *person, struct fault *fault) {
+    *person = (struct person){{0}, {0}};
+    const char *colon = id.size ? memchr(id.data, ':', id.size) : NULL;
+    if (colon)
+        return find_by_identifier(call, slice_of(id.data, (size_t)(colon - id.data)),
+                                  slice_of(colon + 1, id.size - (size_t)(colon - id.data) - 1), person, fault);
+    struct customer_id asked = oneid_parse(id);
+    person->customer = asked.number ? identity_redirect(call->parts->identity, asked) : asked;
+    if (person->customer.number == 0)
+        return fault_set(fault, STATUS_NOT_FOUND, "no customer has the oneid \"%.*s\"; an id is a oneid or namespace:value",
+                         (int)(id.size < 80 ? id.size : 80), id.data);
+    if (person->customer.number != asked.number)
+        person->asked = asked;
+    return STATUS_OK;
+}
+
+/* The person of the path's first piece; false after failing the call. */
+static bool call_person(struct call *call, struct person *person) {
+    struct fault fault = {0};
+    enum status status = find_person(call, call_piece(call, 0), person, &fault);
+    if (status != STATUS_OK)
+        call_fail(call, status, &fault);
+    return status == STATUS_OK;
+}
+
+static struct show show_begin(struct call *call) {
+    return (struct show){.parts = call->parts, .json = &call->json};
+}
+
+/* Opens the answer's object with who it is about. */
+static void open_person(struct show *show, const struct person *person) {
+    json_object(show->json);
+    show_oneid(show, "oneid", person->customer);
+    if (person->asked.number)
+        show_oneid(show, "redirected_from", person->asked);
+}
+
+/* --- identifiers --- */
+
+struct identifiers_context {
+    struct show *show;
+    bool documents;
+    size_t left;
+};
+
+static bool is_document_key(const struct serve_parts *parts, struct identifier_id identifier) {
+    const struct namespace *n = dictionary_namespace_at(parts->dictionary, identity_namespace(parts->identity, identifier));
+    return n && n->kind == NAMESPACE_DOCUMENT;
+}
+
+static void identifier_each(void *context, struct identifier_id identifier) {
+    struct identifiers_context *c = context;
+    if (c->left == 0 || (!c->documents && is_document_key(c->show->parts, identifier)))
+        return;
+    c->left--;
+    show_identifier(c->show, identifier);
+}
+
+static void show_identifiers(struct show *show, struct customer_id customer, bool documents, size_t limit) {
+    struct identifiers_context context = {show, documents, limit};
+    json_key(show->json, "identifiers");
+    json_array(show->json);
+    /* Documents' keys are among what identity lists; enough of them are walked past to find the person's own. */
+    identity_identifiers(show->parts->identity, customer, documents ? limit : limit + 10000, identifier_each, &context);
+    json_end_array(show->json);
+}
+
+/* --- rows --- */
+
+static void show_rows(struct show *show, struct call *call, const struct history_rows *rows, size_t from, size_t limit) {
+    json_array(show->json);
+    for (size_t i = from; i < rows->count && i - from < limit; i++)
+        show_row(show, history_row(call->parts->history, rows, i, &call->bench->builder));
+    json_end_array(show->json);
+}
+
+struct documents_context {
+    struct show *show;
+    size_t left, count;
+};
+
+static void document_each(void *context, const struct record_head *document, int64_t updated_ms, uint32_t update_count) {
+    struct documents_context *c = context;
+    c->count++;
+    if (c->left == 0)
+        return;
+    c->left--;
+    show_document(c->show, document, updated_ms, update_count);
+}
+
+/* Writes "documents": [...] and returns how many there are in all. */
+static size_t show_documents(struct show *show, struct call *call, struct customer_id customer, int type, size_t limit) {
+    struct documents_context context = {show, limit, 0};
+    json_key(show->json, "documents");
+    json_array(show->json);
+    history_documents(call->parts->history, customer, type, &call->bench->arena, document_each, &context);
+    json_end_array(show->json);
+    return context.count;
+}
+
+static void count_merge(void *context, const struct journal_entry *entry) {
+    if (entry->kind == JOURNAL_MERGE)
+        ++*(int64_t *)context;
+}
+
+static void show_summary(struct show *show, struct customer_id customer, const struct history_rows *rows, size_t documents) {
+    struct json_writer *w = show->json;
+    size_t events = 0;
+    int64_t merges = 0;
+    for (size_t i = 0; i < rows->count; i++)
+        events += dictionary_type_at(show->parts->dictionary, history_row_type(rows, i))->kind == TYPE_EVENT;
+    json_key(w, "counts");
+    json_object(w);
+    json_member_integer(w, "rows", (int64_t)rows->count);
+    json_member_integer(w, "events", (int64_t)events);
+    json_member_integer(w, "documents", (int64_t)documents);
+    json_end_object(w);
+    if (rows->count) {
+        json_member_time(w, "first_seen", history_row_time(rows, rows->count - 1));
+        json_member_time(w, "last_seen", history_row_time(rows, 0));
+    }
+    identity_journal(show->parts->identity, customer, 1000, count_merge, &merges);
+    json_member_integer(w, "merges", merges);
+    json_member_integer(w, "position", (int64_t)rows->position);
+}
+
+/* All of one customer; `rows_limit` < 0: without timeline and documents. Within one history hold. */
+static void show_profile(struct show *show, struct call *call, const struct person *person, bool detail, int64_t rows_limit) {
+    struct history *history = call->parts->history;
+    struct arena *arena = &call->bench->arena;
+    struct history_rows rows;
+    size_t documents = 0;
+    history_rows(history, person->customer, -1, arena, &rows);
+    open_person(show, person);
+    json_key(show->json, "attributes");
+    show_attributes(show, history, person->customer, arena, detail);
+    show_identifiers(show, person->customer, false, PROFILE_IDENTIFIERS_MAX);
+    if (rows_limit >= 0) {
+        documents = show_documents(show, call, person->customer, -1, (size_t)rows_limit);
+        json_key(show->json, "timeline");
+        show_rows(show, call, &rows, 0, (size_t)rows_limit);
+        show_summary(show, person->customer, &rows, documents);
+    } else {
+        json_member_integer(show->json, "position", (int64_t)rows.position);
+    }
+    json_end_object(show->json);
+}
+
+void api_profile(struct call *call) {
+    struct person person;
+    int64_t limit;
+    if (!call_integer(call, "rows", 0, ROWS_MAX, ROWS_DEFAULT, &limit) || !call_person(call, &person))
+        return;
+    struct show show = show_begin(call);
+    struct history_hold hold = history_enter(call->parts->history);
+    show_profile(&show, call, &person, call_flag(call, "detail"), limit);
+    history_leave(call->parts->history, hold);
+}
+
+void api_profile_attributes(struct call *call) {
+    struct person person;
+    if (!call_person(call, &person))
+        return;
+    struct show show = show_begin(call);
+    struct history_hold hold = history_enter(call->parts->history);
+    open_person(&show, &person);
+    json_key(&call->json, "attributes");
+    show_attributes(&show, call->parts->history, person.customer, &call->bench->arena, true);
+    json_end_object(&call->json);
+    history_leave(call->parts->history, hold);
+}
+
+void api_profile_identifiers(struct call *call) {
+    struct person person;
+    int64_t limit;
+    if (!call_integer(call, "limit", 1, 10000, 1000, &limit) || !call_person(call, &person))
+        return;
+    struct show show = show_begin(call);
+    open_person(&show, &person);
+    show_identifiers(&show, person.customer, call_flag(call, "documents"), (size_t)limit);
+    json_end_object(&call->json);
+}
+
+/* --- the timeline, page by page --- */
+
+/* A page's end: "<time_ms>.<position>" of its last row. */
+struct cursor {
+    int64_t time_ms;
+    uint64_t position;
+};
+
+static bool read_cursor(struct call *call, struct cursor *cursor) {
+    struct slice text = call_text(call, "before");
+    char copy[64], end;
+    long long time_ms;
+    unsigned long long position;
+    *cursor = (struct cursor){INT64_MAX, UINT64_MAX};
+    if (text.size == 0)
+        return true;
+    if (text.size < sizeof copy) {
+        memcpy(copy, text.data, text.size);
+        copy[text.size] = 0;
+        if (sscanf(copy, "%lld.%llu%c", &time_ms, &position, &end) == 2) {
+            *cursor = (struct cursor){time_ms, position};
+            return true;
+        }
+    }
+    call_fail_text(call, STATUS_INVALID, "parameter before is \"%.*s\"; it must be what a page gave as \"next\"",
+                   (int)(text.size < 60 ? text.size : 60), text.data);
+    return false;
+}
+
+/* The first row older than the cursor. */
+static size_t rows_after(struct call *call, const struct history_rows *rows, struct cursor cursor) {
+    size_t low = 0, high = rows->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (history_row_time(rows, middle) > cursor.time_ms)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    while (low < rows->count && history_row_time(rows, low) == cursor.time_ms &&
+           history_row(call->parts->history, rows, low, &call->bench->builder)->position >= cursor.position)
+        low++;
+    return low;
+}
+
+/* The type number called `name`, an event's before a document's before attributes; -1 for an empty name; false after failing. */
+static bool find_type(struct call *call, bool documents_only, int *number) {
+    static const enum type_kind kinds[] = {TYPE_DOCUMENT, TYPE_EVENT, TYPE_ATTRIBUTES};
+    struct slice name = call_text(call, "type");
+    *number = -1;
+    if (name.size == 0)
+        return true;
+    for (size_t i = 0; i < (documents_only ? 1 : 3); i++) {
+        const struct type *type = dictionary_type_find(call->parts->dictionary, kinds[i], name);
+        if (type) {
+            *number = type->number;
+            return true;
+        }
+    }
+    call_fail_text(call, STATUS_NOT_FOUND, "no %s type is called \"%.*s\"; GET /v1/dictionary lists them",
+                   documents_only ? "document" : "event or document", (int)(name.size < 80 ? name.size : 80), name.data);
+    return false;
+}
+
+static void show_timeline(struct show *show, struct call *call, const struct history_rows *rows, size_t from, size_t limit) {
+    struct json_writer *w = show->json;
+    char next[64];
+    size_t end = rows->count - from > limit ? from + limit : rows->count;
+    json_key(w, "timeline");
+    show_rows(show, call, rows, from, limit);
+    json_key(w, "next");
+    if (end < rows->count && end > from) {
+        const struct record_head *last = history_row(call->parts->history, rows, end - 1, &call->bench->builder);
+        snprintf(next, sizeof next, "%lld.%llu", (long long)last->time_ms, (unsigned long long)last->position);
+        json_cstring(w, next);
+    } else {
+        json_null(w);
+    }
+    json_member_integer(w, "rows", (int64_t)rows->count);
+    json_member_integer(w, "position", (int64_t)rows->position);
+}
+
+void api_profile_timeline(struct call *call) {
+    struct person person;
+    struct cursor cursor;
+    struct history_rows rows;
+    int64_t limit;
+    int type;
+    if (!call_integer(call, "limit", 1, 500, 50, &limit) || !read_cursor(call, &cursor) || !find_type(call, false, &type) ||
+        !call_person(call, &person))
+        return;
+    struct show show = show_begin(call);
+    struct history_hold hold = history_enter(call->parts->history);
+    history_rows(call->parts->history, person.customer, type, &call->bench->arena, &rows);
+    open_person(&show, &person);
+    show_timeline(&show, call, &rows, rows_after(call, &rows, cursor), (size_t)limit);
+    json_end_object(&call->json);
+    history_leave(call->parts->history, hold);
+}
+
+void api_profile_documents(struct call *call) {
+    struct person person;
+    int64_t limit;
+    int type;
+    if (!call_integer(call, "limit", 1, 500, 50, &limit) || !find_type(call, true, &type) || !call_person(call, &person))
+        return;
+    struct show show = show_begin(call);
+    struct history_hold hold = history_enter(call->parts->history);
+    open_person(&show, &person);
+    size_t count = show_documents(&show, call, person.customer, type, (size_t)limit);
+    json_member_integer(&call->json, "count", (int64_t)count);
+    json_end_object(&call->json);
+    history_leave(call->parts->history, hold);
+}
+
+/* --- many at once --- */
+
+static void lookup_one(struct show *show, struct call *call, const struct json *id, bool detail) {
+    struct fault fault = {0};
+    struct person person;
+    json_object(show->json);
+    json_member_text(show->json, "id", id->kind == JSON_TEXT ? id->text : SLICE_NONE);
+    enum status status = id->kind == JSON_TEXT
+                             ? find_person(call, id->text, &person, &fault)
+                             : fault_set(&fault, STATUS_INVALID, "an id must be text: a oneid or namespace:value");
+    if (status == STATUS_OK) {
+        json_key(show->json, "profile");
+        struct history_hold hold = history_enter(call->parts->history);
+        show_profile(show, call, &person, detail, -1);
+        history_leave(call->parts->history, hold);
+    } else {
+        json_key(show->json, "error");
+        json_object(show->json);
+        json_member_cstring(show->json, "code", status_name(status));
+        json_member_cstring(show->json, "message", fault.text[0] ? fault.text : status_text(status));
+        json_end_object(show->json);
+    }
+    json_end_object(show->json);
+}
+
+void api_profile_lookup(struct call *call) {
+    const struct json *body = call_body(call);
+    if (body == NULL)
+        return;
+    const struct json *ids = json_get(call->bench->parser, body, "ids");
+    if (ids == NULL || ids->kind != JSON_ARRAY || ids->count > LOOKUP_IDS_MAX) {
+        call_fail_text(call, STATUS_INVALID, "\"ids\" must be a list of at most %d oneids or namespace:value", LOOKUP_IDS_MAX);
+        return;
+    }
+    struct show show = show_begin(call);
+    json_object(&call->json);
+    json_key(&call->json, "profiles");
+    json_array(&call->json);
+    for (const struct json *id = json_first(call->bench->parser, ids); id; id = json_next(call->bench->parser, id))
+        lookup_one(&show, call, id, call_flag(call, "detail"));
+    json_end_array(&call->json);
+    json_end_object(&call->json);
+}
+
+/* --- journal and edges --- */
+
+static void journal_each(void *context, const struct journal_entry *entry) {
+    show_journal_entry(context, entry);
+}
+
+void api_profile_journal(struct call *call) {
+    struct person person;
+    int64_t limit;
+    if (!call_integer(call, "limit", 1, 1000, 100, &limit) || !call_person(call, &person))
+        return;
+    struct show show = show_begin(call);
+    open_person(&show, &person);
+    json_key(&call->json, "entries");
+    json_array(&call->json);
+    identity_journal(call->parts->identity, person.customer, (size_t)limit, journal_each, &show);
+    json_end_array(&call->json);
+    json_end_object(&call->json);
+}
+
+static void journal_nothing(void *context, const struct journal_entry *entry) {
+    (void)context;
+    (void)entry;
+}
+
+void api_journal(struct call *call) {
+    int64_t from, limit;
+    if (!call_integer(call, "from", -1000000000, INT64_MAX, -100, &from) || !call_integer(call, "limit", 1, 1000, 100, &limit))
+        return;
+    struct show show = show_begin(call);
+    if (from < 0) {
+        int64_t all = (int64_t)identity_journal_page(call->parts->identity, 0, 0, journal_nothing, NULL);
+        from = all + from > 0 ? all + from : 0;
+    }
+    json_object(&call->json);
+    json_member_integer(&call->json, "from", from);
+    json_key(&call->json, "entries");
+    json_array(&call->json);
+    uint64_t total = identity_journal_page(call->parts->identity, (uint64_t)from, (size_t)limit, journal_each, &show);
+    json_end_array(&call->json);
+    uint64_t next = (uint64_t)from + (uint64_t)limit;
+    json_key(&call->json, "next");
+    if (next < total)
+        json_integer(&call->json, (int64_t)next);
+    else
+        json_null(&call->json);
+    json_member_integer(&call->json, "total", (int64_t)total);
+    json_end_object(&call->json);
+}
+
+struct edges_context {
+    struct show *show;
+    size_t limit;
+    struct identifier_id of; /* the identifier whose edges are listed */
+};
+
+static void edge_each(void *context, const struct edge *edge) {
+    struct edges_context *c = context;
+    /* Each edge is met from both of its ends; it is shown from the older one. */
+    if (c->of.number != (edge->a.number < edge->b.number ? edge->a.number : edge->b.number))
+        return;
+    json_object(c->show->json);
+    json_key(c->show->json, "a");
+    show_identifier(c->show, edge->a);
+    json_key(c->show->json, "b");
+    show_identifier(c->show, edge->b);
+    json_member_integer(c->show->json, "position", (int64_t)edge->position);
+    json_end_object(c->show->json);
+}
+
+static void edges_of(void *context, struct identifier_id identifier) {
+    struct edges_context *c = context;
+    c->of = identifier;
+    identity_edges(c->show->parts->identity, identifier, c->limit, edge_each, c);
+}
+
+void api_profile_edges(struct call *call) {
+    struct person person;
+    int64_t limit;
+    if (!call_integer(call, "limit", 1, 1000, 100, &limit) || !call_person(call, &person))
+        return;
+    struct show show = show_begin(call);
+    struct edges_context context = {.show = &show, .limit = (size_t)limit};
+    open_person(&show, &person);
+    json_key(&call->json, "edges");
+    json_array(&call->json);
+    identity_identifiers(call->parts->identity, person.customer, 1000, edges_of, &context);
+    json_end_array(&call->json);
+    json_end_object(&call->json);
+}

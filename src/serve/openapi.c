@@ -1,0 +1,333 @@
+/* openapi: see openapi.h. The document is made anew for every request; nobody asks often. */
+#include "serve/openapi.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "serve/metrics.h"
+#include "serve/routes.h"
+
+struct field {
+    const char *name, *type, *text;
+};
+struct schema {
+    const char *name, *text;
+    const struct field *fields; /* ended by a NULL name */
+};
+
+#define F(name, type, text) {name, type, text},
+#define SCHEMA(name, text, fields) {#name, text, (const struct field[]){fields{NULL, NULL, NULL}}},
+static const struct schema schemas[] = {
+#include "serve/schemas.def"
+};
+#undef SCHEMA
+#undef F
+
+bool openapi_has_schema(const char *name) {
+    for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
+        if (strcmp(schemas[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* --- OpenAPI --- */
+
+static void write_reference(struct json_writer *w, const char *schema) {
+    char text[100];
+    snprintf(text, sizeof text, "#/components/schemas/%s", schema);
+    assert(openapi_has_schema(schema));
+    json_object(w);
+    json_member_cstring(w, "$ref", text);
+    json_end_object(w);
+}
+
+/* A type of schemas.def as a JSON schema. */
+static void write_type(struct json_writer *w, struct slice type, const char *text) {
+    static const struct {
+        const char *name, *type, *format;
+    } plain[] = {{"text", "string", NULL},    {"integer", "integer", "int64"}, {"number", "number", NULL},
+                 {"flag", "boolean", NULL},   {"time", "string", "date-time"}, {"map", "object", NULL},
+                 {"bytes", "string", "binary"}};
+    char name[64];
+    assert(type.size && type.size < sizeof name);
+    if (type.data[0] >= 'A' && type.data[0] <= 'Z') {
+        snprintf(name, sizeof name, "%.*s", SLICE_ARG(type));
+        write_reference(w, name);
+        return;
+    }
+    json_object(w);
+    if (type.data[0] == '[') {
+        json_member_cstring(w, "type", "array");
+        json_key(w, "items");
+        write_type(w, slice_of(type.data + 1, type.size - 2), NULL);
+    }
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        if (!slice_is(type, plain[i].name))
+            continue;
+        json_member_cstring(w, "type", plain[i].type);
+        if (plain[i].format)
+            json_member_cstring(w, "format", plain[i].format);
+        if (slice_is(type, "map"))
+            json_member_bool(w, "additionalProperties", true);
+    }
+    if (text && text[0])
+        json_member_cstring(w, "description", text);
+    json_end_object(w);
+}
+
+/* "name!" -> "name"; true when it must be there. */
+static bool field_name(const struct field *field, struct slice *name) {
+    *name = slice_text(field->name);
+    bool needed = name->size && name->data[name->size - 1] == '!';
+    name->size -= needed;
+    return needed;
+}
+
+static void write_needed(struct json_writer *w, const struct schema *schema) {
+    struct slice name;
+    bool any = false;
+    for (const struct field *f = schema->fields; f->name; f++) {
+        if (!field_name(f, &name))
+            continue;
+        if (!any) {
+            json_key(w, "required");
+            json_array(w);
+        }
+        any = true;
+        json_text(w, name);
+    }
+    if (any)
+        json_end_array(w);
+}
+
+static void write_schema(struct json_writer *w, const struct schema *schema) {
+    struct slice name;
+    json_key(w, schema->name);
+    json_object(w);
+    json_member_cstring(w, "type", "object");
+    if (schema->text[0])
+        json_member_cstring(w, "description", schema->text);
+    write_needed(w, schema);
+    json_key(w, "properties");
+    json_object(w);
+    for (const struct field *f = schema->fields; f->name; f++) {
+        field_name(f, &name);
+        if (slice_is(name, "..."))
+            continue;
+        json_key_slice(w, name);
+        write_type(w, slice_text(f->type), f->text);
+    }
+    json_end_object(w);
+    json_end_object(w);
+}
+
+static void write_parameter(struct json_writer *w, struct slice name, const char *where, const char *type, const char *text) {
+    json_object(w);
+    json_member_text(w, "name", name);
+    json_member_cstring(w, "in", where);
+    json_member_bool(w, "required", strcmp(where, "path") == 0);
+    if (text)
+        json_member_cstring(w, "description", text);
+    json_key(w, "schema");
+    write_type(w, slice_text(type), NULL);
+    json_end_object(w);
+}
+
+static void write_parameters(struct json_writer *w, const struct route *route) {
+    json_key(w, "parameters");
+    json_array(w);
+    for (const char *at = strchr(route->path, '{'); at; at = strchr(at + 1, '{'))
+        write_parameter(w, slice_of(at + 1, (size_t)(strchr(at, '}') - at) - 1), "path", "text", NULL);
+    for (const struct route_parameter *p = route->parameters; p->name; p++)
+        write_parameter(w, slice_text(p->name), "query", p->type, p->text);
+    json_end_array(w);
+}
+
+static void write_content(struct json_writer *w, const char *media, const char *schema) {
+    json_key(w, "content");
+    json_object(w);
+    json_key(w, media);
+    json_object(w);
+    json_key(w, "schema");
+    if (strcmp(schema, "bytes") == 0 || strcmp(schema, "text") == 0)
+        write_type(w, slice_text(schema), NULL);
+    else
+        write_reference(w, schema);
+    json_end_object(w);
+    json_end_object(w);
+}
+
+static void write_response(struct json_writer *w, const char *code, const char *text, const char *schema) {
+    json_key(w, code);
+    json_object(w);
+    json_member_cstring(w, "description", text);
+    write_content(w, strcmp(schema, "text") == 0 ? "text/plain" : "application/json", schema);
+    json_end_object(w);
+}
+
+static void write_responses(struct json_writer *w, const struct route *route) {
+    json_key(w, "responses");
+    json_object(w);
+    write_response(w, "200", "Done", route->response ? route->response : "Any");
+    if (route->lane == LANE_TRACK) {
+        write_response(w, "400", "Not valid; sending it again does not help", "Any");
+        write_response(w, "429", "Too much at this moment: again after Retry-After seconds", "Error");
+        write_response(w, "503", "Not stored: again after Retry-After seconds", "Error");
+    }
+    write_response(w, "default", "What went wrong", "Error");
+    json_end_object(w);
+}
+
+static void write_operation(struct json_writer *w, const struct route *route) {
+    static const char *const methods[] = {[HTTP_GET] = "get", [HTTP_POST] = "post", [HTTP_PUT] = "put", [HTTP_DELETE] = "delete"};
+    static const char *const roles[] = {[ROLE_WRITE] = "write_key", [ROLE_ADMIN] = "admin_key"};
+    json_key(w, methods[route->method]);
+    json_object(w);
+    json_key(w, "tags");
+    json_array(w);
+    json_cstring(w, route->tag);
+    json_end_array(w);
+    json_member_cstring(w, "summary", route->summary);
+    write_parameters(w, route);
+    if (route->request) {
+        json_key(w, "requestBody");
+        json_object(w);
+        json_member_bool(w, "required", true);
+        write_content(w, strcmp(route->request, "bytes") == 0 ? "application/octet-stream" : "application/json", route->request);
+        json_end_object(w);
+    }
+    json_key(w, "security");
+    json_array(w);
+    if (route->role != ROLE_NONE) {
+        json_object(w);
+        json_key(w, roles[route->role]);
+        json_array(w);
+        json_end_array(w);
+        json_end_object(w);
+    }
+    json_end_array(w);
+    write_responses(w, route);
+    json_end_object(w);
+}
+
+static bool is_first_of_path(size_t index) {
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(routes[i].path, routes[index].path) == 0)
+            return false;
+    }
+    return true;
+}
+
+static void write_scheme(struct json_writer *w, const char *name, const char *scheme, const char *text) {
+    json_key(w, name);
+    json_object(w);
+    json_member_cstring(w, "type", "http");
+    json_member_cstring(w, "scheme", scheme);
+    json_member_cstring(w, "description", text);
+    json_end_object(w);
+}
+
+static void write_components(struct json_writer *w) {
+    json_key(w, "components");
+    json_object(w);
+    json_key(w, "securitySchemes");
+    json_object(w);
+    write_scheme(w, "write_key", "basic", "A source's write key as the user, no password");
+    write_scheme(w, "admin_key", "bearer", "An admin key");
+    json_end_object(w);
+    json_key(w, "schemas");
+    json_object(w);
+    for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++)
+        write_schema(w, &schemas[i]);
+    json_end_object(w);
+    json_end_object(w);
+}
+
+void openapi_write_json(struct json_writer *w) {
+    json_object(w);
+    json_member_cstring(w, "openapi", "3.0.3");
+    json_key(w, "info");
+    json_object(w);
+    json_member_cstring(w, "title", "Onefold");
+    json_member_cstring(w, "version", "1");
+    json_member_cstring(w, "description", "Tracking, profiles, definitions, imports, quality and operation of Onefold.");
+    json_end_object(w);
+    json_key(w, "paths");
+    json_object(w);
+    for (size_t i = 0; i < route_count; i++) {
+        if (!is_first_of_path(i))
+            continue;
+        json_key(w, routes[i].path);
+        json_object(w);
+        for (size_t k = i; k < route_count; k++) {
+            if (strcmp(routes[k].path, routes[i].path) == 0)
+                write_operation(w, &routes[k]);
+        }
+        json_end_object(w);
+    }
+    json_end_object(w);
+    write_components(w);
+    json_end_object(w);
+}
+
+/* --- docs/api.md --- */
+
+static const char preface[] =
+    "<!-- Made from src/serve/routes.def, schemas.def and metrics.def; serve_reference_test fails when this is stale. -->\n"
+    "# HTTP API\n\n"
+    "Everything is JSON over HTTP/1.1. `GET /openapi.json` says the same as this page to a machine.\n\n"
+    "**Keys.** Tracking takes a source's write key: `Authorization: Basic base64(key:)`, `\"writeKey\"` in the body, or\n"
+    "`?writeKey=`. All else, where it says *admin*, takes an admin key: `Authorization: Bearer <key>`, or Basic with the key\n"
+    "as user. The first admin key is printed once, when the server starts on an empty data folder.\n\n"
+    "**Errors** look like `{\"error\":{\"code\":\"NOT_FOUND\",\"message\":\"...\"}}`; the message names what was wrong, where, and what\n"
+    "would be right. 429 and 503 come with `Retry-After`: the same request may be sent again. A tracking call that was\n"
+    "answered 200 is on disk.\n\n"
+    "**Ids** in `/v1/profiles/{id}` are a oneid (16 hex digits) or `namespace:value`, percent-encoded: `phone:%2B8613800001111`.\n"
+    "The value may be written in any way the namespace's rule understands; a oneid that was merged away leads to the survivor.\n\n"
+    "**Browsers.** Tracking and settings answer `OPTIONS` and echo `Origin`; no other route is open to other origins.\n\n"
+    "**Limits.** Tracking bodies 4 MiB on the wire (500 KiB and 2,500 calls in a batch, 32 KiB a call), import pieces 16 MiB,\n"
+    "other bodies 1 MiB. A request must arrive whole within 30 s (408).\n";
+
+static void write_route_reference(struct buffer *into, const struct route *r) {
+    static const char *const roles[] = {[ROLE_NONE] = "none", [ROLE_WRITE] = "write", [ROLE_ADMIN] = "admin"};
+    buffer_print(into, "\n### `%s %s`\n\n%s. Key: %s.", method_name(r->method), r->path, r->summary, roles[r->role]);
+    if (r->request)
+        buffer_print(into, strcmp(r->request, "bytes") == 0 ? " Body: raw bytes." : " Body: [%s](#%s).", r->request, r->request);
+    if (r->response)
+        buffer_print(into, strcmp(r->response, "text") == 0 ? " Answer: plain text." : " Answer: [%s](#%s).", r->response,
+                     r->response);
+    buffer_print(into, "\n");
+    if (r->parameters->name)
+        buffer_print(into, "\n| parameter | type | meaning |\n|---|---|---|\n");
+    for (const struct route_parameter *p = r->parameters; p->name; p++)
+        buffer_print(into, "| `%s` | %s | %s |\n", p->name, p->type, p->text);
+}
+
+static void write_schema_reference(struct buffer *into, const struct schema *schema) {
+    struct slice name;
+    buffer_print(into, "\n<a id=\"%s\"></a>\n### %s\n\n", schema->name, schema->name);
+    if (schema->text[0])
+        buffer_print(into, "%s.\n\n", schema->text);
+    buffer_print(into, "| field | type | meaning |\n|---|---|---|\n");
+    for (const struct field *f = schema->fields; f->name; f++) {
+        bool needed = field_name(f, &name);
+        buffer_print(into, "| `%.*s`%s | %s | %s |\n", SLICE_ARG(name), needed ? " (always)" : "", f->type, f->text);
+    }
+}
+
+void serve_write_reference(struct buffer *into) {
+    const char *tag = "";
+    buffer_print(into, "%s", preface);
+    for (size_t i = 0; i < route_count; i++) {
+        if (strcmp(tag, routes[i].tag) != 0)
+            buffer_print(into, "\n## %s\n", routes[i].tag);
+        tag = routes[i].tag;
+        write_route_reference(into, &routes[i]);
+    }
+    buffer_print(into, "\n## Schemas\n");
+    for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++)
+        write_schema_reference(into, &schemas[i]);
+    buffer_print(into, "\n## Metrics\n\n");
+    metrics_write_reference(into);
+}
