@@ -147,7 +147,7 @@ static void open_family(struct world *w, struct person *p) {
     if (random_chance(r, 0.35)) {
         p->home_phone = landline(w, p->city);
     }
-    if (random_chance(r, 0.35))
+    if (random_chance(r, 0.25))
         p->tablet = device_add(w, PLACE_APP, p->number, true);
 }
 

@@ -481,7 +481,7 @@ static void close_session(struct session *s) {
 static double login_chance(const struct session *s) {
     if (s->p->kind == PERSON_ANONYMOUS || s->p->kind == PERSON_STORE)
         return 0;
-    return s->kiosk ? 1 : !s->p->account_exists ? 0.1 : s->device->shared ? 0.55 : 0.5;
+    return s->kiosk ? 1 : !s->p->account_exists ? 0.1 : s->device->shared ? 0.8 : 0.5;
 }
 
 static void arrive(struct session *s, const struct visit *visit) {
