@@ -1,9 +1,9 @@
 /* master: see the header for the contract.
  *
- * A version is one typed record, complete: what the version before had and the new record did not name was copied into it,
- * in order of property, so that equal content is equal bytes behind the head. Its time_ms is when it starts; "valid_from" is not kept
- * as a field besides. The ids of a type stand in blocks of at most BLOCK_ITEMS, in byte order: an insertion moves part of one block,
- * a search halves over the blocks' first ids and then inside one.
+ * A version is one typed record, complete: what the version before had and the new record did not name was copied into
+ * it, in order of property, so that equal content is equal bytes behind the head. Its time_ms is when it starts;
+ * "valid_from" is not kept as a field besides. The ids of a type stand in blocks of at most BLOCK_ITEMS, in byte
+ * order: an insertion moves part of one block, a search halves over the blocks' first ids and then inside one.
  *
  * Lock: one read-write lock, held for one call. */
 #include "history/master.h"
@@ -195,8 +195,10 @@ static uint16_t number_of(const struct dictionary *d, const struct type *type, s
 
 static struct named named_of(const struct master *m, uint16_t type) {
     const struct type *t = dictionary_type_at(m->dictionary, type);
-    return (struct named){number_of(m->dictionary, t, SLICE("id")), number_of(m->dictionary, t, SLICE("name")),
-                          number_of(m->dictionary, t, SLICE("valid_from")), number_of(m->dictionary, t, SLICE("valid_to"))};
+    return (struct named){.id = number_of(m->dictionary, t, SLICE("id")),
+                          .name = number_of(m->dictionary, t, SLICE("name")),
+                          .valid_from = number_of(m->dictionary, t, SLICE("valid_from")),
+                          .valid_to = number_of(m->dictionary, t, SLICE("valid_to"))};
 }
 
 /* The value of `property` as an instant, or `otherwise`. */
@@ -215,7 +217,7 @@ static int64_t instant_of(const struct record_head *r, uint16_t property, int64_
     return otherwise;
 }
 
-static struct slice id_of(const struct record_head *r, uint16_t property) {
+static struct slice text_of(const struct record_head *r, uint16_t property) {
     const struct record_value *v = property ? record_find(r, property) : NULL;
     return v && v->kind == VALUE_TEXT ? record_text(r, v) : SLICE_NONE;
 }
@@ -250,8 +252,9 @@ static void copy_value(struct record_builder *b, const struct record_head *from,
 }
 
 /* A complete version starting at `from_ms`: `record` over `before` (may be NULL), both ascending by property. */
-static const struct record_head *complete(struct record_builder *b, const struct named *named, const struct record_head *record,
-                                          const struct record_head *before, int64_t from_ms) {
+static const struct record_head *complete(struct record_builder *b, const struct named *named,
+                                          const struct record_head *record, const struct record_head *before,
+                                          int64_t from_ms) {
     record_begin(b, record);
     b->head.time_ms = from_ms;
     const struct record_value *new = record_values(record), *old = before ? record_values(before) : NULL;
@@ -293,7 +296,7 @@ static uint32_t started_by(const struct item *item, int64_t time_ms) {
 
 void master_put(struct master *m, const struct record_head *record) {
     struct named named = named_of(m, record->type);
-    struct slice id = id_of(record, named.id);
+    struct slice id = text_of(record, named.id);
     assert(record->kind == TYPE_MASTER && id.data);
     int64_t from_ms = instant_of(record, named.valid_from, record->time_ms);
     struct item *item = item_find(m, record->type, id); /* only this thread changes anything: reading needs no lock */
@@ -347,8 +350,8 @@ static void write_plain(struct json_writer *w, const struct record_head *r, cons
     }
 }
 
-static void write_items(struct json_writer *w, const struct master *m, const struct property *p, const struct record_head *r,
-                        const struct record_value *v) {
+static void write_items(struct json_writer *w, const struct master *m, const struct property *p,
+                        const struct record_head *r, const struct record_value *v) {
     const struct type *type = dictionary_type_at(m->dictionary, p->item_type);
     json_array(w);
     for (uint32_t i = 0; i < v->count; i++) {
@@ -367,8 +370,8 @@ static void write_items(struct json_writer *w, const struct master *m, const str
     json_end_array(w);
 }
 
-static void write_value(struct json_writer *w, const struct master *m, const struct property *p, const struct record_head *r,
-                        const struct record_value *v) {
+static void write_value(struct json_writer *w, const struct master *m, const struct property *p,
+                        const struct record_head *r, const struct record_value *v) {
     if (v->kind == VALUE_ITEMS) {
         write_items(w, m, p, r, v);
     } else if (v->kind == VALUE_LIST) {
@@ -381,7 +384,8 @@ static void write_value(struct json_writer *w, const struct master *m, const str
     }
 }
 
-static void write_fields(struct json_writer *w, const struct master *m, const struct named *named, const struct record_head *r) {
+static void write_fields(struct json_writer *w, const struct master *m, const struct named *named,
+                         const struct record_head *r) {
     const struct type *type = dictionary_type_at(m->dictionary, r->type);
     const struct record_value *v = record_values(r);
     json_object(w);
@@ -395,8 +399,8 @@ static void write_fields(struct json_writer *w, const struct master *m, const st
     json_end_object(w);
 }
 
-static void write_version(struct json_writer *w, const struct master *m, const struct named *named, const struct item *item,
-                          uint32_t version) {
+static void write_version(struct json_writer *w, const struct master *m, const struct named *named,
+                          const struct item *item, uint32_t version) {
     const struct record_head *r = item->versions[version];
     int64_t until = instant_of(r, named->valid_to, INT64_MAX);
     if (version + 1 < item->count && item->versions[version + 1]->time_ms < until)
@@ -440,7 +444,8 @@ static bool contains(struct slice text, struct slice query) {
 }
 
 static bool matches(const struct item *item, const struct named *named, struct slice query) {
-    return query.size == 0 || contains(item->id, query) || contains(id_of(item->versions[item->count - 1], named->name), query);
+    return query.size == 0 || contains(item->id, query) ||
+           contains(text_of(item->versions[item->count - 1], named->name), query);
 }
 
 static void list(const struct master *m, const struct shelf *shelf, const struct named *named, struct slice after,
@@ -470,7 +475,8 @@ void master_list_json(const struct master *m, uint16_t type, struct slice after,
 
 /* --- saving --- */
 
-static enum status save_shelf(const struct shelf *shelf, struct image_writer *image, uint64_t *count, struct fault *fault) {
+static enum status save_shelf(const struct shelf *shelf, struct image_writer *image, uint64_t *count,
+                              struct fault *fault) {
     enum status status = STATUS_OK;
     for (size_t b = 0; b < shelf->block_count; b++)
         for (uint32_t i = 0; i < shelf->blocks[b]->count; i++) {
@@ -508,7 +514,8 @@ static const struct record_head *next_record(const struct master *m, struct slic
 
 /* Puts the record behind its id's others; false where it has no id or starts before them. */
 static bool load_record(struct master *m, const struct record_head *record) {
-    struct slice id = id_of(record, number_of(m->dictionary, dictionary_type_at(m->dictionary, record->type), SLICE("id")));
+    const struct type *type = dictionary_type_at(m->dictionary, record->type);
+    struct slice id = text_of(record, number_of(m->dictionary, type, SLICE("id")));
     if (!id.data)
         return false;
     struct item *item = item_find(m, record->type, id);
@@ -537,7 +544,8 @@ enum status master_load(struct master *m, struct image *image, struct fault *fau
     for (const struct record_head *r; rest.size && (r = next_record(m, &rest)) && load_record(m, r); count++) {
     }
     if (rest.size || count != head.record_count)
-        return fault_set(fault, STATUS_DAMAGED, "section \"master.records\" is damaged near offset %zu: record %llu of %llu",
+        return fault_set(fault, STATUS_DAMAGED,
+                         "section \"master.records\" makes no sense near offset %zu: record %llu of %llu",
                          records.size - rest.size, (unsigned long long)count, (unsigned long long)head.record_count);
     return STATUS_OK;
 }

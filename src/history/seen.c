@@ -1,16 +1,18 @@
-/* seen: see the header for the contract, docs/formats/seen.md for the bytes, docs/why/2026-11-21-seen.md for what else was measured.
+/* seen: see the header for the contract, docs/formats/seen.md for the bytes, docs/why/2026-11-21-seen.md for what else
+ * was measured.
  *
- * Inside, a hash is hash_mix of what the caller gave, a bijection, so that any input is spread evenly and "ascending" means
- * "by the top bits": table slot, filter word and fence bucket all come from them.
+ * Inside, a hash is hash_mix of what the caller gave, a bijection, so that any input is spread evenly and "ascending"
+ * means "by the top bits": table slot, filter word and fence bucket all come from them.
  *
- * Who owns what. The fold thread owns the fresh table and its view (sealed tables and runs that look-ups ask). The background thread
- * works on the list: seals turn tables into a run, merges turn runs into one, and each change raises the list's version.
- * The fold thread copies the list into its view when it sees a new version, and only if the lock is free. Tables and runs are
- * counted references; the list, the view, every frozen image and the durable checkpoint hold them. What nobody holds any more becomes
- * garbage, and the background thread closes it: unmapping a large file takes too long for the fold.
+ * Who owns what. The fold thread owns the fresh table and its view (sealed tables and runs that look-ups ask). The
+ * background thread works on the list: seals turn tables into a run, merges turn runs into one, and each change raises
+ * the list's version. The fold thread copies the list into its view when it sees a new version, and only if the lock
+ * is free. Tables and runs are counted references; the list, the view, every frozen image and the durable checkpoint
+ * hold them. What nobody holds any more becomes garbage, and the background thread closes it: unmapping a large file
+ * takes too long for the fold.
  *
- * A table keeps its hashes twice: in slots for look-ups, and in the order they came, which never moves. So freezing copies
- * nothing: it notes how many there were, and the writer reads those while the fold appends behind them.
+ * A table keeps its hashes twice: in slots for look-ups, and in the order they came, which never moves. So freezing
+ * copies nothing: it notes how many there were, and the writer reads those while the fold appends behind them.
  *
  * Locks: one, `lock`; held for copying a list of pointers, never over a call to the system. */
 #include "history/seen.h"
@@ -22,17 +24,10 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
-#include "os/image.h"
+#include "history/seen_run.h"
 
 #define FAN_IN 4          /* runs of one size that are merged */
-#define FAN_IN_MAX 8      /* at once, after a backlog */
-#define FILTER_KEY_BITS 12 /* filter bits per hash; with 4 set each 1.2 % of look-ups go on to the keys for nothing */
-#define BUCKET_HASHES 16  /* hashes per fence bucket, on average */
-#define RUN_VERSION 1
 #define SAVE_VERSION 1
-#define RUN_HASHES_MAX UINT32_MAX /* fences are 32 bits */
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "files are little-endian");
 
 struct table {
     struct table *next; /* in the garbage */
@@ -42,27 +37,7 @@ struct table {
     unsigned references; /* under the lock, as a run's */
 };
 
-struct run {
-    struct run *next; /* in the garbage */
-    struct image *image;
-    const uint64_t *filter;
-    const uint32_t *fence; /* [(1 << fence_bits) + 1] */
-    const char *keys;      /* `width` bytes each */
-    uint64_t filter_words;
-    uint64_t count;
-    uint64_t sequence; /* the file's name */
-    unsigned fence_bits, width;
-    unsigned references;
-    bool keys_checked; /* background thread */
-};
-
 /* On disk. */
-struct run_head {
-    uint32_t version, fence_bits, width, reserved;
-    uint64_t count, filter_words, sequence;
-};
-_Static_assert(sizeof(struct run_head) == 40, "on disk");
-
 struct save_head {
     uint32_t version, run_count;
     uint64_t hash_count; /* in section "seen.hashes" */
@@ -77,7 +52,7 @@ _Static_assert(sizeof(struct save_run) == 16, "on disk");
 
 struct view {
     struct table **tables; /* oldest first */
-    struct run **runs;
+    struct seen_run **runs;
     size_t table_count, run_count;
     uint64_t version;
 };
@@ -96,7 +71,7 @@ struct seen {
     struct view durable; /* what the checkpoint in force names; runs only */
     struct table *spare; /* empty and paged in */
     struct table *table_garbage;
-    struct run *run_garbage;
+    struct seen_run *run_garbage;
 
     _Atomic uint64_t version; /* of the list */
     _Atomic uint64_t count, disk_bytes, table_bytes;
@@ -144,41 +119,6 @@ static inline size_t table_slot(const struct seen *s, const struct table *t, uin
     return slot;
 }
 
-/* --- look-ups in a run --- */
-
-static inline uint64_t filter_bits(uint64_t h) {
-    return (uint64_t)1 << (h & 63) | (uint64_t)1 << (h >> 6 & 63) | (uint64_t)1 << (h >> 12 & 63) |
-           (uint64_t)1 << (h >> 18 & 63);
-}
-
-/* Ascending with `h`, so that a filter is written front to back as a merge goes. */
-static inline uint64_t filter_word(uint64_t h, uint64_t words) {
-    return (uint64_t)((unsigned __int128)h * words >> 64);
-}
-
-static inline uint64_t key_mask(unsigned width) { return UINT64_MAX >> (64 - 8 * width); }
-
-/* Reads up to 7 bytes past the last key: an image has 64 behind every section. */
-static inline uint64_t key_at(const struct run *run, uint64_t i) {
-    uint64_t key;
-    memcpy(&key, run->keys + i * run->width, sizeof key);
-    return key & key_mask(run->width);
-}
-
-/* Past the filter: halves the bucket. A bucket shares its top bits, so the kept low bytes order and tell its hashes apart. */
-static bool run_holds(const struct run *run, uint64_t h) {
-    uint64_t bucket = h >> (64 - run->fence_bits), key = h & key_mask(run->width);
-    uint64_t low = run->fence[bucket], high = run->fence[bucket + 1];
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        if (key_at(run, middle) < key)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < run->fence[bucket + 1] && key_at(run, low) == key;
-}
-
 /* --- references; all under the lock --- */
 
 static void drop_table(struct seen *s, struct table *t) {
@@ -189,7 +129,7 @@ static void drop_table(struct seen *s, struct table *t) {
     }
 }
 
-static void drop_run(struct seen *s, struct run *run) {
+static void drop_run(struct seen *s, struct seen_run *run) {
     assert(run->references > 0);
     if (--run->references == 0) {
         run->next = s->run_garbage;
@@ -213,7 +153,7 @@ static void view_add_table(struct view *view, struct table *t) {
     t->references++;
 }
 
-static void view_add_run(struct view *view, struct run *run) {
+static void view_add_run(struct view *view, struct seen_run *run) {
     view->runs = memory_resize(view->runs, view->run_count + 1, sizeof(void *));
     view->runs[view->run_count++] = run;
     run->references++;
@@ -273,10 +213,10 @@ static bool handed_over(const struct seen *s, uint64_t h) {
         if (t->slots[table_slot(s, t, h)])
             return true;
     }
-    uint64_t bits = filter_bits(h);
+    uint64_t bits = seen_run_filter_bits(h);
     for (size_t i = 0; i < s->view.run_count; i++) {
-        const struct run *run = s->view.runs[i];
-        if ((run->filter[filter_word(h, run->filter_words)] & bits) == bits && run_holds(run, h))
+        const struct seen_run *run = s->view.runs[i];
+        if (seen_run_may_hold(run, h, bits) && seen_run_holds(run, h))
             return true;
     }
     return false;
@@ -317,14 +257,14 @@ void seen_prefetch(const struct seen *s, uint64_t hash) {
     for (size_t i = 0; i < s->view.table_count; i++)
         __builtin_prefetch(&s->view.tables[i]->slots[slot]);
     for (size_t i = 0; i < s->view.run_count; i++)
-        __builtin_prefetch(&s->view.runs[i]->filter[filter_word(h, s->view.runs[i]->filter_words)]);
+        seen_run_prefetch(s->view.runs[i], h);
 }
 
 uint64_t seen_count(const struct seen *s) { return atomic_load_explicit(&s->count, memory_order_relaxed); }
 uint64_t seen_disk_bytes(const struct seen *s) { return atomic_load(&s->disk_bytes); }
 uint64_t seen_memory_bytes(const struct seen *s) { return atomic_load(&s->table_bytes) + sizeof *s; }
 
-/* --- run files: reading --- */
+/* --- run files --- */
 
 static char *run_path(const struct seen *s, uint64_t sequence) {
     struct buffer path = {0};
@@ -333,287 +273,29 @@ static char *run_path(const struct seen *s, uint64_t sequence) {
     return path.data;
 }
 
-static void run_free(struct seen *s, struct run *run) {
-    if (run->image) {
-        atomic_fetch_sub(&s->disk_bytes, image_bytes(run->image));
-        image_close(run->image);
-    }
-    free(run);
-}
-
-static bool run_shape_fits(const struct run_head *head, size_t filter_bytes, size_t fence_bytes, size_t key_bytes) {
-    return head->version == RUN_VERSION && head->fence_bits >= 1 && head->fence_bits <= 31 && head->width >= 1 &&
-           head->width <= 8 && head->width * 8 + head->fence_bits >= 64 && head->count <= RUN_HASHES_MAX &&
-           head->filter_words >= 1 && filter_bytes / 8 == head->filter_words && filter_bytes % 8 == 0 &&
-           fence_bytes == (((uint64_t)1 << head->fence_bits) + 1) * 4 && key_bytes == head->count * head->width;
-}
-
-static bool fence_fits(const struct run *run) {
-    uint64_t buckets = (uint64_t)1 << run->fence_bits;
-    bool ascending = run->fence[0] == 0 && run->fence[buckets] == run->count;
-    for (uint64_t i = 0; i < buckets; i++)
-        ascending &= run->fence[i] <= run->fence[i + 1];
-    return ascending;
-}
-
-/* Checks all but the keys, which run_check_keys reads. */
-static enum status run_read(struct run *run, uint64_t sequence, const char *path, struct fault *fault) {
-    struct slice head, filter, fence, keys;
-    struct run_head h = {0};
-    enum status status = image_find(run->image, "head", true, &head, fault);
-    if (!status)
-        status = image_find(run->image, "filter", true, &filter, fault);
-    if (!status)
-        status = image_find(run->image, "fence", true, &fence, fault);
-    if (!status)
-        status = image_find(run->image, "keys", false, &keys, fault);
-    if (status)
-        return status;
-    if (head.size == sizeof h)
-        memcpy(&h, head.data, sizeof h);
-    if (!run_shape_fits(&h, filter.size, fence.size, keys.size) || h.sequence != sequence)
-        return fault_set(fault, STATUS_DAMAGED, "%s: its head does not fit its sections", path);
-    run->filter = (const uint64_t *)filter.data;
-    run->fence = (const uint32_t *)fence.data;
-    run->keys = keys.data;
-    run->filter_words = h.filter_words;
-    run->count = h.count;
-    run->sequence = sequence;
-    run->fence_bits = h.fence_bits;
-    run->width = h.width;
-    return fence_fits(run) ? STATUS_OK : fault_set(fault, STATUS_DAMAGED, "%s: its fences do not ascend", path);
-}
-
-/* *run holds no reference yet. */
-static enum status run_open(struct seen *s, uint64_t sequence, struct run **run, struct fault *fault) {
-    struct run *made = memory_get(1, sizeof *made);
+static enum status open_run(struct seen *s, uint64_t sequence, struct seen_run **run, struct fault *fault) {
     char *path = run_path(s, sequence);
-    enum status status = image_open(s->os, path, &made->image, fault);
-    if (!status) {
-        atomic_fetch_add(&s->disk_bytes, image_bytes(made->image));
-        status = run_read(made, sequence, path, fault);
-        if (status == STATUS_NOT_FOUND)
-            status = fault_set(fault, STATUS_DAMAGED, "%s: a section is missing", path);
-    }
+    enum status status = seen_run_open(s->os, path, sequence, run, fault);
+    if (!status)
+        atomic_fetch_add(&s->disk_bytes, image_bytes((*run)->image));
     free(path);
-    if (status)
-        run_free(s, made);
-    else
-        *run = made;
     return status;
 }
 
-static enum status run_check_keys(struct run *run, struct fault *fault) {
-    struct slice keys;
-    enum status status = run->keys_checked ? STATUS_OK : image_find(run->image, "keys", true, &keys, fault);
-    run->keys_checked = run->keys_checked || status == STATUS_OK;
-    return status;
-}
-
-/* --- run files: writing, always a merge of sorted sources --- */
-
-#define CHUNK 512
-
-/* Reads one source in order: a run, or a sorted array. */
-struct cursor {
-    const struct run *run;
-    const uint64_t *sorted;
-    uint64_t at, count;  /* of the source: next to decode, in all */
-    uint64_t bucket;     /* of a run: where `at` is */
-    unsigned next, have; /* in chunk */
-    uint64_t chunk[CHUNK];
-};
-
-static void cursor_rewind(struct cursor *c) {
-    c->at = c->bucket = 0;
-    c->next = c->have = 0;
-}
-
-static void decode(struct cursor *c, unsigned count) {
-    const struct run *run = c->run;
-    unsigned shift = 64 - run->fence_bits;
-    uint64_t low = ((uint64_t)1 << shift) - 1;
-    for (unsigned i = 0; i < count; i++) {
-        while (run->fence[c->bucket + 1] <= c->at + i)
-            c->bucket++;
-        c->chunk[i] = c->bucket << shift | (key_at(run, c->at + i) & low);
-    }
-}
-
-/* Makes chunk[next] the source's next hash; false at its end. */
-static bool cursor_fill(struct cursor *c) {
-    if (c->next < c->have)
-        return true;
-    uint64_t left = c->count - c->at;
-    unsigned count = left < CHUNK ? (unsigned)left : CHUNK;
-    if (c->run)
-        decode(c, count);
-    else if (count)
-        memcpy(c->chunk, c->sorted + c->at, count * sizeof *c->chunk);
-    c->at += count;
-    c->next = 0;
-    c->have = count;
-    return count > 0;
-}
-
-/* A section being written as the hashes pass by in ascending order. */
-struct writing {
-    struct image_writer *image;
-    uint64_t count, filter_words;
-    unsigned fence_bits, width;
-    uint64_t done;  /* hashes passed */
-    uint64_t place; /* filter: the open word; fence: the next bucket to start */
-    uint64_t word;  /* filter: bits of the open word */
-    struct buffer out;
-    struct fault *fault;
-};
-
-typedef void (*section_add)(struct writing *w, const uint64_t *hashes, unsigned count);
-
-static void add_to_filter(struct writing *w, const uint64_t *hashes, unsigned count) {
-    for (unsigned i = 0; i < count; i++) {
-        uint64_t word = filter_word(hashes[i], w->filter_words);
-        for (; w->place < word; w->place++, w->word = 0)
-            buffer_add(&w->out, &w->word, sizeof w->word);
-        w->word |= filter_bits(hashes[i]);
-    }
-    if (w->done + count == w->count)
-        for (; w->place < w->filter_words; w->place++, w->word = 0)
-            buffer_add(&w->out, &w->word, sizeof w->word);
-}
-
-static void add_to_fence(struct writing *w, const uint64_t *hashes, unsigned count) {
-    for (unsigned i = 0; i < count; i++) {
-        uint64_t bucket = hashes[i] >> (64 - w->fence_bits);
-        uint32_t start = (uint32_t)(w->done + i);
-        for (; w->place <= bucket; w->place++)
-            buffer_add(&w->out, &start, sizeof start);
-    }
-    uint32_t end = (uint32_t)w->count;
-    if (w->done + count == w->count)
-        for (; w->place <= (uint64_t)1 << w->fence_bits; w->place++)
-            buffer_add(&w->out, &end, sizeof end);
-}
-
-static void add_to_keys(struct writing *w, const uint64_t *hashes, unsigned count) {
-    char *at = buffer_reserve(&w->out, (size_t)count * w->width); /* its slack takes the last key's upper bytes */
-    for (unsigned i = 0; i < count; i++, at += w->width)
-        memcpy(at, &hashes[i], sizeof hashes[i]);
-    w->out.size += (size_t)count * w->width;
-}
-
-static enum status section_pass(struct writing *w, section_add add, const uint64_t *hashes, unsigned count) {
-    add(w, hashes, count);
-    w->done += count;
-    enum status status = image_write(w->image, w->out.data, w->out.size, w->fault);
-    buffer_clear(&w->out);
-    return status;
-}
-
-/* The index of the source with the least next hash among the `live` first. */
-static inline unsigned least_of(struct cursor *const *live, unsigned count) {
-    unsigned least = 0;
-    uint64_t hash = live[0]->chunk[live[0]->next];
-    for (unsigned i = 1; i < count; i++) {
-        uint64_t other = live[i]->chunk[live[i]->next];
-        least = other < hash ? i : least;
-        hash = other < hash ? other : hash;
-    }
-    return least;
-}
-
-/* Passes all sources' hashes, ascending, to one section. */
-static enum status write_section(struct writing *w, const char *name, section_add add, struct cursor *sources,
-                                 unsigned source_count) {
-    struct cursor *live[FAN_IN_MAX];
-    unsigned live_count = 0, batch = 0;
-    uint64_t out[CHUNK], last = 0;
-    w->done = w->place = w->word = 0;
-    for (unsigned i = 0; i < source_count; i++) {
-        cursor_rewind(&sources[i]);
-        if (cursor_fill(&sources[i]))
-            live[live_count++] = &sources[i];
-    }
-    enum status status = image_section(w->image, name, w->fault);
-    while (!status && live_count) {
-        unsigned least = least_of(live, live_count);
-        uint64_t hash = live[least]->chunk[live[least]->next++];
-        if (hash <= last)
-            return fault_set(w->fault, STATUS_DAMAGED, "a run of message hashes does not ascend");
-        out[batch++] = last = hash;
-        if (!cursor_fill(live[least]))
-            live[least] = live[--live_count];
-        if (batch == CHUNK || !live_count) {
-            status = section_pass(w, add, out, batch);
-            batch = 0;
-        }
-    }
-    assert(status || w->done == w->count);
-    return status;
-}
-
-/* How many bits, words and bytes a run of `count` hashes takes. */
-static void choose_shape(struct writing *w, uint64_t count) {
-    assert(count > 0 && count <= RUN_HASHES_MAX);
-    w->count = count;
-    w->filter_words = (count * FILTER_KEY_BITS + 63) / 64;
-    w->fence_bits = 1;
-    while (count >> w->fence_bits > BUCKET_HASHES)
-        w->fence_bits++;
-    w->width = (64 - w->fence_bits + 7) / 8;
-}
-
-/* Three passes over the sources, so that nothing sized by the run stands in memory. */
-static enum status write_sections(struct writing *w, uint64_t sequence, struct cursor *sources, unsigned source_count) {
-    struct run_head head = {.version = RUN_VERSION,
-                            .fence_bits = w->fence_bits,
-                            .width = w->width,
-                            .count = w->count,
-                            .filter_words = w->filter_words,
-                            .sequence = sequence};
-    enum status status = image_add(w->image, "head", &head, sizeof head, w->fault);
-    if (!status)
-        status = write_section(w, "filter", add_to_filter, sources, source_count);
-    if (!status)
-        status = write_section(w, "fence", add_to_fence, sources, source_count);
-    if (!status)
-        status = write_section(w, "keys", add_to_keys, sources, source_count);
-    return status;
-}
-
-/* Reads back what was just written: nothing damaged gets into the list, and the pages are there for the fold. */
-static enum status run_open_checked(struct seen *s, uint64_t sequence, uint64_t count, struct run **run,
-                                    struct fault *fault) {
-    enum status status = run_open(s, sequence, run, fault);
-    if (status)
-        return status;
-    assert((*run)->count == count);
-    status = run_check_keys(*run, fault);
-    if (status)
-        run_free(s, *run);
-    return status;
-}
-
-/* Writes the sources' hashes as one durable run file and opens it. */
-static enum status run_write(struct seen *s, struct cursor *sources, unsigned source_count, struct run **run,
-                             struct fault *fault) {
-    uint64_t sequence = s->next_sequence++, count = 0;
-    struct writing w = {.fault = fault};
-    for (unsigned i = 0; i < source_count; i++)
-        count += sources[i].count;
-    choose_shape(&w, count);
+static enum status write_run(struct seen *s, const struct seen_run_source *sources, unsigned count,
+                             struct seen_run **run, struct fault *fault) {
+    uint64_t sequence = s->next_sequence++;
     char *path = run_path(s, sequence);
-    enum status status = image_create(s->os, path, &w.image, fault);
-    if (!status) {
-        status = write_sections(&w, sequence, sources, source_count);
-        if (status)
-            image_abandon(w.image);
-        else
-            status = image_finish(w.image, NULL, fault);
-    }
-    buffer_release(&w.out);
+    enum status status = seen_run_write(s->os, path, sequence, sources, count, run, fault);
+    if (!status)
+        atomic_fetch_add(&s->disk_bytes, image_bytes((*run)->image));
     free(path);
-    return status ? status : run_open_checked(s, sequence, count, run, fault);
+    return status;
+}
+
+static void close_run(struct seen *s, struct seen_run *run) {
+    atomic_fetch_sub(&s->disk_bytes, image_bytes(run->image));
+    seen_run_free(run);
 }
 
 /* --- the background thread --- */
@@ -635,7 +317,7 @@ static void radix_sort(uint64_t *a, uint64_t *b, size_t count) {
 }
 
 /* The list without its first table, or without `count` runs of `gone`, and with `made`. */
-static void publish(struct seen *s, bool first_table, struct run **gone, size_t count, struct run *made) {
+static void publish(struct seen *s, bool first_table, struct seen_run **gone, size_t count, struct seen_run *made) {
     pthread_mutex_lock(&s->lock);
     struct view old = s->list;
     s->list = (struct view){.version = old.version};
@@ -654,37 +336,32 @@ static void publish(struct seen *s, bool first_table, struct run **gone, size_t 
 }
 
 static enum status seal_oldest(struct seen *s, const struct table *t, struct fault *fault) {
-    struct cursor *source = memory_get(1, sizeof *source);
     uint64_t *sorted = memory_get(t->count, sizeof *sorted), *scratch = memory_get(t->count, sizeof *scratch);
-    struct run *made;
+    struct seen_run *made;
     memcpy(sorted, t->order, t->count * sizeof *sorted);
     radix_sort(sorted, scratch, t->count);
-    source->sorted = sorted;
-    source->count = t->count;
-    enum status status = run_write(s, source, 1, &made, fault);
+    struct seen_run_source source = {.sorted = sorted, .count = t->count};
+    enum status status = write_run(s, &source, 1, &made, fault);
     if (!status)
         publish(s, true, NULL, 0, made);
     free(scratch);
     free(sorted);
-    free(source);
     return status;
 }
 
-static enum status merge(struct seen *s, struct run **runs, unsigned count, struct fault *fault) {
-    struct cursor *sources = memory_get(count, sizeof *sources);
-    struct run *made;
+static enum status merge(struct seen *s, struct seen_run **runs, unsigned count, struct fault *fault) {
+    struct seen_run_source sources[RUN_SOURCES_MAX];
+    struct seen_run *made;
     enum status status = STATUS_OK;
-    assert(count >= 2 && count <= FAN_IN_MAX);
+    assert(count >= 2 && count <= RUN_SOURCES_MAX);
     for (unsigned i = 0; i < count && !status; i++) {
-        sources[i].run = runs[i];
-        sources[i].count = runs[i]->count;
-        status = run_check_keys(runs[i], fault);
+        sources[i] = (struct seen_run_source){.run = runs[i], .count = runs[i]->count};
+        status = seen_run_check_keys(runs[i], fault);
     }
     if (!status)
-        status = run_write(s, sources, count, &made, fault);
+        status = write_run(s, sources, count, &made, fault);
     if (!status)
         publish(s, false, runs, count, made);
-    free(sources);
     return status;
 }
 
@@ -697,11 +374,11 @@ static unsigned tier_of(const struct seen *s, uint64_t count) {
 }
 
 /* Finds the smallest tier with enough runs; returns how many were put into `runs`. */
-static unsigned due_for_merge(const struct seen *s, const struct view *list, struct run **runs) {
+static unsigned due_for_merge(const struct seen *s, const struct view *list, struct seen_run **runs) {
     for (unsigned tier = 0; tier < 32; tier++) {
         unsigned count = 0;
         uint64_t hashes = 0;
-        for (size_t i = 0; i < list->run_count && count < FAN_IN_MAX; i++)
+        for (size_t i = 0; i < list->run_count && count < RUN_SOURCES_MAX; i++)
             if (tier_of(s, list->runs[i]->count) == tier && hashes + list->runs[i]->count <= RUN_HASHES_MAX) {
                 hashes += list->runs[i]->count;
                 runs[count++] = list->runs[i];
@@ -712,9 +389,9 @@ static unsigned due_for_merge(const struct seen *s, const struct view *list, str
     return 0;
 }
 
-static void remove_run(struct seen *s, struct run *run) {
+static void remove_run(struct seen *s, struct seen_run *run) {
     char *path = run_path(s, run->sequence);
-    run_free(s, run);
+    close_run(s, run);
     struct fault fault;
     if (os_remove(s->os, path, &fault)) {
         /* no checkpoint names it: the next load removes it */
@@ -726,12 +403,12 @@ static void remove_run(struct seen *s, struct run *run) {
 static void tidy(struct seen *s) {
     pthread_mutex_lock(&s->lock);
     struct table *tables = s->table_garbage, *spare = s->spare;
-    struct run *runs = s->run_garbage;
+    struct seen_run *runs = s->run_garbage;
     s->table_garbage = NULL;
     s->run_garbage = NULL;
     pthread_mutex_unlock(&s->lock);
     while (runs) {
-        struct run *next = runs->next;
+        struct seen_run *next = runs->next;
         remove_run(s, runs);
         runs = next;
     }
@@ -760,7 +437,7 @@ static void tidy(struct seen *s) {
 
 /* One table or one merge; the runs and tables of `list` stay, as only this thread takes any out of the list. */
 static enum status compact_one(struct seen *s, const struct view *list, struct fault *fault) {
-    struct run *due[FAN_IN_MAX];
+    struct seen_run *due[RUN_SOURCES_MAX];
     if (list->table_count)
         return seal_oldest(s, list->tables[0], fault);
     unsigned count = due_for_merge(s, list, due);
@@ -768,7 +445,7 @@ static enum status compact_one(struct seen *s, const struct view *list, struct f
         return merge(s, due, count, fault);
     for (size_t i = 0; i < list->run_count; i++)
         if (!list->runs[i]->keys_checked)
-            return run_check_keys(list->runs[i], fault);
+            return seen_run_check_keys(list->runs[i], fault);
     return STATUS_END;
 }
 
@@ -808,10 +485,20 @@ static void note_sequence(void *context, const char *name) {
 }
 
 enum status seen_create(struct os *os, const char *folder, struct seen **seen, struct fault *fault) {
+    return seen_create_small(os, folder, SEEN_FRESH_MAX, seen, fault);
+}
+
+enum status seen_create_small(struct os *os, const char *folder, uint32_t fresh_max, struct seen **seen,
+                              struct fault *fault) {
+    assert(fresh_max >= 1 && fresh_max <= SEEN_FRESH_MAX);
     struct seen *s = memory_get(1, sizeof *s);
     s->os = os;
     s->folder = memory_text(slice_text(folder));
     s->next_sequence = 1;
+    s->fresh_max = fresh_max;
+    s->slot_bits = 2;
+    while ((uint64_t)1 << s->slot_bits < (uint64_t)2 * fresh_max)
+        s->slot_bits++;
     pthread_mutex_init(&s->lock, NULL);
     atomic_flag_clear(&s->compacting);
     enum status status = os_make_folder(os, folder, fault);
@@ -821,21 +508,9 @@ enum status seen_create(struct os *os, const char *folder, struct seen **seen, s
         seen_free(s);
         return status;
     }
-    s->fresh_max = SEEN_FRESH_MAX;
-    seen_limit_fresh(s, SEEN_FRESH_MAX);
+    s->fresh = table_create(s);
     *seen = s;
     return STATUS_OK;
-}
-
-void seen_limit_fresh(struct seen *s, uint32_t count) {
-    assert(count >= 1 && count <= SEEN_FRESH_MAX);
-    assert(seen_count(s) == 0 && s->list.run_count == 0 && !s->spare);
-    table_free(s, s->fresh);
-    s->fresh_max = count;
-    s->slot_bits = 2;
-    while ((uint64_t)1 << s->slot_bits < (uint64_t)2 * count)
-        s->slot_bits++;
-    s->fresh = table_create(s);
 }
 
 void seen_free(struct seen *s) {
@@ -848,9 +523,9 @@ void seen_free(struct seen *s) {
         next = t->next;
         table_free(s, t);
     }
-    for (struct run *run = s->run_garbage, *next; run; run = next) {
+    for (struct seen_run *run = s->run_garbage, *next; run; run = next) {
         next = run->next;
-        run_free(s, run);
+        close_run(s, run);
     }
     table_free(s, s->spare);
     table_free(s, s->fresh);
@@ -930,8 +605,8 @@ void seen_image_free(struct seen_image *image, bool durable) {
 /* --- loading --- */
 
 static enum status load_run(struct seen *s, const struct save_run *named, struct fault *fault) {
-    struct run *run;
-    enum status status = run_open(s, named->sequence, &run, fault);
+    struct seen_run *run;
+    enum status status = open_run(s, named->sequence, &run, fault);
     if (status == STATUS_NOT_FOUND)
         return fault_set(fault, STATUS_DAMAGED, "%s: run file %llu, which the checkpoint names, is missing", s->folder,
                          (unsigned long long)named->sequence);
@@ -939,7 +614,7 @@ static enum status load_run(struct seen *s, const struct save_run *named, struct
         return status;
     bool fits = run->count == named->count;
     if (!fits) {
-        run_free(s, run);
+        close_run(s, run);
         return fault_set(fault, STATUS_DAMAGED, "%s: run file %llu is not the one the checkpoint names", s->folder,
                          (unsigned long long)named->sequence);
     }
@@ -954,7 +629,8 @@ static enum status load_hashes(struct seen *s, const uint64_t *hashes, uint64_t 
     for (uint64_t i = 0; i < count; i++) {
         size_t slot = table_slot(s, s->fresh, hashes[i]);
         if (!hashes[i] || s->fresh->slots[slot] || handed_over(s, hashes[i]))
-            return fault_set(fault, STATUS_DAMAGED, "%s: hash %llu is there twice or zero", path, (unsigned long long)i);
+            return fault_set(fault, STATUS_DAMAGED, "%s: hash %llu is there twice or zero", path,
+                             (unsigned long long)i);
         insert(s, slot, hashes[i]);
     }
     return STATUS_OK;

@@ -1,5 +1,5 @@
-/* seen_test: the set against a plain array of flags, through seals, merges, checkpoints and crashes, on one thread and with the
- * background beside; and what a damaged or missing file does. */
+/* seen_test: the set against a plain array of flags, through seals, merges, checkpoints and crashes, on one thread and
+ * with the background beside; and what a damaged or missing file does. */
 #include "history/seen.h"
 
 #include <setjmp.h>
@@ -13,40 +13,63 @@
 
 #include "base/random.h"
 #include "os/image.h"
+#include "os/os_sim.h"
 
 #define MUST(call) assert_int_equal(call, STATUS_OK)
 
+/* The system that most tests run on: the simulated one, as a sync costs nothing there. */
+static struct os_sim *sim;
+static struct os *world;
 static char folder[64], runs_folder[96], save_path[96];
+
+static void name_paths(void) {
+    snprintf(runs_folder, sizeof runs_folder, "%s/seen", folder);
+    snprintf(save_path, sizeof save_path, "%s/seen.img", folder);
+}
+
+static int make_simulated(void **state) {
+    (void)state;
+    sim = os_sim_create(1);
+    world = os_sim_os(sim);
+    snprintf(folder, sizeof folder, "/data");
+    name_paths();
+    return 0;
+}
+
+static int free_simulated(void **state) {
+    (void)state;
+    os_sim_free(sim);
+    return 0;
+}
 
 static void remove_name(void *context, const char *name) {
     char path[256];
     snprintf(path, sizeof path, "%s/%s", (const char *)context, name);
-    MUST(os_remove(os_real(), path, NULL));
+    MUST(os_remove(world, path, NULL));
 }
 
 static int make_folder(void **state) {
     (void)state;
+    world = os_real();
     snprintf(folder, sizeof folder, "/tmp/seen_test.XXXXXX");
     assert_non_null(mkdtemp(folder));
-    snprintf(runs_folder, sizeof runs_folder, "%s/seen", folder);
-    snprintf(save_path, sizeof save_path, "%s/seen.img", folder);
+    name_paths();
     return 0;
 }
 
 static int remove_folder(void **state) {
     (void)state;
-    MUST(os_list(os_real(), runs_folder, remove_name, runs_folder, NULL));
-    MUST(os_remove(os_real(), runs_folder, NULL));
-    MUST(os_list(os_real(), folder, remove_name, folder, NULL));
-    MUST(os_remove(os_real(), folder, NULL));
+    MUST(os_list(world, runs_folder, remove_name, runs_folder, NULL));
+    MUST(os_remove(world, runs_folder, NULL));
+    MUST(os_list(world, folder, remove_name, folder, NULL));
+    MUST(os_remove(world, folder, NULL));
     return 0;
 }
 
 static struct seen *open_seen(uint32_t fresh_max) {
     struct seen *s;
     struct fault fault = {0};
-    MUST(seen_create(os_real(), runs_folder, &s, &fault));
-    seen_limit_fresh(s, fresh_max);
+    MUST(seen_create_small(world, runs_folder, fresh_max, &s, &fault));
     return s;
 }
 
@@ -75,7 +98,7 @@ static void count_run(void *context, const char *name) {
 
 static unsigned run_files(void) {
     unsigned count = 0;
-    MUST(os_list(os_real(), runs_folder, count_run, &count, NULL));
+    MUST(os_list(world, runs_folder, count_run, &count, NULL));
     return count;
 }
 
@@ -108,7 +131,7 @@ static void every_small_run_size(void **state) {
             assert_false(seen_has(s, i % 2 ? ~(uint64_t)i : i));
         }
         seen_free(s);
-        MUST(os_list(os_real(), runs_folder, remove_name, runs_folder, NULL));
+        MUST(os_list(world, runs_folder, remove_name, runs_folder, NULL));
     }
 }
 
@@ -160,7 +183,8 @@ static void model_add(struct model *m) {
 static void model_check(struct model *m) {
     assert_int_equal(seen_count(m->seen), m->count);
     for (uint64_t i = 1; i <= UNIVERSE; i++)
-        assert_int_equal(seen_has(m->seen, hash_of(m, i)), m->there[i]);
+        if (seen_has(m->seen, hash_of(m, i)) != m->there[i])
+            fail_msg("number %d", (int)i);
 }
 
 static void model_freeze(struct model *m) {
@@ -225,18 +249,18 @@ static void same_as_model(void **state) {
     (void)state;
     struct model *m = memory_get(1, sizeof *m);
     for (uint64_t seed = 1; seed <= 8; seed++) {
-        *m = (struct model){.seed = seed, .fresh_max = (uint32_t)(1 + seed * seed)};
+        *m = (struct model){.seed = seed, .fresh_max = (uint32_t)(8 + 2 * seed * seed)};
         random_init(&m->random, seed);
         print_message("seed %d\n", (int)seed);
         m->seen = open_seen(m->fresh_max);
-        for (int step = 0; step < 4000; step++)
+        for (int step = 0; step < 3000; step++)
             model_step(m);
         model_check(m);
         compact_all(m->seen);
         model_check(m);
         model_crash(m);
         seen_free(m->seen);
-        MUST(os_list(os_real(), runs_folder, remove_name, runs_folder, NULL));
+        MUST(os_list(world, runs_folder, remove_name, runs_folder, NULL));
     }
     free(m);
 }
@@ -290,7 +314,7 @@ static void missing_files_are_named(void **state) {
     compact_all(s);
     save(s);
     seen_free(s);
-    MUST(os_list(os_real(), runs_folder, remove_name, runs_folder, NULL));
+    MUST(os_list(world, runs_folder, remove_name, runs_folder, NULL));
     s = open_seen(4);
     assert_int_equal(seen_load(s, save_path, &fault), STATUS_DAMAGED);
     assert_non_null(strstr(fault.text, "missing"));
@@ -327,12 +351,12 @@ static void changed_bytes_are_found(void **state) {
     save(s);
     seen_free(s);
     assert_int_equal(load_and_read(), STATUS_END);
-    MUST(os_list(os_real(), runs_folder, first_run, path, NULL));
-    MUST(os_read_file(os_real(), path, &whole, &fault));
+    MUST(os_list(world, runs_folder, first_run, path, NULL));
+    MUST(os_read_file(world, path, &whole, &fault));
     unsigned found = 0;
     for (size_t i = 0; i < whole.size; i += 3) {
         whole.data[i] ^= 0x10;
-        MUST(os_write_file(os_real(), path, buffer_slice(&whole), &fault));
+        MUST(os_write_file(world, path, buffer_slice(&whole), &fault));
         enum status status = load_and_read();
         assert_true(status == STATUS_END || status == STATUS_DAMAGED);
         found += status == STATUS_DAMAGED;
@@ -353,7 +377,7 @@ static void write_run(const struct head *head, const uint32_t *fence, const uint
     char path[256];
     uint64_t filter[2] = {~0ull, ~0ull};
     snprintf(path, sizeof path, "%s/000000000001.run", runs_folder);
-    MUST(image_create(os_real(), path, &w, &fault));
+    MUST(image_create(world, path, &w, &fault));
     MUST(image_add(w, "head", head, sizeof *head, &fault));
     MUST(image_add(w, "filter", filter, 8, &fault));
     MUST(image_add(w, "fence", fence, 12, &fault));
@@ -391,6 +415,124 @@ static void senseless_heads_are_refused(void **state) {
     assert_int_equal(load_and_read(), STATUS_DAMAGED);
     write_run(&good, shorter, keys);
     assert_int_equal(load_and_read(), STATUS_DAMAGED);
+}
+
+/* --- on the simulated system: every call fails once, the power goes at every call --- */
+
+#define LAST 41
+
+struct trial {
+    struct os_sim *sim;
+    struct seen *seen;
+    uint64_t added; /* 1..added are in */
+    uint64_t saved, tried; /* the checkpoint holds 1..saved, or 1..tried where writing it broke off */
+};
+
+static enum status trial_open(struct trial *t) {
+    struct fault fault = {0};
+    enum status status = seen_create_small(os_sim_os(t->sim), "/data/seen", 3, &t->seen, &fault);
+    if (status)
+        return status;
+    status = seen_load(t->seen, "/data/seen.img", &fault);
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
+        seen_free(t->seen);
+        return status;
+    }
+    return STATUS_OK;
+}
+
+static enum status trial_save(struct trial *t) {
+    struct fault fault = {0};
+    struct seen_image *image = seen_freeze(t->seen);
+    t->tried = t->added;
+    enum status status = seen_write(image, "/data/seen.img", &fault);
+    if (status == STATUS_OK)
+        t->saved = t->tried;
+    seen_image_free(image, status == STATUS_OK);
+    return status;
+}
+
+/* Goes on from where it is to the end, trying again what failed; stops when the system is down. */
+static void trial_run(struct trial *t) {
+    struct fault fault = {0};
+    while (t->added < LAST && !os_sim_down(t->sim)) {
+        assert_false(seen_add(t->seen, ++t->added));
+        assert_true(seen_has(t->seen, 1 + t->added / 2));
+        for (int i = 0; i < 2 && !os_sim_down(t->sim); i++) {
+            enum status status = seen_compact(t->seen, &fault);
+            assert_int_not_equal(status, STATUS_DAMAGED);
+        }
+        if (t->added % 8 == 0 && !os_sim_down(t->sim) && trial_save(t) && !os_sim_down(t->sim))
+            MUST(trial_save(t));
+    }
+}
+
+static void trial_check(struct trial *t, uint64_t last) {
+    assert_int_equal(seen_count(t->seen), last);
+    for (uint64_t i = 1; i <= LAST + 1; i++)
+        assert_int_equal(seen_has(t->seen, i), i <= last);
+}
+
+static void count_name(void *context, const char *name) {
+    (void)name;
+    ++*(unsigned *)context;
+}
+
+/* Restarts, checks what is there, goes on to the end, restarts again. */
+static void trial_finish(struct trial *t) {
+    unsigned files = 0;
+    seen_free(t->seen);
+    os_sim_restart(t->sim);
+    MUST(trial_open(t));
+    uint64_t last = seen_count(t->seen);
+    assert_true(last == t->saved || last == t->tried);
+    trial_check(t, last);
+    t->added = t->saved = last;
+    trial_run(t);
+    MUST(trial_save(t));
+    compact_all(t->seen);
+    trial_check(t, LAST);
+    MUST(trial_save(t));
+    seen_free(t->seen);
+    MUST(trial_open(t));
+    trial_check(t, LAST);
+    MUST(os_list(os_sim_os(t->sim), "/data/seen", count_name, &files, NULL));
+    assert_true(files <= 6); /* nothing left over: at most three runs of each of two sizes */
+    seen_free(t->seen);
+}
+
+static void no_failure_loses_any(bool power) {
+    uint64_t calls = 1;
+    for (uint64_t k = 1; k <= calls; k++) {
+        struct trial t = {.sim = os_sim_create(k)};
+        MUST(trial_open(&t));
+        uint64_t before = os_sim_calls(t.sim);
+        if (power)
+            os_sim_lose_power_at(t.sim, k);
+        else
+            os_sim_fail_call(t.sim, k, k % 2 ? STATUS_IO : STATUS_DISK_FULL);
+        trial_run(&t);
+        if (k == 1 && !power)
+            print_message("%d calls\n", (int)(os_sim_calls(t.sim) - before));
+        if (os_sim_calls(t.sim) - before >= k)
+            calls = k + 1;
+        os_sim_lose_power_at(t.sim, 0);
+        os_sim_fail_call(t.sim, 0, STATUS_OK);
+        trial_finish(&t);
+        os_sim_free(t.sim);
+    }
+    print_message("%d points\n", (int)calls);
+    assert_true(calls > 100);
+}
+
+static void power_loss_at_every_call(void **state) {
+    (void)state;
+    no_failure_loses_any(true);
+}
+
+static void failure_of_every_call(void **state) {
+    (void)state;
+    no_failure_loses_any(false);
 }
 
 /* --- two threads --- */
@@ -449,19 +591,23 @@ static void background_beside(void **state) {
     seen_free(b.seen);
 }
 
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+#define SIMULATED(test) cmocka_unit_test_setup_teardown(test, make_simulated, free_simulated)
+#define REAL(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(adds_once),
-        IN_FOLDER(every_small_run_size),
-        IN_FOLDER(runs_stay_few),
-        IN_FOLDER(same_as_model),
-        IN_FOLDER(files_stay_while_named),
-        IN_FOLDER(missing_files_are_named),
-        IN_FOLDER(changed_bytes_are_found),
-        IN_FOLDER(senseless_heads_are_refused),
-        IN_FOLDER(background_beside),
+        SIMULATED(adds_once),
+        REAL(adds_once),
+        SIMULATED(every_small_run_size),
+        SIMULATED(runs_stay_few),
+        SIMULATED(same_as_model),
+        SIMULATED(files_stay_while_named),
+        SIMULATED(missing_files_are_named),
+        SIMULATED(changed_bytes_are_found),
+        SIMULATED(senseless_heads_are_refused),
+        cmocka_unit_test(power_loss_at_every_call),
+        cmocka_unit_test(failure_of_every_call),
+        REAL(background_beside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
