@@ -216,29 +216,14 @@ static enum status write_dirt(struct world *w, struct buffer *text) {
     return feeds_file(&w->feeds, "truth/dirt.json", buffer_slice(text));
 }
 
-/* One target as text, several as a list. */
-static void write_targets(struct json_writer *j, const char *targets) {
-    bool list = strchr(targets, '|') != NULL;
-    if (list)
-        json_array(j);
-    for (const char *at = targets; at;) {
-        const char *end = strchr(at, '|');
-        json_text(j, end ? slice_of(at, (size_t)(end - at)) : slice_text(at));
-        at = end ? end + 1 : NULL;
-    }
-    if (list)
-        json_end_array(j);
-}
-
-static void write_column(struct json_writer *j, const struct column *c) {
-    json_key(j, c->name);
+/* Where a column goes: the bare target, or an object saying how it is read. */
+static void write_target(struct json_writer *j, const struct column *c, struct slice target) {
     if (!*c->type && !*c->more) {
-        write_targets(j, c->targets);
+        json_text(j, target);
         return;
     }
     json_object(j);
-    json_key(j, "to");
-    write_targets(j, c->targets);
+    json_member_text(j, "to", target);
     if (*c->type)
         json_member_cstring(j, "type", c->type);
     json_end_object(j);
@@ -246,6 +231,20 @@ static void write_column(struct json_writer *j, const struct column *c) {
         j->out->size--;
         buffer_print(j->out, ", %s}", c->more);
     }
+}
+
+static void write_column(struct json_writer *j, const struct column *c) {
+    bool list = strchr(c->targets, '|') != NULL;
+    json_key(j, c->name);
+    if (list)
+        json_array(j);
+    for (const char *at = c->targets; at;) {
+        const char *end = strchr(at, '|');
+        write_target(j, c, end ? slice_of(at, (size_t)(end - at)) : slice_text(at));
+        at = end ? end + 1 : NULL;
+    }
+    if (list)
+        json_end_array(j);
 }
 
 static enum status write_mapping(struct world *w, enum feed feed, struct buffer *text) {
