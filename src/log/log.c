@@ -21,7 +21,7 @@
 #define RETENTION_DAYS_DEFAULT 30
 #define RETRY_NS 1000000000ull
 #define BLOCK_BYTES 4096
-#define ZERO_AHEAD_BYTES (1u << 20)
+#define ZERO_AHEAD_BYTES (256u << 10)
 
 /* Opening */
 
@@ -271,7 +271,8 @@ static enum status grow(struct log *log, uint64_t first, uint64_t bytes, struct 
     return status;
 }
 
-/* Small groups find their blocks written with zeros already: a sync then has no file metadata to commit. */
+/* Small groups find their blocks written with zeros already: their sync has no file metadata to commit, which takes a
+ * third off it (docs/why/2026-11-21-log.md). */
 static enum status zero_ahead(struct log *log, uint64_t end, uint64_t group_bytes, struct fault *fault) {
     struct log_tail *tail = &log->tail;
     if (end <= tail->zeroed)
@@ -279,7 +280,7 @@ static enum status zero_ahead(struct log *log, uint64_t end, uint64_t group_byte
     uint64_t to = (end + ZERO_AHEAD_BYTES) & ~(uint64_t)(BLOCK_BYTES - 1);
     if (to > tail->file_bytes)
         to = tail->file_bytes;
-    if (group_bytes > ZERO_AHEAD_BYTES / 4)
+    if (group_bytes > ZERO_AHEAD_BYTES / 8)
         to = end; /* the group's own bytes outweigh what it would save */
     enum status status = segment_zero(log->os, tail->file, end, to, fault);
     if (!status)
