@@ -67,6 +67,7 @@ const struct record_head *history_row(struct history *history, const struct hist
                                       struct record_builder *builder);
 int64_t history_row_time(const struct history_rows *rows, size_t i);
 uint16_t history_row_type(const struct history_rows *rows, size_t i);
+uint64_t history_row_position(const struct history_rows *rows, size_t i); /* log position */
 
 /* Attributes now: calls `each` per attribute that has a value. Values are valid inside the call. */
 struct attribute_now {

@@ -106,6 +106,7 @@ const struct record_head *history_row(struct history *h, const struct history_ro
 
 int64_t history_row_time(const struct history_rows *rows, size_t i) { return rows->places[i].time_ms; }
 uint16_t history_row_type(const struct history_rows *rows, size_t i) { return rows->places[i].type; }
+uint64_t history_row_position(const struct history_rows *rows, size_t i) { return rows->places[i].position; }
 
 /* --- attributes --- */
 

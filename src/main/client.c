@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -22,7 +23,7 @@
 struct client {
     struct sockaddr_in address;
     char host[64];
-    char *key;
+    char *authorization; /* header's value, or NULL */
     int socket; /* -1: not connected */
     struct buffer request, received;
 };
@@ -44,7 +45,11 @@ enum status client_create(const char *url, const char *key, struct client **clie
     struct client *c = memory_get(1, sizeof *c);
     enum status status = parse_url(url, &c->address, c->host, sizeof c->host, fault);
     c->socket = -1;
-    c->key = key ? memory_text(slice_text(key)) : NULL;
+    if (key) {
+        struct buffer value = {0};
+        buffer_print(&value, "Bearer %s%c", key, 0);
+        c->authorization = value.data;
+    }
     if (status)
         client_free(c);
     else
@@ -52,12 +57,26 @@ enum status client_create(const char *url, const char *key, struct client **clie
     return status;
 }
 
+enum status client_create_writer(const char *url, const char *write_key, struct client **client, struct fault *fault) {
+    char value[256], encoded[sodium_base64_ENCODED_LEN(sizeof value, sodium_base64_VARIANT_ORIGINAL)];
+    enum status status = client_create(url, NULL, client, fault);
+    if (status)
+        return status;
+    int size = snprintf(value, sizeof value, "%s:", write_key);
+    assert(size > 0 && (size_t)size < sizeof value);
+    sodium_bin2base64(encoded, sizeof encoded, (const unsigned char *)value, (size_t)size, sodium_base64_VARIANT_ORIGINAL);
+    struct buffer header = {0};
+    buffer_print(&header, "Basic %s%c", encoded, 0);
+    (*client)->authorization = header.data;
+    return STATUS_OK;
+}
+
 void client_free(struct client *c) {
     if (!c)
         return;
     if (c->socket >= 0)
         close(c->socket);
-    free(c->key);
+    free(c->authorization);
     buffer_release(&c->request);
     buffer_release(&c->received);
     free(c);
@@ -141,8 +160,8 @@ enum status client_request(struct client *c, const char *method, const char *pat
     buffer_print(&c->request, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %zu\r\n", method, path, c->host, body.size);
     if (type)
         buffer_print(&c->request, "Content-Type: %s\r\n", type);
-    if (c->key)
-        buffer_print(&c->request, "Authorization: Bearer %s\r\n", c->key);
+    if (c->authorization)
+        buffer_print(&c->request, "Authorization: %s\r\n", c->authorization);
     buffer_print(&c->request, "\r\n");
     buffer_add_slice(&c->request, body);
     for (int tries = 0;; tries++) {

@@ -9,6 +9,9 @@
 struct client;
 /* `url`: "http://127.0.0.1:8080". `key` (may be NULL) goes along as Authorization: Bearer key on every request. Errors: INVALID, IO. */
 enum status client_create(const char *url, const char *key, struct client **client, struct fault *fault) WARN_UNUSED;
+/* The same with a source's write key, as the SDKs send it (Authorization: Basic). */
+enum status client_create_writer(const char *url, const char *write_key, struct client **client,
+                                 struct fault *fault) WARN_UNUSED;
 void client_free(struct client *client);
 /* One request and its whole answer; reconnects once where a kept connection was closed. *http is the status code; `answer` is replaced by the
  * body. `type` (may be NULL) is the Content-Type. Errors: IO when there is no answer; TIMEOUT after 60 s. */

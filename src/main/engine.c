@@ -14,6 +14,7 @@
 
 #define BATCH_RECORDS 512
 #define WAIT_MS 100
+#define LOG_RETENTION_DAYS 30
 #define CHECKPOINT_RECORDS_DEFAULT 5000000
 #define CHECKPOINT_SECONDS_DEFAULT 300
 
@@ -282,7 +283,7 @@ static void take_options(struct running *r, const struct engine_options *options
     if (options)
         r->options = *options;
     else
-        r->options.threads = true;
+        r->options = (struct engine_options){.threads = true, .log.retention_days = LOG_RETENTION_DAYS};
     if (!r->options.checkpoint_records)
         r->options.checkpoint_records = CHECKPOINT_RECORDS_DEFAULT;
     if (!r->options.checkpoint_seconds)

@@ -1,0 +1,376 @@
+/* demo: `onefold demo`: a simulated company goes through the real doors (HTTP tracking, file imports), and what the platform
+ * made of it is printed: customers, quarantine, identity against the truth, one person's whole view, rates. */
+#include <ftw.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "main/args.h"
+#include "main/commands.h"
+#include "main/evaluate.h"
+#include "main/loader.h"
+#include "main/server.h"
+#include "main/simulate.h"
+
+struct demo {
+    bool json, once;
+    uint64_t customers, seed;
+    const char *folder; /* given, or the passing one */
+    char passing[64];
+    struct server *server;
+    struct client *admin;
+    struct simulate_summary company;
+    struct load_counts loaded[FEED_COUNT];
+    double simulate_s, load_s, settle_s;
+    uint64_t sent_records;
+    struct identity_quality quality;
+    char oneid[ONEID_BYTES + 1]; /* of the person shown */
+    struct buffer view;          /* its profile, JSON */
+};
+
+static double now_s(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static char *path_of(const struct demo *d, const char *name) {
+    struct buffer path = {0};
+    buffer_print(&path, "%s/company/%s%c", d->folder, name, 0);
+    return path.data;
+}
+
+static void say(const struct demo *d, const char *format, ...) PRINTF_LIKE(2, 3);
+static void say(const struct demo *d, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    if (!d->json)
+        vprintf(format, arguments);
+    va_end(arguments);
+    fflush(stdout);
+}
+
+/* --- loading --- */
+
+static const struct {
+    const char *path, *kind, *source;
+} feeds[FEED_COUNT] = {
+#define FEED(name, path, kind, source, encoding, mapping) {path, kind, source},
+#include "main/simulate_feeds.def"
+#undef FEED
+};
+
+static enum status load_calls(struct demo *d, const char *path, enum feed feed, struct fault *fault) {
+    char key[48];
+    struct client *writer = NULL;
+    enum status status = server_source(d->server, feeds[feed].source, "segment", key, fault);
+    if (!status)
+        status = client_create_writer(serve_address(d->server->serve), key, &writer, fault);
+    if (!status)
+        status = load_segment(writer, path, NULL, NULL, &d->loaded[feed], fault);
+    client_free(writer);
+    return status;
+}
+
+static enum status load_mapped(struct demo *d, const char *path, enum feed feed, struct fault *fault) {
+    struct buffer name = {0};
+    buffer_print(&name, "mappings/%s.json%c", feeds[feed].source, 0);
+    char *mapping = path_of(d, name.data);
+    enum status status = load_import(d->admin, path, mapping, false, NULL, NULL, &d->loaded[feed], fault);
+    free(mapping);
+    buffer_release(&name);
+    return status;
+}
+
+static enum status load_company(struct demo *d, struct fault *fault) {
+    enum status status = STATUS_OK;
+    double began = now_s();
+    say(d, "\nloading through HTTP and file imports\n");
+    for (enum feed feed = 0; feed < FEED_COUNT && !status; feed++) {
+        if (strcmp(feeds[feed].kind, "truth") == 0)
+            continue;
+        char *path = path_of(d, feeds[feed].path);
+        status = strcmp(feeds[feed].kind, "segment") == 0 ? load_calls(d, path, feed, fault) : load_mapped(d, path, feed, fault);
+        free(path);
+        const struct load_counts *n = &d->loaded[feed];
+        d->sent_records += n->rows;
+        if (!status)
+            say(d, "  %-20s %8llu records %8.1f MB  %7.0f records/s   %llu repeats, %llu rejected\n", feeds[feed].path,
+                (unsigned long long)n->rows, (double)n->bytes / 1e6, (double)n->rows / (n->seconds > 0 ? n->seconds : 1),
+                (unsigned long long)n->repeats, (unsigned long long)n->rejected);
+    }
+    d->load_s = now_s() - began;
+    return status;
+}
+
+/* --- the person shown --- */
+
+struct kinds {
+    const struct identity *identity;
+    uint64_t namespaces; /* bit per namespace number */
+};
+
+static void note_kind(void *context, struct identifier_id identifier) {
+    struct kinds *k = context;
+    k->namespaces |= (uint64_t)1 << (identity_namespace(k->identity, identifier) % 64);
+}
+
+/* Somebody with many kinds of identifiers and a history that fits a screen. */
+static struct customer_id choose_person(struct engine *e) {
+    struct identity_counters counters;
+    struct arena arena = {0};
+    struct customer_id best = {0};
+    int best_score = -1;
+    identity_counters_read(e->identity, &counters);
+    for (uint32_t n = 1; n <= counters.created && n < 20000; n++) {
+        struct customer_id c = {n};
+        struct history_rows rows;
+        struct kinds k = {e->identity, 0};
+        if (identity_redirect(e->identity, c).number != n)
+            continue;
+        struct history_hold hold = history_enter(e->history);
+        history_rows(e->history, c, -1, &arena, &rows);
+        history_leave(e->history, hold);
+        arena_reset(&arena);
+        identity_identifiers(e->identity, c, 200, note_kind, &k);
+        int score = __builtin_popcountll(k.namespaces) * 10 + (rows.count >= 30 && rows.count <= 150 ? 9 : 0);
+        if (score > best_score) {
+            best_score = score;
+            best = c;
+        }
+    }
+    arena_release(&arena);
+    return best;
+}
+
+static enum status fetch_view(struct demo *d, struct fault *fault) {
+    char path[96];
+    oneid_format(choose_person(d->server->engine), d->oneid);
+    snprintf(path, sizeof path, "/v1/profiles/%s?rows=8", d->oneid);
+    return load_request(d->admin, "GET", path, SLICE_NONE, &d->view, fault);
+}
+
+/* --- the report --- */
+
+struct figures {
+    struct identity_counters people;
+    struct history_counters rows;
+    struct fold_counters fold;
+    struct log_counters log;
+    uint64_t waiting, seen_bytes;
+};
+
+static struct figures figures_of(const struct demo *d) {
+    struct engine *e = d->server->engine;
+    struct figures f = {.waiting = quarantine_waiting(e->govern), .seen_bytes = seen_disk_bytes(e->seen)};
+    identity_counters_read(e->identity, &f.people);
+    history_counters_read(e->history, &f.rows);
+    engine_counters(e, &f.fold);
+    log_counters_read(e->log, &f.log);
+    return f;
+}
+
+static double rate(const struct demo *d) { return (double)d->sent_records / (d->load_s + d->settle_s); }
+
+static void report_text(const struct demo *d) {
+    struct figures f = figures_of(d);
+    say(d, "\nwhat was found\n");
+    say(d, "  records sent            %10llu   in %.1f s until folded: %.0f records/s\n", (unsigned long long)d->sent_records,
+        d->load_s + d->settle_s, rate(d));
+    say(d, "  known before (repeats)  %10llu\n", (unsigned long long)f.fold.duplicates);
+    say(d, "  quarantine              %10llu   records and single values, each with its reason\n", (unsigned long long)f.waiting);
+    say(d, "  customers               %10llu   of %zu simulated people\n", (unsigned long long)f.people.customers, d->company.people);
+    say(d, "  unowned documents       %10llu   orders that nobody's identifier came with\n", (unsigned long long)f.people.unowned);
+    say(d, "  identifiers             %10llu\n", (unsigned long long)f.people.identifiers);
+    say(d, "  merges / conflicts      %10llu / %llu\n", (unsigned long long)f.people.merges, (unsigned long long)f.people.conflicts);
+    say(d, "  history rows            %10llu\n", (unsigned long long)f.rows.rows);
+    say(d, "\nidentity against the truth (pairs of records)\n");
+    say(d, "  precision %.4f   recall %.4f   F1 %.4f   coverage %.4f\n", d->quality.precision, d->quality.recall, d->quality.f1,
+        d->quality.coverage);
+    say(d, "  %llu of %llu people exactly whole under one customer\n", (unsigned long long)d->quality.exact_persons,
+        (unsigned long long)d->quality.persons);
+}
+
+static void report_json(const struct demo *d) {
+    struct figures f = figures_of(d);
+    struct buffer out = {0};
+    struct json_writer w = {.out = &out};
+    json_object(&w);
+    json_member_integer(&w, "seed", (int64_t)d->seed);
+    json_member_integer(&w, "people", (int64_t)d->company.people);
+    json_member_integer(&w, "records_sent", (int64_t)d->sent_records);
+    json_member_real(&w, "seconds", d->load_s + d->settle_s);
+    json_member_real(&w, "records_per_second", rate(d));
+    json_member_integer(&w, "duplicates", (int64_t)f.fold.duplicates);
+    json_member_integer(&w, "quarantined", (int64_t)f.waiting);
+    json_member_integer(&w, "quarantined_whole", (int64_t)f.fold.quarantined);
+    json_member_integer(&w, "customers", (int64_t)f.people.customers);
+    json_member_integer(&w, "unowned_documents", (int64_t)f.people.unowned);
+    json_member_integer(&w, "identifiers", (int64_t)f.people.identifiers);
+    json_member_integer(&w, "merges", (int64_t)f.people.merges);
+    json_member_integer(&w, "conflicts", (int64_t)f.people.conflicts);
+    json_member_integer(&w, "rows", (int64_t)f.rows.rows);
+    json_key(&w, "identity");
+    json_object(&w);
+    json_member_real(&w, "precision", d->quality.precision);
+    json_member_real(&w, "recall", d->quality.recall);
+    json_member_real(&w, "f1", d->quality.f1);
+    json_member_real(&w, "coverage", d->quality.coverage);
+    json_member_integer(&w, "people_exact", (int64_t)d->quality.exact_persons);
+    json_member_integer(&w, "people", (int64_t)d->quality.persons);
+    json_end_object(&w);
+    json_key(&w, "profile");
+    json_raw(&w, buffer_slice(&d->view));
+    json_member_cstring(&w, "address", serve_address(d->server->serve));
+    json_end_object(&w);
+    printf("%.*s\n", (int)out.size, out.data);
+    buffer_release(&out);
+}
+
+/* Prints a JSON value indented, short containers on one line. */
+static void show_json(const struct json_parser *p, const struct json *v, int depth) {
+    bool object = v->kind == JSON_OBJECT;
+    const struct json *child = json_first(p, v);
+    struct buffer line = {0};
+    struct json_writer w = {.out = &line};
+    if (v->kind < JSON_ARRAY) {
+        switch (v->kind) {
+        case JSON_TEXT:
+            json_text(&w, v->text);
+            break;
+        case JSON_INTEGER:
+            json_integer(&w, v->integer);
+            break;
+        case JSON_REAL:
+            json_real(&w, v->real);
+            break;
+        case JSON_BOOL:
+            json_bool(&w, v->boolean);
+            break;
+        default:
+            json_null(&w);
+        }
+        printf("%.*s", (int)line.size, line.data);
+        buffer_release(&line);
+        return;
+    }
+    bool flat = true;
+    for (const struct json *c = child; c; c = json_next(p, c))
+        flat = flat && c->kind < JSON_ARRAY;
+    flat = flat && depth > 1;
+    printf("%c", object ? '{' : '[');
+    for (; child; child = json_next(p, child)) {
+        if (!flat)
+            printf("\n%*s", (depth + 1) * 2 + 2, "");
+        if (object)
+            printf("%.*s: ", SLICE_ARG(child->key));
+        show_json(p, child, depth + 1);
+        if (json_next(p, child))
+            printf(flat ? ", " : "");
+    }
+    if (!flat && v->count)
+        printf("\n%*s", depth * 2 + 2, "");
+    printf("%c", object ? '}' : ']');
+}
+
+static void show_view(struct demo *d) {
+    struct json_parser *p = json_parser_create();
+    const struct json *root;
+    say(d, "\none customer's whole view (GET /v1/profiles/%s?rows=8)\n  ", d->oneid);
+    if (!json_parse(p, buffer_slice(&d->view), true, &root, NULL))
+        show_json(p, root, 0);
+    say(d, "\n");
+    json_parser_free(p);
+}
+
+/* --- the course of it --- */
+
+static enum status start(struct demo *d, uint64_t port, struct fault *fault) {
+    char *company = path_of(d, "");
+    struct simulate_options simulation = {.seed = d->seed, .customers = d->customers, .folder = company};
+    struct serve_options door = {.port = (uint16_t)port};
+    double began = now_s();
+    say(d, "simulating a company of %llu people, seed %llu\n", (unsigned long long)d->customers, (unsigned long long)d->seed);
+    enum status status = simulate(os_real(), &simulation, &d->company, fault);
+    d->simulate_s = now_s() - began;
+    free(company);
+    if (!status)
+        status = server_start(os_real(), d->folder, NULL, &door, &d->server, fault);
+    if (status)
+        return status;
+    if (!d->server->admin_key[0])
+        return fault_set(fault, STATUS_EXISTS, "%s holds data already; the demonstration wants a fresh folder", d->folder);
+    say(d, "listening on %s, admin key %s\n", serve_address(d->server->serve), d->server->admin_key);
+    return client_create(serve_address(d->server->serve), d->server->admin_key, &d->admin, fault);
+}
+
+static enum status run(struct demo *d, uint64_t port, struct fault *fault) {
+    enum status status = start(d, port, fault);
+    if (!status)
+        status = load_company(d, fault);
+    double began = now_s();
+    if (!status && !engine_settle(d->server->engine, 600000))
+        status = fault_set(fault, STATUS_TIMEOUT, "folding took longer than ten minutes");
+    d->settle_s = now_s() - began;
+    char *truth = path_of(d, "truth/records.csv");
+    if (!status)
+        status = evaluate_identity(d->server->engine, truth, &d->quality, fault);
+    free(truth);
+    if (!status)
+        status = fetch_view(d, fault);
+    if (status)
+        return status;
+    if (d->json)
+        report_json(d);
+    else {
+        report_text(d);
+        show_view(d);
+    }
+    return STATUS_OK;
+}
+
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *place) {
+    (void)about;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+int demo_command(int argc, char **argv) {
+    struct demo d = {.customers = 5000, .seed = 1};
+    uint64_t port = 0;
+    struct fault fault = {0};
+    const struct arg table[] = {
+        {"customers", ARG_NUMBER, &d.customers, "simulated people (5000)"},
+        {"seed", ARG_NUMBER, &d.seed, "of the simulation (1)"},
+        {"once", ARG_FLAG, &d.once, "end after the report"},
+        {"json", ARG_FLAG, &d.json, "the report as one JSON object"},
+        {"data", ARG_TEXT, &d.folder, "a fresh data folder (one of its own, removed at the end)"},
+        {"port", ARG_NUMBER, &port, "port, 0 for a free one (0)"},
+        {0}};
+    args_parse(argc, argv, "demo [--customers N] [--seed S] [--once] [--json]", table, NULL, NULL);
+    if (!d.folder) {
+        snprintf(d.passing, sizeof d.passing, "/tmp/onefold-demo-XXXXXX");
+        d.folder = mkdtemp(d.passing);
+        if (!d.folder) {
+            fprintf(stderr, "onefold: no folder can be made under /tmp; give one with --data\n");
+            return 1;
+        }
+    }
+    server_signals();
+    enum status status = run(&d, port, &fault);
+    if (status)
+        fprintf(stderr, "onefold: %s\n", fault.text);
+    if (!status && !d.once) {
+        say(&d, "\nstill there: %s (admin key %s); end with Ctrl-C\n", serve_address(d.server->serve), d.server->admin_key);
+        server_wait_signal();
+    }
+    client_free(d.admin);
+    server_stop(d.server);
+    buffer_release(&d.view);
+    if (d.passing[0])
+        nftw(d.passing, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return status ? 1 : 0;
+}
