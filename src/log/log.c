@@ -61,9 +61,10 @@ static enum status chain(const struct log *log, struct segment *segment, const s
                          (unsigned long long)next->header.first);
     segment->end = next->header.previous_end;
     if (segment->end < SEGMENT_HEADER_BYTES || segment->end > segment->file_bytes)
-        return fault_set(fault, STATUS_DAMAGED, "%s/%020llu.log: it is %llu bytes long, its records ended at offset %llu",
-                         log->folder, (unsigned long long)segment->header.first,
-                         (unsigned long long)segment->file_bytes, (unsigned long long)segment->end);
+        return fault_set(fault, STATUS_DAMAGED,
+                         "%s/%020llu.log: it is %llu bytes long, its records ended at offset %llu", log->folder,
+                         (unsigned long long)segment->header.first, (unsigned long long)segment->file_bytes,
+                         (unsigned long long)segment->end);
     return STATUS_OK;
 }
 
@@ -594,6 +595,8 @@ static enum status retire_oldest(struct log *log, uint64_t first) {
     struct buffer path = {0};
     segment_path(&path, log->folder, first);
     enum status status = os_remove(log->os, path.data, &fault);
+    if (status == STATUS_NOT_FOUND) /* somebody removed it by hand */
+        status = STATUS_OK;
     if (!status && os_sync_folder(log->os, log->folder, &fault)) {
         os_stop(log->os, fault.text);
         status = STATUS_CLOSED;

@@ -1,14 +1,14 @@
 /* log: the one durable, ordered log. Whatever changes state is a record here first; nothing is acknowledged before the
  * sync that covers it.
  *
- * Records go to segment files of fixed, preallocated size (docs/formats/log.md): length, CRC32C and position stand before
- * every record. `log_append` copies a record into the pending group; the writer (one thread of the log's own, or the caller
- * through log_commit) writes the group, syncs once and calls `on_commit`. While one group syncs the next one fills: that
- * is the whole of group commit.
+ * Records go to segment files of fixed, preallocated size (docs/formats/log.md): length, CRC32C and position stand
+ * before every record. `log_append` copies a record into the pending group; the writer (one thread of the log's own,
+ * or the caller through log_commit) writes the group, syncs once and calls `on_commit`. While one group syncs the
+ * next one fills: that is the whole of group commit.
  *
  * A position is a record's number: strictly increasing, starting at 1, with gaps where a group could not be written
- * (disk full). A torn tail (the last group of a crash) is cut on open; damage before it stops the opening with file and
- * offset named. A failed sync stops the process: what the disk holds then is unknown, and trying again would lie.
+ * (disk full). A torn tail (the last group of a crash) is cut on open; damage before it stops the opening with file
+ * and offset named. A failed sync stops the process: what the disk holds then is unknown, and trying again would lie.
  *
  * A second implementation (a Kafka topic) can stand behind this header. */
 #ifndef ONEFOLD_LOG_LOG_H
@@ -31,10 +31,10 @@ enum log_kind {
 #define LOG_RECORD_BYTES_MAX (16u << 20)
 
 struct log_options {
-    uint64_t segment_bytes;  /* file size; default 64 MiB, at least one record */
-    size_t pending_bytes;    /* most bytes waiting for the writer; past it append says FULL; default 32 MiB */
-    unsigned retention_days; /* whole segments older than this, and already folded, are removed; 0 = keep all; 30 without
-                              * options */
+    uint64_t segment_bytes; /* file size; default 64 MiB, at least one record */
+    size_t pending_bytes;   /* most bytes waiting for the writer; past it append says FULL; default 32 MiB */
+    unsigned
+        retention_days; /* whole segments older than this, and already folded, go; 0 = keep all; NULL options: 30 */
 };
 
 /* A record to append, or one that was read. `payload` is borrowed. */
@@ -49,8 +49,8 @@ struct log_record {
 
 struct log;
 
-/* After every group: positions first..last are durable (status OK), or are not and never will be (DISK_FULL, IO, CLOSED).
- * Called on the committing thread, in order, without the log's lock held. */
+/* After every group: positions first..last are durable (status OK), or are not and never will be (DISK_FULL, IO,
+ * CLOSED). Called on the committing thread, in order, without the log's lock held. */
 typedef void (*log_commit_callback)(void *context, uint64_t first, uint64_t last, enum status status);
 
 /* Opens or creates the log in `folder` (made where missing). Zero fields of `options` take the defaults (except
@@ -64,7 +64,8 @@ void log_on_commit(struct log *log, log_commit_callback callback, void *context)
 
 /* Starts the writer thread. Without it, nothing is durable until the caller's log_commit. */
 enum status log_start(struct log *log, struct fault *fault) WARN_UNUSED;
-/* Writes and syncs everything pending, now, on this thread. Not while the writer runs. OK too when nothing is pending. */
+/* Writes and syncs everything pending, now, on this thread. Not while the writer runs. OK too when nothing is
+ * pending. */
 enum status log_commit(struct log *log, struct fault *fault) WARN_UNUSED;
 
 /* Appends `count` records as one unit: all are pending, in order and next to each other, or none. Fills each position.
@@ -82,8 +83,8 @@ uint64_t log_wait(struct log *log, uint64_t position, unsigned timeout_ms);
 /* The oldest position kept; 1 + log_durable() when empty. */
 uint64_t log_first(const struct log *log);
 
-/* Tells how far the state that was checkpointed reaches: segments wholly before it may be removed once they are older than the
- * retention. Returns the count of segments removed. `now_ms` decides age. */
+/* Tells how far the state that was checkpointed reaches: segments wholly before it may be removed once they are older
+ * than the retention. Returns the count of segments removed. `now_ms` decides age. */
 size_t log_retire(struct log *log, uint64_t checkpointed, int64_t now_ms);
 
 struct log_counters {
@@ -97,11 +98,13 @@ void log_counters_read(const struct log *log, struct log_counters *out);
 
 /* Reading: from any thread, one reader each. Never passes log_durable(). */
 struct log_reader;
-/* The next record read is the first whose position is >= `from`. NOT_FOUND where `from` < log_first() (already removed). */
-enum status log_reader_open(struct log *log, uint64_t from, struct log_reader **reader, struct fault *fault) WARN_UNUSED;
+/* The next record read is the first whose position is >= `from`. NOT_FOUND where `from` < log_first() (already
+ * removed). */
+enum status log_reader_open(struct log *log, uint64_t from, struct log_reader **reader,
+                            struct fault *fault) WARN_UNUSED;
 void log_reader_close(struct log_reader *reader);
-/* The next record, or END when all that is durable was read (call again later). `payload` has 64 readable bytes past its
- * end and stays valid until the next call. Every CRC is checked: DAMAGED names file and offset. */
+/* The next record, or END when all that is durable was read (call again later). `payload` has 64 readable bytes past
+ * its end and stays valid until the next call. Every CRC is checked: DAMAGED names file and offset. */
 enum status log_read(struct log_reader *reader, struct log_record *record, struct fault *fault) WARN_UNUSED;
 
 #endif

@@ -1,6 +1,6 @@
-/* log_bench: durable records a second at groups of 1, 100 and 1000 records of 600 bytes, each group waited for; the same
- * from 64 threads of one record each; and reading all of it back. Best possible: the disk's sync time for small groups, its
- * bandwidth for large ones.
+/* log_bench: durable records a second at groups of 1, 100 and 1000 records of 600 bytes, each group waited for; the
+ * same from 64 threads of one record each; and reading all of it back. Best possible: the disk's sync time for small
+ * groups, its bandwidth for large ones.
  *
  *     log_bench [folder [seconds]]     folder: made and emptied again; default /tmp/log_bench. 0.05 s is a dry run. */
 #include "log/log.h"
@@ -71,11 +71,12 @@ static void measure(struct log *log, size_t thread_count, size_t batch, double s
     double took = (double)(os_monotonic_ns(os_real()) - start) * 1e-9;
     log_counters_read(log, &after);
     uint64_t groups = after.group_count - before.group_count;
-    printf("%2zu threads, batch %4zu: %9.0f records/s  %6.1f MB/s  sync %5.0f us  %6.1f records/group  wait max %.1f ms\n",
-           thread_count, batch, (double)bench.record_count / took,
-           (double)(after.byte_count - before.byte_count) / took * 1e-6,
-           (double)(after.sync_ns_total - before.sync_ns_total) / (double)(groups ? groups : 1) * 1e-3,
-           (double)bench.record_count / (double)(groups ? groups : 1), (double)bench.wait_ns_max * 1e-6);
+    printf(
+        "%2zu threads, batch %4zu: %9.0f records/s  %6.1f MB/s  sync %5.0f us  %6.1f records/group  wait max %.1f ms\n",
+        thread_count, batch, (double)bench.record_count / took,
+        (double)(after.byte_count - before.byte_count) / took * 1e-6,
+        (double)(after.sync_ns_total - before.sync_ns_total) / (double)(groups ? groups : 1) * 1e-3,
+        (double)bench.record_count / (double)(groups ? groups : 1), (double)bench.wait_ns_max * 1e-6);
     pthread_mutex_destroy(&bench.mutex);
 }
 

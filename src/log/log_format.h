@@ -19,9 +19,9 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the log's files are li
 struct segment_header {
     uint64_t magic;
     uint32_t version;
-    uint32_t salt;           /* random; starts every record header's CRC, so that no other segment's record passes here */
-    uint64_t first;          /* no record here has a smaller position */
-    int64_t created_ms;      /* when the segment before was left */
+    uint32_t salt;      /* random; starts every record header's CRC, so that no other segment's record passes here */
+    uint64_t first;     /* no record here has a smaller position */
+    int64_t created_ms; /* when the segment before was left */
     uint64_t segment_bytes;  /* the file is at least this long */
     uint64_t previous_first; /* `first` of the segment before; 0 in the first of all */
     uint64_t previous_end;   /* offset where the records of the segment before end */

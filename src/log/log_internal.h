@@ -29,9 +29,9 @@ struct log {
     struct log_options options; /* fixed */
 
     pthread_mutex_t mutex;
-    pthread_cond_t work;    /* for the writer: something is pending, or closing */
+    pthread_cond_t work;          /* for the writer: something is pending, or closing */
     pthread_cond_t durable_moved; /* for log_wait: durable grew, or closing */
-    struct segment *segments; /* oldest first, never empty; the last is the tail */
+    struct segment *segments;     /* oldest first, never empty; the last is the tail */
     size_t segment_count;
     struct buffer pending; /* records whose headers lack group_offset and header_crc */
     size_t writing_bytes;  /* taken from pending, not yet durable */
@@ -43,12 +43,12 @@ struct log {
     struct log_counters counters;
     unsigned waiter_count, reader_count;
     bool writer_running, writer_idle, closing;
-    bool dead;   /* a sync failed; only the simulation lets us see it */
+    bool dead; /* a sync failed; only the simulation lets us see it */
 
     _Atomic uint64_t durable; /* written under mutex, read without */
-    pthread_t writer;      /* of log_start's and log_close's caller */
-    struct log_tail tail;  /* the committing thread's */
-    struct buffer writing; /* the committing thread's */
+    pthread_t writer;         /* of log_start's and log_close's caller */
+    struct log_tail tail;     /* the committing thread's */
+    struct buffer writing;    /* the committing thread's */
 };
 
 #endif

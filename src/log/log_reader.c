@@ -1,8 +1,8 @@
 /* log_reader: one reader's walk over the segments.
  *
- * A reader has its own file handle and knows up to which offset of its segment the records are durable (`limit`); only
- * there does it ask the log, under its mutex, whether the limit moved or a next segment follows. Bytes come in chunks of
- * 1 MiB; records before the wanted position are stepped over by their headers. */
+ * A reader has its own file handle and knows up to which offset of its segment the records are durable (`limit`);
+ * only there does it ask the log, under its mutex, whether the limit moved or a next segment follows. Bytes come in
+ * chunks of 1 MiB; records before the wanted position are stepped over by their headers. */
 #include "log/log_reader.h"
 #include "log/log_internal.h"
 

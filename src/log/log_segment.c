@@ -110,8 +110,8 @@ static enum status create_aside(struct os *os, const char *aside, const struct s
     return status;
 }
 
-enum status segment_create(struct os *os, const char *folder, const struct segment_header *given,
-                           struct os_file **file, struct segment *segment, struct fault *fault) {
+enum status segment_create(struct os *os, const char *folder, const struct segment_header *given, struct os_file **file,
+                           struct segment *segment, struct fault *fault) {
     struct segment_header header = *given;
     header.magic = SEGMENT_MAGIC;
     header.version = SEGMENT_VERSION;
@@ -179,8 +179,8 @@ enum status segment_open(struct os *os, const char *folder, uint64_t first, int 
 struct walk {
     const char *bytes;
     uint64_t size, at;
-    uint64_t group;     /* offset where the group of the last good record starts */
-    uint64_t last;      /* last good position */
+    uint64_t group; /* offset where the group of the last good record starts */
+    uint64_t last;  /* last good position */
     uint32_t salt;
     struct record_header header; /* of the record at `at`, after walk_next said yes */
 };
@@ -192,9 +192,8 @@ static struct record_header header_at(const struct walk *walk, uint64_t offset) 
 }
 
 static bool payload_whole(const struct walk *walk, uint64_t offset, const struct record_header *header) {
-    return header->length <= walk->size - offset &&
-           crc32c(0, walk->bytes + offset + RECORD_HEADER_BYTES, header->length - RECORD_HEADER_BYTES) ==
-               header->payload_crc;
+    return header->length <= walk->size - offset && crc32c(0, walk->bytes + offset + RECORD_HEADER_BYTES,
+                                                           header->length - RECORD_HEADER_BYTES) == header->payload_crc;
 }
 
 /* Steps over the record at `at`; false where none is there whole. */
@@ -251,8 +250,9 @@ static enum status recover_bytes(struct os *os, struct os_file *file, struct seg
     walk_shorten(walk);
     uint64_t later = later_group(walk);
     if (later)
-        return fault_set(fault, STATUS_DAMAGED, "%s: the record at offset %llu is damaged (later ones, at offset %llu, are whole)",
-                         path, (unsigned long long)walk->at, (unsigned long long)later);
+        return fault_set(fault, STATUS_DAMAGED,
+                         "%s: the record at offset %llu is damaged (later ones, at offset %llu, are whole)", path,
+                         (unsigned long long)walk->at, (unsigned long long)later);
     if (walk->at == walk->size)
         return STATUS_OK;
     enum status status = segment_zero(os, file, walk->at, walk->size, fault); /* [L9] */

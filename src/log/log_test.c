@@ -484,8 +484,8 @@ static void test_retire(void **state) {
     uint64_t position;
     assert_int_equal(log_reader_open(bed->log, 1, &lagging, NULL), STATUS_OK);
     assert_int_equal(read_checked(lagging, &position, NULL), STATUS_OK);
-    assert_int_equal(log_retire(bed->log, 6, os_now_ms(bed->os)), 0);                /* not folded */
-    assert_int_equal(log_retire(bed->log, 28, os_now_ms(bed->os) - 86400000), 0);    /* too young */
+    assert_int_equal(log_retire(bed->log, 6, os_now_ms(bed->os)), 0);             /* not folded */
+    assert_int_equal(log_retire(bed->log, 28, os_now_ms(bed->os) - 86400000), 0); /* too young */
     assert_int_equal(log_retire(bed->log, 28, os_now_ms(bed->os) - 12 * 3600000), 1);
     assert_int_equal(log_first(bed->log), 8);
     struct fault fault = {0};

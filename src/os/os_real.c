@@ -151,9 +151,7 @@ static enum status real_allocate(struct os *os, struct os_file *file, uint64_t s
     return status;
 }
 
-static size_t map_bytes(size_t size) {
-    return ((size + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1)) + PAGE_BYTES;
-}
+static size_t map_bytes(size_t size) { return ((size + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1)) + PAGE_BYTES; }
 
 static enum status real_map(struct os *os, struct os_file *file, size_t size, const void **at, struct fault *fault) {
     uint64_t there;
@@ -264,7 +262,7 @@ static struct {
     struct held {
         dev_t device;
         ino_t inode;
-    } *held;
+    } * held;
     size_t count;
 } locks = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 

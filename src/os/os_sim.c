@@ -1,6 +1,6 @@
 /* os_sim: see the header for what is simulated. Files are nodes, counted by reference: from the names seen, the names
- * that survive, name changes not yet synced, and handles. A file's bytes past `filled` are zero without being stored, so
- * that preallocating costs nothing. */
+ * that survive, name changes not yet synced, and handles. A file's bytes past `filled` are zero without being stored,
+ * so that preallocating costs nothing. */
 #include "os/os_sim.h"
 #include "base/random.h"
 #include "os/os_table.h"
@@ -854,7 +854,9 @@ void os_sim_free(struct os_sim *sim) {
     free(sim);
 }
 
-struct os *os_sim_os(struct os_sim *sim) { return &sim->head; }
+struct os *os_sim_os(struct os_sim *sim) {
+    return &sim->head;
+}
 
 void os_sim_power_loss(struct os_sim *sim) {
     pthread_mutex_lock(&sim->mutex);

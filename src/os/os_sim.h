@@ -1,17 +1,20 @@
 /* os_sim: the simulated system: files in memory that forget what was not synced, a clock and random numbers under the
  * test's control, and failures on demand. Same seed and same calls, same outcome.
  *
- * What it keeps apart: of every file, the bytes a process sees and the bytes that survive a power loss, with the writes,
- * truncations and allocations between them; of every folder, the names seen and the names that survive. os_sync of a
- * file carries its bytes over, os_sync_folder its names (os_make_folder and the removal of a folder are durable at once).
+ * What it keeps apart: of every file, the bytes a process sees and the bytes that survive a power loss, with the
+ * writes, truncations and allocations between them; of every folder, the names seen and the names that survive.
+ * os_sync of a file carries its bytes over, os_sync_folder its names (os_make_folder and the removal of a folder are
+ * durable at once).
  *
- * Power loss keeps any part of what was not synced: nothing, all, a first part, or a random subset, a write torn between
- * sectors of 512 bytes, a name or not. A rename is whole or not at all. Afterwards every call fails with IO until
- * os_sim_restart. os_sim_restart without a power loss is a killed process: what was written is seen again, though still
- * not durable; handles from before are dead (calls with them answer IO; os_close still frees them), locks are gone.
+ * Power loss keeps any part of what was not synced: nothing, all, a first part, or a random subset, a write torn
+ * between sectors of 512 bytes, a name or not. A rename is whole or not at all. Afterwards every call fails with IO
+ * until os_sim_restart. os_sim_restart without a power loss is a killed process: what was written is seen again,
+ * though still not durable; handles from before are dead (calls with them answer IO; os_close still frees them),
+ * locks are gone.
  *
- * A sync that is made to fail keeps a random part of the writes and forgets for ever that the rest was ever pending, as
- * Linux does: it is still seen, a later sync says OK without it, os_drop_cache or a power loss shows that it is gone. os_stop returns, and every later call fails until the restart.
+ * A sync that is made to fail keeps a random part of the writes and forgets for ever that the rest was ever pending,
+ * as Linux does: it is still seen, a later sync says OK without it, os_drop_cache or a power loss shows that it is
+ * gone. os_stop returns, and every later call fails until the restart.
  *
  * To test against every possible failure: run once, read os_sim_calls; then for k = 1, 2, ... start over and fail, or
  * lose power at, call k.
@@ -38,8 +41,8 @@ void os_sim_restart(struct os_sim *sim);
 
 /* Calls made so far that could have failed (all but close, unmap, the clock, random bytes and os_stop). */
 uint64_t os_sim_calls(const struct os_sim *sim);
-/* The n-th such call from now on (1 = the next) answers `status`: a write after a random part of it was done, a sync as
- * above, any other call without effect. 0 = none. One at a time. */
+/* The n-th such call from now on (1 = the next) answers `status`: a write after a random part of it was done, a sync
+ * as above, any other call without effect. 0 = none. One at a time. */
 void os_sim_fail_call(struct os_sim *sim, uint64_t n, enum status status);
 /* The power goes at the n-th such call from now on; the call may have had its effect. 0 = never. */
 void os_sim_lose_power_at(struct os_sim *sim, uint64_t n);

@@ -402,7 +402,7 @@ static void test_sim_disk_and_clock(void **state) {
 }
 
 #define BOTH(test)                                                                                                     \
-    {"real: " #test, test, setup_real, teardown, NULL}, {"sim: " #test, test, setup_sim, teardown, NULL}
+    {"real: " #test, test, setup_real, teardown, NULL}, { "sim: " #test, test, setup_sim, teardown, NULL }
 
 int main(void) {
     const struct CMUnitTest tests[] = {

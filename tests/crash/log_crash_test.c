@@ -1,6 +1,6 @@
-/* log_crash_test: a scripted run of the log on the simulated system, repeated with the power lost at its 1st, 2nd, ...
- * last call, with the process killed there, and with each call failing; then restarted, sometimes losing the power again while it recovers, and
- * reopened. What must hold each time:
+/* log_crash_test: a scripted run of the log on the simulated system, repeated with the power lost at its 1st, 2nd,
+ * ... last call, with the process killed there, and with each call failing; then restarted, sometimes losing the
+ * power again while it recovers, and reopened. What must hold each time:
  *
  *   every acknowledged record is there, once, in order, unchanged;
  *   nothing is there that was not appended, or that was reported as failed, or half of it;
@@ -57,7 +57,8 @@ static struct known *known_at(struct run *run, uint64_t position) {
     return &run->known[position];
 }
 
-/* Some larger than a segment; otherwise few different sizes, so that what a crash left may fit what is written there next. */
+/* Some larger than a segment; otherwise few different sizes, so that what a crash left may fit what is written there
+ * next. */
 static size_t size_of(uint64_t id) {
     static const size_t sizes[] = {0, 17, 300, 300, 700, 1400};
     return id % 23 == 7 ? 9000 : sizes[hash_mix(id) % 6];
