@@ -33,8 +33,8 @@ enum log_kind {
 struct log_options {
     uint64_t segment_bytes; /* file size; default 64 MiB, at least one record */
     size_t pending_bytes;   /* most bytes waiting for the writer; past it append says FULL; default 32 MiB */
-    unsigned
-        retention_days; /* whole segments older than this, and already folded, go; 0 = keep all; NULL options: 30 */
+    /* Whole segments older than this, and already folded, are removed; 0 = keep all; 30 where there are no options. */
+    unsigned retention_days;
 };
 
 /* A record to append, or one that was read. `payload` is borrowed. */
