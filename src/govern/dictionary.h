@@ -17,7 +17,10 @@
 
 #define DICTIONARY_TYPES_MAX 4096      /* names past it go to quarantine as "too many types" */
 #define DICTIONARY_PROPERTIES_MAX 2000 /* per type; properties past it likewise */
+#define DICTIONARY_NAMESPACES_MAX 1000
 #define DICTIONARY_NAME_BYTES_MAX 255
+#define DICTIONARY_CUSTOMER 0 /* number of the type of customer attributes */
+#define DICTIONARY_PRIORITY_FOUND 100 /* of a namespace that was discovered */
 
 /* Type of a property's values. On disk. */
 enum property_type {
@@ -33,7 +36,22 @@ enum property_type {
 };
 
 /* How raw text is made canonical. On disk. */
-enum normaliser { NORMALISE_NONE, NORMALISE_PHONE, NORMALISE_EMAIL, NORMALISE_GENDER, NORMALISE_IDCARD, NORMALISE_NAME, NORMALISE_LOWER };
+enum normaliser {
+    NORMALISE_NONE,
+    NORMALISE_PHONE,
+    NORMALISE_EMAIL,
+    NORMALISE_GENDER,
+    NORMALISE_IDCARD,
+    NORMALISE_NAME,
+    NORMALISE_LOWER,
+    NORMALISE_BIRTHDAY /* of a date: one that somebody living can be born on */
+};
+
+/* Names of the above as they stand in definitions and answers ("text_list", "phone", "event", "person"); static text. The _parse functions
+ * return -1 for a name that is none. */
+const char *property_type_name(enum property_type type);
+const char *normaliser_name(enum normaliser normaliser);
+const char *type_kind_name(enum type_kind kind);
 
 struct property {
     struct slice name; /* zero-terminated too */
@@ -63,6 +81,11 @@ enum namespace_kind {
     NAMESPACE_DOCUMENT = 2, /* order_id: a document's key */
     NAMESPACE_ANY = 3       /* discovered, undeclared */
 };
+const char *namespace_kind_name(enum namespace_kind kind);
+int property_type_parse(struct slice name);
+int normaliser_parse(struct slice name);
+int type_kind_parse(struct slice name);
+int namespace_kind_parse(struct slice name);
 
 struct namespace {
     struct slice name;
@@ -92,7 +115,9 @@ const struct namespace *dictionary_namespace_find(const struct dictionary *d, st
 void dictionary_write_json(const struct dictionary *d, struct json_writer *w); /* everything, with counters */
 
 /* --- fold thread only --- */
-/* Finds or discovers; FULL past the limits, INVALID for an unusable name. */
+/* Finds or discovers; FULL past the limits, INVALID for an unusable name (empty, too long, control characters). A discovered document type
+ * "x" gets the namespace "x_id" for its keys; items properties get the item type "<type>.<property>". Camel-case names of well-known
+ * customer attributes find the declared ones (firstName: first_name), here and in dictionary_property_find. */
 enum status dictionary_type(struct dictionary *d, enum type_kind kind, struct slice name, struct type **type,
                             struct fault *fault) WARN_UNUSED;
 enum status dictionary_property(struct dictionary *d, struct type *type, struct slice name, enum property_type if_new,
@@ -111,7 +136,8 @@ enum status dictionary_check(const struct dictionary *d, struct json_parser *p, 
 enum status dictionary_define(struct dictionary *d, struct json_parser *p, const struct json *definition,
                               struct fault *fault) WARN_UNUSED;
 
-/* Saving: dictionary_write_json's output is complete; dictionary_load reads it back over a fresh dictionary. */
+/* Saving: dictionary_write_json's output is complete; dictionary_load reads it back over a fresh dictionary, to the same numbers; reading it
+ * twice does no harm. What a newer preset adds comes after. Errors: DAMAGED. */
 enum status dictionary_load(struct dictionary *d, struct slice json, struct fault *fault) WARN_UNUSED;
 
 #endif

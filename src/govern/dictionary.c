@@ -1,0 +1,454 @@
+/* dictionary: storage, look-up, discovery and the preset; see dictionary_inside.h for how readers and the fold thread share it.
+ * Definitions and saving are dictionary_json.c's. */
+#include "govern/dictionary.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "govern/dictionary_inside.h"
+#include "govern/dictionary_json.h"
+#include "govern/normalise_text.h"
+
+#define INDEX_SLOTS_FIRST 4096
+
+/* What a slot's number names: two bits above, the number below. */
+enum { NAMES_ALIAS = 0u << 30, NAMES_TYPE = 1u << 30, NAMES_PROPERTY = 2u << 30, NAMES_NAMESPACE = 3u << 30 };
+#define NAMES_BITS 0xc0000000u
+#define PROPERTY_BITS 11
+_Static_assert(DICTIONARY_PROPERTIES_MAX < 1 << PROPERTY_BITS, "a property's number fits a slot");
+_Static_assert((uint64_t)DICTIONARY_TYPES_MAX << PROPERTY_BITS <= 1u << 30, "so does its type's");
+
+/* --- names of enumerations --- */
+
+static const char *const property_type_names[] = {"text", "number",    "money",       "bool", "time",
+                                                  "date", "text_list", "number_list", "items"};
+static const char *const normaliser_names[] = {"none", "phone", "email", "gender", "idcard", "name", "lower", "birthday"};
+static const char *const type_kind_names[] = {"attributes", "event", "document", "master", "item"};
+static const char *const namespace_kind_names[] = {"person", "device", "document", "any"};
+#define COUNT(array) (int)(sizeof(array) / sizeof(array)[0])
+
+static int parse_name(const char *const *names, int count, struct slice name) {
+    for (int i = 0; i < count; i++)
+        if (slice_is(name, names[i]))
+            return i;
+    return -1;
+}
+
+const char *property_type_name(enum property_type type) { return property_type_names[type]; }
+const char *normaliser_name(enum normaliser normaliser) { return normaliser_names[normaliser]; }
+const char *type_kind_name(enum type_kind kind) { return type_kind_names[kind]; }
+const char *namespace_kind_name(enum namespace_kind kind) { return namespace_kind_names[kind]; }
+int property_type_parse(struct slice name) { return parse_name(property_type_names, COUNT(property_type_names), name); }
+int normaliser_parse(struct slice name) { return parse_name(normaliser_names, COUNT(normaliser_names), name); }
+int type_kind_parse(struct slice name) { return parse_name(type_kind_names, COUNT(type_kind_names), name); }
+int namespace_kind_parse(struct slice name) {
+    return parse_name(namespace_kind_names, COUNT(namespace_kind_names), name);
+}
+
+/* --- the index --- */
+
+struct alias {
+    const char *written, *name;
+};
+static const struct alias aliases[] = {
+    {0}, /* slots of value 0 are empty */
+#define ALIAS(written, name) {written, name},
+#include "govern/dictionary_preset.def"
+};
+
+/* Spaces, which are the seeds of the names' hashes too. */
+static uint64_t space_of_types(enum type_kind kind) { return 1 + (uint64_t)kind; }
+static const uint64_t space_of_namespaces = 16, space_of_aliases = 17;
+static uint64_t space_of_properties(uint16_t type) { return 32 + (uint64_t)type; }
+
+static struct slice name_in_slot(const struct dictionary *d, uint32_t names, uint64_t space) {
+    uint32_t number = names & ~NAMES_BITS;
+    switch (names & NAMES_BITS) {
+    case NAMES_TYPE: {
+        const struct type *type = d->types[number];
+        return space == space_of_types(type->kind) ? type->name : SLICE_NONE;
+    }
+    case NAMES_NAMESPACE:
+        return space == space_of_namespaces ? d->namespaces[number]->name : SLICE_NONE;
+    case NAMES_PROPERTY: {
+        uint16_t type = (uint16_t)(number >> PROPERTY_BITS);
+        const struct property *property = d->types[type]->properties[number & ((1 << PROPERTY_BITS) - 1)];
+        return space == space_of_properties(type) ? property->name : SLICE_NONE;
+    }
+    default:
+        return space == space_of_aliases ? slice_text(aliases[number].written) : SLICE_NONE;
+    }
+}
+
+/* What `name` names in `space`; 0 for nothing. */
+static uint32_t index_find(const struct dictionary *d, uint64_t space, struct slice name) {
+    const struct dictionary_slots *slots = atomic_load_explicit(&d->index, memory_order_acquire);
+    uint64_t hash = hash_bytes(name, space);
+    for (uint64_t at = hash & slots->mask;; at = (at + 1) & slots->mask) {
+        uint64_t slot = atomic_load_explicit(&slots->slot[at], memory_order_acquire);
+        if (slot == 0)
+            return 0;
+        if (slot >> 32 == hash >> 32 && slice_equal(name_in_slot(d, (uint32_t)slot, space), name))
+            return (uint32_t)slot;
+    }
+}
+
+static void slots_add(struct dictionary_slots *slots, uint64_t hash, uint32_t names) {
+    uint64_t at = hash & slots->mask;
+    while (atomic_load_explicit(&slots->slot[at], memory_order_relaxed))
+        at = (at + 1) & slots->mask;
+    atomic_store_explicit(&slots->slot[at], (hash >> 32 << 32) | names, memory_order_release);
+}
+
+static struct dictionary_slots *slots_create(struct dictionary *d, uint64_t count) {
+    size_t bytes = sizeof(struct dictionary_slots) + count * sizeof(uint64_t);
+    struct dictionary_slots *slots = arena_get(&d->arena, bytes);
+    memset(slots, 0, bytes);
+    slots->mask = count - 1;
+    return slots;
+}
+
+static uint64_t space_in_slot(const struct dictionary *d, uint32_t names) {
+    uint32_t number = names & ~NAMES_BITS;
+    switch (names & NAMES_BITS) {
+    case NAMES_TYPE:
+        return space_of_types(d->types[number]->kind);
+    case NAMES_NAMESPACE:
+        return space_of_namespaces;
+    case NAMES_PROPERTY:
+        return space_of_properties((uint16_t)(number >> PROPERTY_BITS));
+    default:
+        return space_of_aliases;
+    }
+}
+
+/* Twice the slots; readers in the old table go on reading it. */
+static void index_grow(struct dictionary *d) {
+    const struct dictionary_slots *old = d->index;
+    struct dictionary_slots *slots = slots_create(d, (old->mask + 1) * 2);
+    for (uint64_t i = 0; i <= old->mask; i++) {
+        uint32_t names = (uint32_t)old->slot[i];
+        if (!old->slot[i])
+            continue;
+        uint64_t space = space_in_slot(d, names);
+        slots_add(slots, hash_bytes(name_in_slot(d, names, space), space), names);
+    }
+    atomic_store_explicit(&d->index, slots, memory_order_release);
+}
+
+static void index_add(struct dictionary *d, uint64_t space, struct slice name, uint32_t names) {
+    assert(names != 0 && index_find(d, space, name) == 0);
+    d->index_count++;
+    if (d->index_count * 2 > d->index->mask)
+        index_grow(d);
+    slots_add(d->index, hash_bytes(name, space), names);
+}
+
+/* --- readers --- */
+
+uint32_t dictionary_type_count(const struct dictionary *d) {
+    return atomic_load_explicit(&d->type_count, memory_order_acquire);
+}
+
+struct type *dictionary_type_mutable(const struct dictionary *d, uint16_t number) {
+    assert(number < dictionary_type_count(d));
+    return atomic_load_explicit(&d->types[number], memory_order_relaxed);
+}
+
+const struct type *dictionary_type_at(const struct dictionary *d, uint16_t number) {
+    return dictionary_type_mutable(d, number);
+}
+
+const struct type *dictionary_type_find(const struct dictionary *d, enum type_kind kind, struct slice name) {
+    uint32_t names = index_find(d, space_of_types(kind), name);
+    return names ? dictionary_type_at(d, (uint16_t)(names & ~NAMES_BITS)) : NULL;
+}
+
+const struct property *dictionary_property_at(const struct type *type, uint16_t number) {
+    uint32_t count = atomic_load_explicit(&type->property_count, memory_order_acquire);
+    return number >= 1 && number <= count ? type->properties[number] : NULL;
+}
+
+struct property *dictionary_property_lookup(const struct dictionary *d, const struct type *type, struct slice name) {
+    uint64_t space = space_of_properties(type->number);
+    uint32_t names = index_find(d, space, name);
+    if (names == 0 && type->number == DICTIONARY_CUSTOMER) { /* an exact name first, then other spellings */
+        uint32_t alias = index_find(d, space_of_aliases, name);
+        names = alias ? index_find(d, space, slice_text(aliases[alias].name)) : 0;
+    }
+    return names ? type->properties[names & ((1 << PROPERTY_BITS) - 1)] : NULL;
+}
+
+const struct property *dictionary_property_find(const struct dictionary *d, const struct type *type, struct slice name) {
+    return dictionary_property_lookup(d, type, name);
+}
+
+uint32_t dictionary_namespace_count(const struct dictionary *d) {
+    return atomic_load_explicit(&d->namespace_count, memory_order_acquire);
+}
+
+const struct namespace *dictionary_namespace_at(const struct dictionary *d, uint16_t number) {
+    assert(number >= 1 && number <= dictionary_namespace_count(d));
+    return atomic_load_explicit(&d->namespaces[number], memory_order_relaxed);
+}
+
+const struct namespace *dictionary_namespace_find(const struct dictionary *d, struct slice name) {
+    uint32_t names = index_find(d, space_of_namespaces, name);
+    return names ? dictionary_namespace_at(d, (uint16_t)(names & ~NAMES_BITS)) : NULL;
+}
+
+/* --- discovery --- */
+
+bool dictionary_name_valid(struct slice name) {
+    if (name.size == 0 || name.size > DICTIONARY_NAME_BYTES_MAX)
+        return false;
+    for (size_t i = 0; i < name.size; i++)
+        if ((unsigned char)name.data[i] < ' ' || name.data[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static enum status bad_name(struct slice name, const char *what, struct fault *fault) {
+    char start[TEXT_QUOTE_BYTES];
+    return fault_set(fault, STATUS_INVALID, "%s name \"%s\" of %zu bytes: names have 1 to %d and no control characters", what,
+                     text_quote(name, start), name.size, DICTIONARY_NAME_BYTES_MAX);
+}
+
+static void *arena_zeroed(struct arena *arena, size_t size) { return memset(arena_get(arena, size), 0, size); }
+
+/* A discovered document type's keys live in the namespace "<type>_id". */
+static enum status key_namespace(struct dictionary *d, struct slice type, uint16_t *number, struct fault *fault) {
+    char text[DICTIONARY_NAME_BYTES_MAX + 4];
+    struct namespace *ns;
+    memcpy(text, type.data, type.size);
+    memcpy(text + type.size, "_id", 3);
+    enum status status = dictionary_namespace_mutable(d, slice_of(text, type.size + 3), &ns, fault);
+    if (status == STATUS_OK) {
+        *number = ns->number;
+        if (ns->kind == NAMESPACE_ANY)
+            ns->kind = NAMESPACE_DOCUMENT;
+    }
+    return status;
+}
+
+enum status dictionary_type(struct dictionary *d, enum type_kind kind, struct slice name, struct type **type,
+                            struct fault *fault) {
+    uint32_t names = index_find(d, space_of_types(kind), name), count = d->type_count;
+    if (names) {
+        *type = dictionary_type_mutable(d, (uint16_t)(names & ~NAMES_BITS));
+        return STATUS_OK;
+    }
+    if (!dictionary_name_valid(name))
+        return bad_name(name, type_kind_name(kind), fault);
+    if (kind == TYPE_ATTRIBUTES && count > 0)
+        return fault_set(fault, STATUS_INVALID, "customer attributes are one type, \"customer\"; not \"%.*s\"", SLICE_ARG(name));
+    if (count >= DICTIONARY_TYPES_MAX)
+        return fault_set(fault, STATUS_FULL, "%.*s would be type %u; at most %d are kept", SLICE_ARG(name), count,
+                         DICTIONARY_TYPES_MAX);
+    uint16_t key = 0;
+    enum status status = kind == TYPE_DOCUMENT ? key_namespace(d, name, &key, fault) : STATUS_OK;
+    if (status != STATUS_OK)
+        return status;
+    struct type *made = arena_zeroed(&d->arena, sizeof *made);
+    made->name = arena_copy(&d->arena, name);
+    made->number = (uint16_t)count;
+    made->kind = (uint8_t)kind;
+    made->key_namespace = key;
+    made->properties = arena_get(&d->arena, (DICTIONARY_PROPERTIES_MAX + 1) * sizeof *made->properties);
+    made->properties[0] = NULL;
+    atomic_store_explicit(&d->types[count], made, memory_order_release);
+    atomic_store_explicit(&d->type_count, count + 1, memory_order_release);
+    index_add(d, space_of_types(kind), name, NAMES_TYPE | count);
+    *type = made;
+    return STATUS_OK;
+}
+
+enum status dictionary_set_type(struct dictionary *d, const struct type *owner, struct property *property,
+                                enum property_type type, struct fault *fault) {
+    char text[2 * DICTIONARY_NAME_BYTES_MAX + 2];
+    struct type *item_type;
+    if (type == PROPERTY_ITEMS && property->item_type == 0) {
+        size_t size = owner->name.size;
+        memcpy(text, owner->name.data, size);
+        text[size++] = '.';
+        memcpy(text + size, property->name.data, property->name.size);
+        size += property->name.size;
+        enum status status = dictionary_type(d, TYPE_ITEM, slice_of(text, size), &item_type, fault);
+        if (status != STATUS_OK)
+            return status;
+        property->item_type = item_type->number;
+    }
+    property->type = (uint8_t)type;
+    return STATUS_OK;
+}
+
+enum status dictionary_property(struct dictionary *d, struct type *type, struct slice name, enum property_type if_new,
+                                struct property **property, struct fault *fault) {
+    struct property *found = dictionary_property_lookup(d, type, name);
+    if (found) {
+        *property = found;
+        return STATUS_OK;
+    }
+    uint32_t count = type->property_count;
+    if (!dictionary_name_valid(name))
+        return bad_name(name, "property", fault);
+    if (count >= DICTIONARY_PROPERTIES_MAX)
+        return fault_set(fault, STATUS_FULL, "%.*s would be property %u of %.*s; at most %d are kept", SLICE_ARG(name),
+                         count + 1, SLICE_ARG(type->name), DICTIONARY_PROPERTIES_MAX);
+    if (if_new >= PROPERTY_TEXT_LIST && type->kind == TYPE_ITEM)
+        return fault_set(fault, STATUS_INVALID, "%.*s: items cannot have lists or items of their own", SLICE_ARG(name));
+    struct property *made = arena_zeroed(&d->arena, sizeof *made);
+    made->name = arena_copy(&d->arena, name);
+    made->number = (uint16_t)(count + 1);
+    enum status status = dictionary_set_type(d, type, made, if_new, fault);
+    if (status != STATUS_OK)
+        return status;
+    type->properties[count + 1] = made;
+    atomic_store_explicit(&type->property_count, count + 1, memory_order_release);
+    index_add(d, space_of_properties(type->number), name,
+              NAMES_PROPERTY | (uint32_t)type->number << PROPERTY_BITS | (count + 1));
+    *property = made;
+    return STATUS_OK;
+}
+
+enum status dictionary_namespace_mutable(struct dictionary *d, struct slice name, struct namespace **ns,
+                                         struct fault *fault) {
+    uint32_t names = index_find(d, space_of_namespaces, name), count = d->namespace_count;
+    if (names) {
+        *ns = d->namespaces[names & ~NAMES_BITS];
+        return STATUS_OK;
+    }
+    if (!dictionary_name_valid(name))
+        return bad_name(name, "identifier namespace", fault);
+    if (count >= DICTIONARY_NAMESPACES_MAX)
+        return fault_set(fault, STATUS_FULL, "%.*s would be identifier namespace %u; at most %d are kept", SLICE_ARG(name),
+                         count + 1, DICTIONARY_NAMESPACES_MAX);
+    struct namespace *made = arena_zeroed(&d->arena, sizeof *made);
+    made->name = arena_copy(&d->arena, name);
+    made->number = (uint16_t)(count + 1);
+    made->kind = NAMESPACE_ANY;
+    made->priority = DICTIONARY_PRIORITY_FOUND;
+    atomic_store_explicit(&d->namespaces[count + 1], made, memory_order_release);
+    atomic_store_explicit(&d->namespace_count, count + 1, memory_order_release);
+    index_add(d, space_of_namespaces, name, NAMES_NAMESPACE | (count + 1));
+    *ns = made;
+    return STATUS_OK;
+}
+
+enum status dictionary_namespace(struct dictionary *d, struct slice name, const struct namespace **ns, struct fault *fault) {
+    struct namespace *found;
+    enum status status = dictionary_namespace_mutable(d, name, &found, fault);
+    if (status == STATUS_OK)
+        *ns = found;
+    return status;
+}
+
+/* --- the preset --- */
+
+enum group_number {
+#define GROUP(group) NUMBER_##group,
+#include "govern/dictionary_preset.def"
+    GROUP_COUNT
+};
+_Static_assert(GROUP_COUNT <= 32, "groups are bits");
+
+enum group {
+#define GROUP(group) GROUP_##group = 1u << NUMBER_##group,
+#include "govern/dictionary_preset.def"
+};
+
+static const struct preset_namespace {
+    const char *name;
+    struct namespace rules;
+} preset_namespaces[] = {
+#define NAMESPACE(called, of, by, rank, alone, most) \
+    {called, {.kind = NAMESPACE_##of, .normaliser = NORMALISE_##by, .priority = rank, .unique = alone, .limit = most}},
+#include "govern/dictionary_preset.def"
+};
+
+static const struct preset_property {
+    uint32_t group, items; /* items: group of the item type's properties */
+    const char *name;
+    uint8_t type, normaliser;
+} preset_properties[] = {
+#define PROPERTY(group, name, type, normaliser) {GROUP_##group, 0, name, PROPERTY_##type, NORMALISE_##normaliser},
+#define ITEMS(group, name, items) {GROUP_##group, GROUP_##items, name, PROPERTY_ITEMS, NORMALISE_NONE},
+#include "govern/dictionary_preset.def"
+};
+
+static const struct preset_type {
+    enum type_kind kind;
+    const char *name, *key_namespace;
+    uint32_t groups;
+} preset_types[] = {
+#define TYPE(kind, name, key, groups) {TYPE_##kind, name, key, groups},
+#include "govern/dictionary_preset.def"
+};
+
+/* The preset never fills a dictionary by itself; over a full one (loaded) the rest is left out. */
+static void add_preset_properties(struct dictionary *d, struct type *type, uint32_t groups) {
+    for (size_t i = 0; i < sizeof preset_properties / sizeof *preset_properties; i++) {
+        const struct preset_property *preset = &preset_properties[i];
+        struct property *property = dictionary_property_lookup(d, type, slice_text(preset->name));
+        if (!(preset->group & groups) || property)
+            continue;
+        if (dictionary_property(d, type, slice_text(preset->name), preset->type, &property, NULL) != STATUS_OK)
+            return;
+        property->normaliser = preset->normaliser;
+        property->declared = true;
+        if (preset->items)
+            add_preset_properties(d, dictionary_type_mutable(d, property->item_type), preset->items);
+    }
+}
+
+void dictionary_add_preset(struct dictionary *d) {
+    for (size_t i = 0; i < sizeof preset_namespaces / sizeof *preset_namespaces; i++) {
+        const struct preset_namespace *preset = &preset_namespaces[i];
+        struct namespace *ns;
+        if (dictionary_namespace_find(d, slice_text(preset->name)) ||
+            dictionary_namespace_mutable(d, slice_text(preset->name), &ns, NULL) != STATUS_OK)
+            continue;
+        ns->kind = preset->rules.kind;
+        ns->normaliser = preset->rules.normaliser;
+        ns->priority = preset->rules.priority;
+        ns->unique = preset->rules.unique;
+        ns->limit = preset->rules.limit;
+    }
+    for (size_t i = 0; i < sizeof preset_types / sizeof *preset_types; i++) {
+        const struct preset_type *preset = &preset_types[i];
+        bool there = dictionary_type_find(d, preset->kind, slice_text(preset->name)) != NULL;
+        struct type *type;
+        if (dictionary_type(d, preset->kind, slice_text(preset->name), &type, NULL) != STATUS_OK)
+            return;
+        type->declared = type->declared || !there;
+        assert(there || type->key_namespace == 0 || dictionary_namespace_find(d, slice_text(preset->key_namespace)));
+        add_preset_properties(d, type, preset->groups);
+    }
+    assert(d->types[DICTIONARY_CUSTOMER]->kind == TYPE_ATTRIBUTES);
+}
+
+void dictionary_empty(struct dictionary *d) {
+    d->index_count = 0;
+    d->generation++;
+    atomic_store(&d->type_count, 0);
+    atomic_store(&d->namespace_count, 0);
+    atomic_store(&d->index, slots_create(d, INDEX_SLOTS_FIRST));
+    for (uint32_t i = 1; i < COUNT(aliases); i++)
+        index_add(d, space_of_aliases, slice_text(aliases[i].written), NAMES_ALIAS | i);
+}
+
+struct dictionary *dictionary_create(void) {
+    struct dictionary *d = memory_get(1, sizeof *d);
+    dictionary_empty(d);
+    dictionary_add_preset(d);
+    return d;
+}
+
+void dictionary_free(struct dictionary *d) {
+    if (!d)
+        return;
+    arena_release(&d->arena);
+    free(d);
+}
