@@ -1,4 +1,4 @@
-/* simulate: the order of work (world, days, truth), drawing and dirt, and the command. */
+/* simulate: the order of work (world, days, truth), drawing and dirt. */
 #include "main/simulate.h"
 
 #include <assert.h>
@@ -127,64 +127,4 @@ enum status simulate(struct os *os, const struct simulate_options *options, stru
         *out = w->summary;
     world_release(w);
     return status;
-}
-
-static void print_summary(const struct simulate_summary *s, uint64_t elapsed_ms) {
-    uint64_t records = 0, bytes = 0;
-    printf("%-24s %12s %12s\n", "file", "records", "bytes");
-    for (enum feed feed = 0; feed < FEED_COUNT; feed++) {
-        bool truth = strcmp(simulate_feed_kind(feed), "truth") == 0;
-        printf("%-24s %12llu %12llu\n", simulate_feed_path(feed), (unsigned long long)s->records[feed],
-               (unsigned long long)s->bytes[feed]);
-        records += truth ? 0 : s->records[feed];
-        bytes += truth ? 0 : s->bytes[feed];
-    }
-    printf("%-24s %12llu %12llu\n", "without truth", (unsigned long long)records, (unsigned long long)bytes);
-    printf("%zu people, %zu families, %llu orders, in %llu ms\n", s->people, s->families, (unsigned long long)s->orders,
-           (unsigned long long)elapsed_ms);
-}
-
-/* Reads a whole number; false for anything else. */
-static bool read_number(const char *text, uint64_t *number) {
-    char *end;
-    *number = strtoull(text, &end, 10);
-    return *text >= '0' && *text <= '9' && *end == 0;
-}
-
-static bool read_arguments(int argc, char **argv, struct simulate_options *o) {
-    for (int i = 0; i < argc; i += 2) {
-        uint64_t number = 0;
-        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        bool is_number = value && read_number(value, &number);
-        if (strcmp(argv[i], "--seed") == 0 && is_number)
-            o->seed = number;
-        else if (strcmp(argv[i], "--customers") == 0 && is_number)
-            o->customers = (size_t)number;
-        else if (strcmp(argv[i], "--days") == 0 && is_number && number <= SIMULATE_DAYS_MAX)
-            o->days = (int)number;
-        else if (strcmp(argv[i], "--out") == 0 && value)
-            o->folder = value;
-        else
-            return false;
-    }
-    return o->folder != NULL;
-}
-
-int simulate_command(int argc, char **argv) {
-    struct simulate_options options = {.seed = 1, .customers = 5000};
-    struct simulate_summary summary;
-    struct fault fault = {0};
-    if (!read_arguments(argc, argv, &options)) {
-        fprintf(stderr,
-                "usage: onefold simulate --out DIR [--seed S] [--customers N] [--days D]\n"
-                "Writes a year of a made-up retailer's raw data, with the truth about it (docs/simulate.md).\n");
-        return 2;
-    }
-    uint64_t start = os_monotonic_ns(os_real());
-    if (simulate(os_real(), &options, &summary, &fault) != STATUS_OK) {
-        fprintf(stderr, "onefold simulate: %s\n", fault.text);
-        return 1;
-    }
-    print_summary(&summary, (os_monotonic_ns(os_real()) - start) / 1000000);
-    return 0;
 }

@@ -473,14 +473,6 @@ static void options_are_checked(void **state) {
     must(simulate(f->os, &o, NULL, &fault), &fault); /* one person, one day: still a whole folder */
 }
 
-static void wrong_arguments_are_refused(void **state) {
-    (void)state;
-    char seed[] = "--seed", word[] = "x", out[] = "--out";
-    assert_int_equal(simulate_command(0, NULL), 2);
-    assert_int_equal(simulate_command(2, (char *[]){seed, word}), 2);
-    assert_int_equal(simulate_command(1, (char *[]){out}), 2);
-}
-
 /* Whatever call of the disk fails, the failure is what simulate returns. */
 static void failures_are_passed_on(void **state) {
     (void)state;
@@ -514,7 +506,6 @@ int main(void) {
         cmocka_unit_test(till_dirt_is_counted),
         cmocka_unit_test(calls_come_in_arrival_order),
         cmocka_unit_test(options_are_checked),
-        cmocka_unit_test(wrong_arguments_are_refused),
         cmocka_unit_test(failures_are_passed_on),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
