@@ -1,5 +1,6 @@
-/* csv: a cell is found by looking at sixteen bytes at once for what can end it. Rows are cut from memory that holds them whole; where
- * the end is missing, nothing is kept between calls: the caller comes back with more text and the row is read again. */
+/* csv: a cell is found by looking at sixteen bytes at once for what can end it. Rows are cut from memory that holds
+ * them whole; where the end is missing, nothing is kept between calls: the caller comes back with more text and the row
+ * is read again. */
 #include "collect/csv.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
-/* Fuzz target: the first byte chooses the separator and whether more may follow, the rest is text. Rows must cover the text without
- * gap, and cells must lie in it or in the unquoted ones. */
+/* Fuzz target: the first byte chooses the separator and whether more may follow, the rest is text. Rows must cover the
+ * text without gap, and cells must lie in it or in the unquoted ones. */
 #include "collect/csv.h"
 
 #include <assert.h>

@@ -1,5 +1,6 @@
-/* decode: both encodings are read character by character, runs of ASCII sixteen bytes at once. The 23,940 two-byte characters
- * of GB18030 stand in a table that iconv fills at first use; its four-byte ones, rare in practice, go through iconv one by one. */
+/* decode: both encodings are read character by character, runs of ASCII sixteen bytes at once. The 23,940 two-byte
+ * characters of GB18030 stand in a table that iconv fills at first use; its four-byte ones, rare in practice, go
+ * through iconv one by one. */
 #include "collect/decode.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
-/* Fuzz target: the first byte chooses the encoding and the size of pieces. What comes out is well-formed UTF-8, the same whatever the
- * pieces, and every mark stands on a U+FFFD. */
+/* Fuzz target: the first byte chooses the encoding and the size of pieces. What comes out is well-formed UTF-8, the
+ * same whatever the pieces, and every mark stands on a U+FFFD. */
 #include "collect/decode.h"
 
 #include <assert.h>

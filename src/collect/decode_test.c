@@ -42,17 +42,25 @@ static void test_examples(void **state) {
     expect(ENCODING_UTF8, "\xef\xbf\xbd", "\xef\xbf\xbd", 0); /* one that is really there */
     expect(ENCODING_UTF8, "\xe5\xba", "\xef\xbf\xbd", 1);     /* cut off */
     expect(ENCODING_UTF8, "\xe5x", "\xef\xbf\xbdx", 1);
-    expect(ENCODING_UTF8, "\xc0\x80", "\xef\xbf\xbd\xef\xbf\xbd", 2);             /* overlong */
+    expect(ENCODING_UTF8, "\xc0\x80", "\xef\xbf\xbd\xef\xbf\xbd", 2);                 /* overlong */
     expect(ENCODING_UTF8, "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", 3); /* a surrogate */
     expect(ENCODING_GB18030, "\xb5\xea\xc6\xcc,abc", "店铺,abc", 0);
     expect(ENCODING_GB18030, "\x94\x39\xda\x33", "\xf0\x9f\x92\xa9", 0); /* four bytes, beyond the BMP */
     expect(ENCODING_GB18030, "\x81\x30\x81\x30", "\xc2\x80", 0);
-    expect(ENCODING_GB18030, "a\x80" "b", "a\xef\xbf\xbd" "b", 1);
+    expect(ENCODING_GB18030,
+           "a\x80"
+           "b",
+           "a\xef\xbf\xbd"
+           "b",
+           1);
     expect(ENCODING_GB18030, "\xb5\n", "\xef\xbf\xbd\n", 1); /* a line end is never swallowed */
     expect(ENCODING_GB18030, "\xb5,x", "\xef\xbf\xbd,x", 1);
     expect(ENCODING_GB18030, "\xb5", "\xef\xbf\xbd", 1);
     expect(ENCODING_GB18030, "\x81\x30\x81", "\xef\xbf\xbd", 1);
-    expect(ENCODING_GB18030, "\x81\x30,", "\xef\xbf\xbd" "0,", 1);
+    expect(ENCODING_GB18030, "\x81\x30,",
+           "\xef\xbf\xbd"
+           "0,",
+           1);
 }
 
 static void test_every_character(void **state) {

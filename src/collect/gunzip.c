@@ -1,5 +1,5 @@
-/* gunzip: see the header. Output grows by doubling steps up to the limit; one byte more is asked for at the limit, so that a body of
- * exactly `limit` bytes passes and a longer one is known without inflating it. */
+/* gunzip: see the header. Output grows by doubling steps up to the limit; one byte more is asked for at the limit, so
+ * that a body of exactly `limit` bytes passes and a longer one is known without inflating it. */
 #include "collect/gunzip.h"
 
 #include <assert.h>
@@ -12,9 +12,7 @@ struct gunzip {
     bool any;    /* a member has ended */
 };
 
-bool gunzip_is(struct slice bytes) {
-    return bytes.size >= 3 && memcmp(bytes.data, "\x1f\x8b\x08", 3) == 0;
-}
+bool gunzip_is(struct slice bytes) { return bytes.size >= 3 && memcmp(bytes.data, "\x1f\x8b\x08", 3) == 0; }
 
 struct gunzip *gunzip_create(void) {
     struct gunzip *g = memory_get(1, sizeof *g);
@@ -98,8 +96,7 @@ enum status gunzip_feed(struct gunzip *g, struct slice piece, bool last, size_t 
     return STATUS_OK;
 }
 
-enum status gunzip_whole(struct gunzip *g, struct slice bytes, size_t limit, struct buffer *into,
-                         struct fault *fault) {
+enum status gunzip_whole(struct gunzip *g, struct slice bytes, size_t limit, struct buffer *into, struct fault *fault) {
     size_t first = into->size;
     gunzip_start(g);
     enum status status = gunzip_feed(g, bytes, true, limit, into, fault);

@@ -1,6 +1,6 @@
-/* import: pieces are decoded to the end of `text`; whole rows are taken from its front, and what is left moves to the front
- * when the piece is done. A row that is not whole yet is read again with the next piece, but only once there is half as much
- * again of it, so that a long row in small pieces costs no more than a few times its length. */
+/* import: pieces are decoded to the end of `text`; whole rows are taken from its front, and what is left moves to the
+ * front when the piece is done. A row that is not whole yet is read again with the next piece, but only once there is
+ * half as much again of it, so that a long row in small pieces costs no more than a few times its length. */
 #include "collect/import.h"
 
 #include <assert.h>
@@ -30,12 +30,12 @@ struct import {
     struct decode *decode;
     struct json_parser *parser; /* JSON lines */
     struct csv csv;
-    struct buffer text;    /* decoded, not used up */
-    struct buffer marks;   /* size_t: offsets in `text` of bytes that could not be decoded */
-    size_t mark_next;      /* marks before this index are behind us */
-    size_t retry_at;       /* no row is looked for until `text` has this many bytes */
-    struct buffer head;    /* the file's first bytes as they are, until the header is read */
-    struct buffer header;  /* column names, each ended by a zero byte */
+    struct buffer text;   /* decoded, not used up */
+    struct buffer marks;  /* size_t: offsets in `text` of bytes that could not be decoded */
+    size_t mark_next;     /* marks before this index are behind us */
+    size_t retry_at;      /* no row is looked for until `text` has this many bytes */
+    struct buffer head;   /* the file's first bytes as they are, until the header is read */
+    struct buffer header; /* column names, each ended by a zero byte */
     size_t column_count;
     bool begun, header_read, over;
     uint64_t seed; /* of row hashes */
@@ -105,7 +105,8 @@ static void reject(struct import *im, uint64_t line, struct slice text, const ch
     if (im->rejected_count == IMPORT_REJECTED_KEPT)
         return;
     if ((im->rejected_count & (im->rejected_count - 1)) == 0)
-        im->rejected = memory_resize(im->rejected, im->rejected_count ? im->rejected_count * 2 : 1, sizeof *im->rejected);
+        im->rejected =
+            memory_resize(im->rejected, im->rejected_count ? im->rejected_count * 2 : 1, sizeof *im->rejected);
     struct rejected *r = &im->rejected[im->rejected_count++];
     r->line = line;
     r->text_size = (uint8_t)cut_at_character(text, REJECTED_TEXT_BYTES);
@@ -160,12 +161,14 @@ static void add_payload(struct import *im, uint64_t line, uint64_t hash, const s
     im->records[im->record_count++] = (struct log_record){
         .kind = LOG_ROW,
         .source = im->options.source,
-        .payload = {(const char *)(uintptr_t)(into->size - bytes - padding), bytes}, /* made a pointer by settle_records */
+        .payload = {(const char *)(uintptr_t)(into->size - bytes - padding),
+                    bytes}, /* made a pointer by settle_records */
     };
 }
 
 /* A row that could be split: counts it, and gives it unless it was given before. */
-static void take_row(struct import *im, uint64_t line, struct slice text, const struct slice *cells, size_t cell_count) {
+static void take_row(struct import *im, uint64_t line, struct slice text, const struct slice *cells,
+                     size_t cell_count) {
     uint32_t before;
     uint64_t hash = row_hash(im, text, &before);
     im->counters.repeats += before > 0;
@@ -206,7 +209,8 @@ static enum status check_column(const struct import *im, struct slice name, size
     if (!name.size)
         return fault_set(fault, STATUS_INVALID, "line %llu: column %zu has no name", (unsigned long long)line, number);
     if (name.size > IMPORT_COLUMN_NAME_BYTES_MAX || memchr(name.data, 0, name.size))
-        return fault_set(fault, STATUS_INVALID, "line %llu: the name of column %zu is longer than %d bytes or holds a zero byte",
+        return fault_set(fault, STATUS_INVALID,
+                         "line %llu: the name of column %zu is longer than %d bytes or holds a zero byte",
                          (unsigned long long)line, number, IMPORT_COLUMN_NAME_BYTES_MAX);
     if (im->header.size + name.size + 1 > IMPORT_HEADER_BYTES_MAX)
         return fault_set(fault, STATUS_INVALID, "line %llu: the column names have more than %u bytes together",
@@ -222,8 +226,8 @@ static enum status check_duplicates(struct slice *names, size_t count, uint64_t 
     qsort(names, count, sizeof *names, compare_names);
     for (size_t i = 1; i < count; i++)
         if (slice_equal(names[i - 1], names[i]))
-            return fault_set(fault, STATUS_INVALID, "line %llu: two columns are named \"%.*s\"", (unsigned long long)line,
-                             SLICE_ARG(names[i]));
+            return fault_set(fault, STATUS_INVALID, "line %llu: two columns are named \"%.*s\"",
+                             (unsigned long long)line, SLICE_ARG(names[i]));
     return STATUS_OK;
 }
 
@@ -299,12 +303,14 @@ static bool read_row(struct import *im, struct slice text, bool last, struct csv
     if (!text.size || (!end && !last))
         return false;
     size_t size = end ? (size_t)(end - text.data) : text.size;
-    *row = (struct csv_row){.text = slice_trim(slice_of(text.data, size)), .size = size + (end != NULL), .line_count = 1};
+    *row =
+        (struct csv_row){.text = slice_trim(slice_of(text.data, size)), .size = size + (end != NULL), .line_count = 1};
     return true;
 }
 
-/* The row at text[at]. No more than a row's largest size is looked at, so that what comes out does not depend on the pieces: a quote
- * that is not closed within it is given up, as at the end of the file; any other row that long is passed on and refused. */
+/* The row at text[at]. No more than a row's largest size is looked at, so that what comes out does not depend on the
+ * pieces: a quote that is not closed within it is given up, as at the end of the file; any other row that long is
+ * passed on and refused. */
 static bool next_row(struct import *im, size_t at, bool last, struct csv_row *row) {
     struct slice rest = slice_of(im->text.data + at, im->text.size - at);
     bool cut = rest.size > IMPORT_ROW_BYTES_MAX;
@@ -339,8 +345,8 @@ static enum status take(struct import *im, const struct csv_row *row, size_t end
     bool bad_bytes = pass_marks(im, end);
     im->counters.lines += row->line_count;
     if (row->size > IMPORT_ROW_BYTES_MAX)
-        return fault_set(fault, STATUS_TOO_LARGE, "line %llu: the row has more than %u bytes",
-                         (unsigned long long)line, IMPORT_ROW_BYTES_MAX);
+        return fault_set(fault, STATUS_TOO_LARGE, "line %llu: the row has more than %u bytes", (unsigned long long)line,
+                         IMPORT_ROW_BYTES_MAX);
     if (!row->text.size)
         return STATUS_OK;
     if (!im->header_read) {

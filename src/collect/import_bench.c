@@ -2,8 +2,9 @@
  *
  *     import_bench [FILE or a number of rows to make, default 500000] [utf8 | gb18030]
  *
- * On paper: decoding and splitting are passes over the bytes at some GB/s. The whole way also hashes each row, probes the table of hashes
- * (one cache miss, 100 ns, once it is past the cache) and writes payloads of about twice the file's size. */
+ * On paper: decoding and splitting are passes over the bytes at some GB/s. The whole way also hashes each row, probes
+ * the table of hashes (one cache miss, 100 ns, once it is past the cache) and writes payloads of about twice the file's
+ * size. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -29,8 +30,10 @@ static void stop(const char *what) {
 static void make_rows(struct buffer *file, long rows) {
     buffer_print(file, "order_id,sku,name,quantity,time,price,customer_id,country\n");
     for (long i = 0; i < rows; i++)
-        buffer_print(file, "%ld,sku-%ld,WHITE HANGING HEART T-LIGHT HOLDER,%ld,2010-12-01 08:%02ld:00,2.%02ld,%ld,United Kingdom\n",
-                     536365 + i / 20, i * 7 % 4000, i % 12, i % 60, i % 100, 10000 + i % 4000);
+        buffer_print(
+            file,
+            "%ld,sku-%ld,WHITE HANGING HEART T-LIGHT HOLDER,%ld,2010-12-01 08:%02ld:00,2.%02ld,%ld,United Kingdom\n",
+            536365 + i / 20, i * 7 % 4000, i % 12, i % 60, i % 100, 10000 + i % 4000);
 }
 
 struct total {
@@ -69,9 +72,8 @@ static struct total decode(enum encoding encoding, struct slice file) {
 }
 
 static struct total import_whole(enum encoding encoding, struct slice file) {
-    struct import_options options = {.encoding = encoding == ENCODING_UTF8 ? IMPORT_UTF8 : IMPORT_GB18030,
-                                     .mapping = SLICE("orders"),
-                                     .source = 1};
+    struct import_options options = {
+        .encoding = encoding == ENCODING_UTF8 ? IMPORT_UTF8 : IMPORT_GB18030, .mapping = SLICE("orders"), .source = 1};
     struct import *import;
     struct import_counters counters;
     struct fault fault;

@@ -1,5 +1,5 @@
-/* Fuzz target: the first byte chooses format, encoding and the size of pieces. The counters must add up, every payload's parts too, and
- * what comes out must not depend on the pieces. */
+/* Fuzz target: the first byte chooses format, encoding and the size of pieces. The counters must add up, every
+ * payload's parts too, and what comes out must not depend on the pieces. */
 #include "collect/import.h"
 
 #include <assert.h>
@@ -27,7 +27,8 @@ static uint64_t check_record(const struct log_record *record) {
 }
 
 /* Returns a digest of all that was given. */
-static uint64_t run(const struct import_options *options, struct slice file, size_t piece, struct import_counters *counters) {
+static uint64_t run(const struct import_options *options, struct slice file, size_t piece,
+                    struct import_counters *counters) {
     struct import *import;
     struct fault fault;
     uint64_t digest = 0;

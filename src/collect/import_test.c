@@ -103,7 +103,10 @@ static void test_csv(void **state) {
     expect_rows(tsv, "a\tb\n1,0\t2\n", "2:1,0|2/", 0);
     struct import_options gb = {.encoding = IMPORT_GB18030};
     expect_rows(gb, "\xb5\xea,b\n\xc6\xcc,2\nx\x80,3\n", "2:铺|2/", 1);
-    expect_rows(gb, "\x84\x31\x95\x33" "a\n1\n", "2:1/", 0); /* its byte order mark */
+    expect_rows(gb,
+                "\x84\x31\x95\x33"
+                "a\n1\n",
+                "2:1/", 0); /* its byte order mark */
 }
 
 static void test_csv_header_trimmed(void **state) {
@@ -117,7 +120,8 @@ static void test_csv_header_trimmed(void **state) {
 static void test_jsonl(void **state) {
     (void)state;
     struct import_options jsonl = {.format = IMPORT_JSONL};
-    expect_rows(jsonl, "{\"a\":1}\n\n {\"b\":\"x\"} \r\n[1]\n{broken\n{\"c\":2}", "1:{\"a\":1}/3:{\"b\":\"x\"}/6:{\"c\":2}/", 2);
+    expect_rows(jsonl, "{\"a\":1}\n\n {\"b\":\"x\"} \r\n[1]\n{broken\n{\"c\":2}",
+                "1:{\"a\":1}/3:{\"b\":\"x\"}/6:{\"c\":2}/", 2);
     expect_rows(jsonl, "\xef\xbb\xbf{\"a\":1}\n", "1:{\"a\":1}/", 0);
     expect_rows(jsonl, "", "", 0);
 }
@@ -136,16 +140,22 @@ static void test_refused_files(void **state) {
         {"a,\"b\n", "never closed", IMPORT_UTF8},
         {"\xb5\xea\xc6\xcc,b\n", "looks like GB18030", IMPORT_UTF8},
         {"a\xff\n", "not valid UTF-8", IMPORT_UTF8},
-        {"\xff\xfe" "a", "UTF-16", IMPORT_UTF8},
+        {"\xff\xfe"
+         "a",
+         "UTF-16", IMPORT_UTF8},
         {"PK\x03\x04zip", "Excel", IMPORT_UTF8},
         {"\x1f\x8b\x08zz", "compressed", IMPORT_UTF8},
-        {"\xef\xbb\xbf" "a\n", "UTF-8", IMPORT_GB18030},
+        {"\xef\xbb\xbf"
+         "a\n",
+         "UTF-8", IMPORT_GB18030},
         {"\xe5\xba\x97,b\n1,2\n", "looks like UTF-8", IMPORT_GB18030},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (size_t piece = 1; piece < 20; piece += 6) {
-            struct run run = run_file((struct import_options){.encoding = cases[i].encoding}, slice_text(cases[i].file), piece);
-            if (run.status != STATUS_INVALID || !strstr(run.fault.text, cases[i].hint) || !strstr(run.fault.text, "line "))
+            struct run run =
+                run_file((struct import_options){.encoding = cases[i].encoding}, slice_text(cases[i].file), piece);
+            if (run.status != STATUS_INVALID || !strstr(run.fault.text, cases[i].hint) ||
+                !strstr(run.fault.text, "line "))
                 fail_msg("case %zu, pieces of %zu: %s %s", i, piece, status_name(run.status), run.fault.text);
             run_release(&run);
         }
@@ -196,10 +206,11 @@ static void test_repeats_and_resume(void **state) {
     assert_int_equal(dropped.counters.repeats, 2);
     assert_int_equal(dropped.counters.given, 3);
     /* other columns, another mapping, another source: other rows. Another job or encoding: the same */
-    struct run other[] = {run_file((struct import_options){0}, SLICE("b\n1\n"), 100),
-                          run_file((struct import_options){.mapping = SLICE("points")}, SLICE("a\n1\n"), 100),
-                          run_file((struct import_options){.source = 9}, SLICE("a\n1\n"), 100),
-                          run_file((struct import_options){.job = 8, .encoding = IMPORT_GB18030}, SLICE("a\r\n1\r\n"), 100)};
+    struct run other[] = {
+        run_file((struct import_options){0}, SLICE("b\n1\n"), 100),
+        run_file((struct import_options){.mapping = SLICE("points")}, SLICE("a\n1\n"), 100),
+        run_file((struct import_options){.source = 9}, SLICE("a\n1\n"), 100),
+        run_file((struct import_options){.job = 8, .encoding = IMPORT_GB18030}, SLICE("a\r\n1\r\n"), 100)};
     for (int i = 0; i < 4; i++) {
         assert_int_equal(memcmp(other[i].hashes.data, hash, sizeof *hash) == 0, i == 3);
         run_release(&other[i]);
@@ -254,9 +265,11 @@ static void test_random_pieces(void **state) {
         struct random r;
         struct buffer file = {0};
         random_init(&r, seed);
-        struct import_options options = {.format = random_below(&r, 3), .encoding = random_below(&r, 2)};
-        static const char *const bits[] = {"a", "b,c", ",", "\"", "\n", "\r\n", "\r", "\t", "\xb5\xea", "店", "{\"a\":1}",
-                                           "\xff", "\x81\x30\x81\x30", "[", "}"};
+        struct import_options options = {.format = (enum import_format)random_below(&r, 3),
+                                         .encoding = (enum import_encoding)random_below(&r, 2)};
+        static const char *const bits[] = {
+            "a", "b,c", ",", "\"", "\n", "\r\n", "\r", "\t", "\xb5\xea", "店", "{\"a\":1}", "\xff", "\x81\x30\x81\x30",
+            "[", "}"};
         if (options.format != IMPORT_JSONL)
             buffer_print(&file, "x,y\n");
         for (uint64_t i = random_below(&r, 80); i; i--)
@@ -291,10 +304,14 @@ static void test_rowset(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_csv),           cmocka_unit_test(test_csv_header_trimmed),
-        cmocka_unit_test(test_jsonl),         cmocka_unit_test(test_refused_files),
-        cmocka_unit_test(test_rejected_report), cmocka_unit_test(test_repeats_and_resume),
-        cmocka_unit_test(test_long_rows),     cmocka_unit_test(test_random_pieces),
+        cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_csv_header_trimmed),
+        cmocka_unit_test(test_jsonl),
+        cmocka_unit_test(test_refused_files),
+        cmocka_unit_test(test_rejected_report),
+        cmocka_unit_test(test_repeats_and_resume),
+        cmocka_unit_test(test_long_rows),
+        cmocka_unit_test(test_random_pieces),
         cmocka_unit_test(test_rowset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

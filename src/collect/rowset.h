@@ -14,7 +14,8 @@ struct rowset {
 };
 
 void rowset_release(struct rowset *set);
-/* Counts `hash` (not 0) and returns how often it came before. Memory: 11 to 22 bytes a distinct hash; more for those that repeat. */
+/* Counts `hash` (not 0) and returns how often it came before. Memory: 11 to 22 bytes a distinct hash; more for those
+ * that repeat. */
 uint32_t rowset_add(struct rowset *set, uint64_t hash);
 
 #endif

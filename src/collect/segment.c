@@ -1,11 +1,13 @@
 /* segment: one request through the door, in this order: key, inflating, size, JSON, then item by item.
  *
- * The body is parsed once into a DOM, which every check reads, and walked once more as text, which gives the bytes each item
- * was sent as: what goes to the log is what the sender wrote, so that a mistake of ours in reading it can be repaired later.
- * Both walks go member by member and item by item in step; they agree because the text was validated by the parse.
+ * The body is parsed once into a DOM, which every check reads, and walked once more as text, which gives the bytes each
+ * item was sent as: what goes to the log is what the sender wrote, so that a mistake of ours in reading it can be
+ * repaired later. Both walks go member by member and item by item in step; they agree because the text was validated by
+ * the parse.
  *
- * An item is checked here only for what Segment itself refuses at its door (size, type, ids, names). What its properties hold is
- * for govern to judge: that is kept, counted and can be repaired, while what the door refuses is only told to the sender. */
+ * An item is checked here only for what Segment itself refuses at its door (size, type, ids, names). What its
+ * properties hold is for govern to judge: that is kept, counted and can be repaired, while what the door refuses is
+ * only told to the sender. */
 #include "collect/segment.h"
 
 #include <assert.h>
@@ -78,7 +80,8 @@ static enum status fail(struct segment_door *door, enum status status, const cha
 
 /* The members of an item that the door looks at, found in one walk; the last one wins where a key repeats. */
 struct item {
-    const struct json *type, *user_id, *anonymous_id, *message_id, *event, *group_id, *previous_id, *sent_at, *integrations;
+    const struct json *type, *user_id, *anonymous_id, *message_id, *event, *group_id, *previous_id, *sent_at,
+        *integrations;
 };
 
 /* Why an item is refused; `code` NULL: it is not. */
@@ -177,7 +180,8 @@ static bool check_ids(const struct item *item, enum segment_call call, struct re
 
 static bool check_names(const struct item *item, enum segment_call call, struct refusal *refusal) {
     const struct json *message = item->message_id, *group = item->group_id;
-    if (call == SEGMENT_TRACK && (!item->event || item->event->kind != JSON_TEXT || !slice_trim(item->event->text).size))
+    if (call == SEGMENT_TRACK &&
+        (!item->event || item->event->kind != JSON_TEXT || !slice_trim(item->event->text).size))
         return refuse(refusal, "missing_event", "a track call needs \"event\", the event's name");
     if (message && message->kind != JSON_TEXT && message->kind != JSON_NULL)
         return refuse(refusal, "invalid_message_id", "\"messageId\" must be text");
@@ -261,7 +265,8 @@ static void add_item(struct buffer *into, const struct item *item, struct slice 
 static void add_record(struct segment_door *door, const struct item *item, struct slice raw, enum segment_call call,
                        const struct envelope *envelope) {
     struct buffer *into = &door->payloads;
-    struct payload_segment head = {.sent_at_ms = envelope->sent_at_ms, .context_bytes = (uint32_t)envelope->context.size};
+    struct payload_segment head = {.sent_at_ms = envelope->sent_at_ms,
+                                   .context_bytes = (uint32_t)envelope->context.size};
     assert(door->record_count < SEGMENT_BATCH_ITEMS_MAX);
     buffer_add(into, "\0\0\0\0\0\0\0", (0 - into->size) & 7);
     size_t start = into->size;
@@ -397,8 +402,7 @@ static enum status open_body(struct segment_door *door, const struct segment_req
     if (!gunzip_is(*body) && !deflate)
         return STATUS_OK; /* plain, or gzip by the header alone: some proxies unpack and leave the header */
     buffer_clear(&door->inflated);
-    enum status status =
-        gunzip_whole(door->gunzip, *body, SEGMENT_BATCH_BYTES_MAX, &door->inflated, &door->fault);
+    enum status status = gunzip_whole(door->gunzip, *body, SEGMENT_BATCH_BYTES_MAX, &door->inflated, &door->fault);
     *body = buffer_slice(&door->inflated);
     door->code = status == STATUS_TOO_LARGE ? "too_large" : "invalid_compression";
     return status;
@@ -536,8 +540,9 @@ enum status segment_settings(struct segment_door *door, struct slice write_key, 
     write_segment_integration(&w, write_key, slice_is(scheme, "https") ? SLICE("https") : SLICE("http"), api_host);
     json_end_object(&w);
     json_key(&w, "plan");
-    json_raw(&w, SLICE("{\"track\":{\"__default\":{\"enabled\":true,\"integrations\":{}}},"
-                       "\"identify\":{\"__default\":{\"enabled\":true}},\"group\":{\"__default\":{\"enabled\":true}}}"));
+    json_raw(&w,
+             SLICE("{\"track\":{\"__default\":{\"enabled\":true,\"integrations\":{}}},"
+                   "\"identify\":{\"__default\":{\"enabled\":true}},\"group\":{\"__default\":{\"enabled\":true}}}"));
     json_key(&w, "middlewareSettings");
     json_raw(&w, SLICE("{\"routingRules\":[]}"));
     json_key(&w, "enabledMiddleware");

@@ -1,8 +1,8 @@
 /* segment: Segment's HTTP tracking API, from request bodies to raw records (docs/http-tracking.md).
  *
- * Pure parsing, no sockets: serve/ gives it path, headers and body, appends the records it made to the log, waits for the
- * sync and sends the answer it wrote. Understands the server paths (/v1/track, /v1/batch, ...), the browser's short ones
- * (/v1/t, /v1/b ...), any content type, Content-Encoding gzip, Basic auth or writeKey in the body. */
+ * Pure parsing, no sockets: serve/ gives it path, headers and body, appends the records it made to the log, waits for
+ * the sync and sends the answer it wrote. Understands the server paths (/v1/track, /v1/batch, ...), the browser's short
+ * ones (/v1/t, /v1/b ...), any content type, Content-Encoding gzip, Basic auth or writeKey in the body. */
 #ifndef ONEFOLD_COLLECT_SEGMENT_H
 #define ONEFOLD_COLLECT_SEGMENT_H
 
@@ -34,15 +34,17 @@ struct segment_answer {
     struct log_record *records; /* to append as one unit, in order; borrowed until the door's next request */
     size_t record_count;
     size_t rejected_count;
-    struct slice body; /* JSON answer; says per item what was rejected and why: {"success":true,"accepted":n,"rejected":[{"index":3,"code":"...","message":"..."}]} */
+    /* JSON: {"success":true,"accepted":n,"rejected":[{"index":3,"code":"...","message":"..."}]}, or
+     * {"success":false,"code":"...","message":"..."}. Borrowed likewise. */
+    struct slice body;
 };
 
 /* True when `path` is one of this API's (method POST). */
 static inline bool segment_path(struct slice path) { return segment_call_of_path(path) != SEGMENT_NONE; }
 /* Never fails otherwise than by answer->status. Cost: about 1 microsecond per 600-byte item. Thread: one per door. */
 void segment_accept(struct segment_door *door, const struct segment_request *request, struct segment_answer *answer);
-/* The browser's settings document for a write key (GET /v1/projects/{key}/settings), or UNAUTHORIZED. `host` is what the request
- * said it called. */
+/* The browser's settings document for a write key (GET /v1/projects/{key}/settings), or UNAUTHORIZED. `host` is what
+ * the request said it called. */
 enum status segment_settings(struct segment_door *door, struct slice write_key, struct slice scheme, struct slice host,
                              struct buffer *into, struct fault *fault) WARN_UNUSED;
 

@@ -15,8 +15,8 @@ enum segment_call {
     SEGMENT_BATCH
 };
 
-/* The call behind a path: /v1/track, /v1/t, /v1/import ..., the same under /beacon/v1/ (RudderStack), /api/s/ and /api/s/s2s/ (Jitsu);
- * slashes at the end do not count. SEGMENT_NONE: not one of ours. */
+/* The call behind a path: /v1/track, /v1/t, /v1/import ..., the same under /beacon/v1/ (RudderStack), /api/s/ and
+ * /api/s/s2s/ (Jitsu); slashes at the end do not count. SEGMENT_NONE: not one of ours. */
 enum segment_call segment_call_of_path(struct slice path);
 /* The call that an item's "type" names; SEGMENT_NONE: unknown, or "batch". */
 enum segment_call segment_call_of_type(struct slice type);
@@ -25,7 +25,8 @@ const char *segment_call_name(enum segment_call call);
 
 #define SEGMENT_KEY_BYTES_MAX 256
 
-/* The user of "Basic base64(user:password)", decoded into `into`. Empty where the header is missing, of another scheme, or broken. */
+/* The user of "Basic base64(user:password)", decoded into `into`. Empty where the header is missing, of another scheme,
+ * or broken. */
 struct slice segment_basic_user(struct slice authorization, char into[SEGMENT_KEY_BYTES_MAX]);
 
 #endif

@@ -1,5 +1,6 @@
-/* Fuzz target: the first byte chooses the path and where the key is, the rest is the body. Beyond not faulting: the answer is JSON
- * and its counts are the records', every record's parts add up and its item is a JSON object with a type. */
+/* Fuzz target: the first byte chooses the path and where the key is, the rest is the body. Beyond not faulting: the
+ * answer is JSON and its counts are the records', every record's parts add up and its item is a JSON object with a
+ * type. */
 #include "collect/segment.h"
 
 #include <assert.h>
@@ -15,8 +16,9 @@ static struct sources *make_sources(void) {
     struct buffer lines = {0};
     struct fault fault;
     sources_hash_key(SLICE("key1"), hash);
-    buffer_print(&lines, "{\"define\":\"source\",\"name\":\"web\"}\n{\"define\":\"key\",\"role\":\"write\",\"source\":\"web\","
-                         "\"hash\":\"%s\"}\n",
+    buffer_print(&lines,
+                 "{\"define\":\"source\",\"name\":\"web\"}\n{\"define\":\"key\",\"role\":\"write\",\"source\":\"web\","
+                 "\"hash\":\"%s\"}\n",
                  hash);
     enum status status = sources_load(sources, buffer_slice(&lines), &fault);
     assert(!status);
@@ -33,8 +35,8 @@ static void check_record(struct json_parser *p, const struct log_record *record)
     memcpy(&head, record->payload.data, sizeof head);
     assert(record->payload.size == sizeof head + head.context_bytes + head.item_bytes);
     const char *at = record->payload.data + sizeof head;
-    if (head.context_bytes && (json_parse(p, slice_of(at, head.context_bytes), false, &root, &fault) ||
-                               root->kind != JSON_OBJECT))
+    if (head.context_bytes &&
+        (json_parse(p, slice_of(at, head.context_bytes), false, &root, &fault) || root->kind != JSON_OBJECT))
         abort();
     if (json_parse(p, slice_of(at + head.context_bytes, head.item_bytes), false, &root, &fault))
         abort();
@@ -42,7 +44,8 @@ static void check_record(struct json_parser *p, const struct log_record *record)
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const char *const paths[] = {"/v1/batch", "/v1/track", "/v1/i", "/v1/group/", "/v1/alias", "/v1/import", "/v2", "/v1/p"};
+    static const char *const paths[] = {"/v1/batch", "/v1/track",  "/v1/i", "/v1/group/",
+                                        "/v1/alias", "/v1/import", "/v2",   "/v1/p"};
     static const char *const encodings[] = {"", "", "gzip", "deflate"};
     static struct json_parser *parser;
     static struct segment_door *door;

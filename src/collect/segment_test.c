@@ -1,5 +1,5 @@
-/* segment: every rule of the door with the call that breaks it, and seeded random batches whose items must come out as they
- * went in. */
+/* segment: every rule of the door with the call that breaks it, and seeded random batches whose items must come out as
+ * they went in. */
 #include "collect/segment.h"
 
 #include <setjmp.h>
@@ -34,7 +34,8 @@ static void define(struct world *w, const char *text) {
 static void define_key(struct world *w, const char *source, const char *key) {
     char hash[65], text[400];
     sources_hash_key(slice_text(key), hash);
-    snprintf(text, sizeof text, "{\"define\":\"key\",\"role\":\"write\",\"source\":\"%s\",\"hash\":\"%s\"}", source, hash);
+    snprintf(text, sizeof text, "{\"define\":\"key\",\"role\":\"write\",\"source\":\"%s\",\"hash\":\"%s\"}", source,
+             hash);
     define(w, text);
 }
 
@@ -112,12 +113,12 @@ static struct payload_segment parts(const struct world *w, size_t i, struct slic
 
 static void test_paths(void **state) {
     (void)state;
-    static const char *const ours[] = {"/v1/identify", "/v1/track",  "/v1/page", "/v1/screen", "/v1/group",
-                                       "/v1/alias",    "/v1/batch",  "/v1/import", "/v1/t",    "/v1/i",
-                                       "/v1/p",        "/v1/s",      "/v1/g",    "/v1/a",      "/v1/b",
-                                       "/v1/track/",   "/v1/batch/", "/api/s/track", "/api/s/s2s/page",
-                                       "/beacon/v1/batch"};
-    static const char *const others[] = {"", "/", "/v1", "/v1/", "/v2/track", "/v1/tracks", "/v1/x", "/v1/track/x", "v1/t"};
+    static const char *const ours[] = {
+        "/v1/identify", "/v1/track",  "/v1/page",   "/v1/screen",   "/v1/group",       "/v1/alias",       "/v1/batch",
+        "/v1/import",   "/v1/t",      "/v1/i",      "/v1/p",        "/v1/s",           "/v1/g",           "/v1/a",
+        "/v1/b",        "/v1/track/", "/v1/batch/", "/api/s/track", "/api/s/s2s/page", "/beacon/v1/batch"};
+    static const char *const others[] = {"",           "/",     "/v1",         "/v1/", "/v2/track",
+                                         "/v1/tracks", "/v1/x", "/v1/track/x", "v1/t"};
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         if (!segment_path(slice_text(ours[i])))
             fail_msg("%s is not known", ours[i]);
@@ -136,7 +137,8 @@ static void test_single(void **state) {
     assert_int_equal(w->answer.records[0].source, 2);
     assert_int_equal(context.size, 0);
     assert_int_equal(head.sent_at_ms, 1769846400500);
-    assert_true(slice_is(item, "{\"type\":\"track\",\"userId\":\"u\", \"event\":\"Paid\",\"sentAt\":\"2026-01-31T08:00:00.5Z\"}"));
+    assert_true(slice_is(
+        item, "{\"type\":\"track\",\"userId\":\"u\", \"event\":\"Paid\",\"sentAt\":\"2026-01-31T08:00:00.5Z\"}"));
     /* a type that is there is left alone; so is everything else */
     assert_int_equal(post(w, "/v1/i/", "{\"type\":\"identify\",\"anonymousId\":7,\"traits\":{\"type\":1}}"), STATUS_OK);
     head = parts(w, 0, &context, &item);
@@ -155,10 +157,10 @@ static void test_keys(void **state) {
         enum status status;
     } cases[] = {
         {KEY1, "", none, STATUS_OK},
-        {"basic  a2V5MTo", "", none, STATUS_OK},              /* no padding, case, blanks */
-        {"Basic a2V5MTpzZWNyZXQ=", "", none, STATUS_OK},      /* key1:secret */
-        {KEY1, "", wrong, STATUS_OK},                         /* the header wins */
-        {"Basic bm9wZTo=", "", plain, STATUS_UNAUTHORIZED},   /* nope: */
+        {"basic  a2V5MTo", "", none, STATUS_OK},            /* no padding, case, blanks */
+        {"Basic a2V5MTpzZWNyZXQ=", "", none, STATUS_OK},    /* key1:secret */
+        {KEY1, "", wrong, STATUS_OK},                       /* the header wins */
+        {"Basic bm9wZTo=", "", plain, STATUS_UNAUTHORIZED}, /* nope: */
         {"", "", plain, STATUS_OK},
         {"Bearer abc", "", plain, STATUS_OK},
         {"Basic !!!", "", plain, STATUS_OK},
@@ -172,10 +174,11 @@ static void test_keys(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         buffer_clear(&w->body);
         buffer_add_slice(&w->body, slice_text(cases[i].body));
-        enum status status = send_request(w, (struct segment_request){.path = SLICE("/v1/track"),
-                                                                      .authorization = slice_text(cases[i].authorization),
-                                                                      .write_key = slice_text(cases[i].query),
-                                                                      .body = buffer_slice(&w->body)});
+        enum status status =
+            send_request(w, (struct segment_request){.path = SLICE("/v1/track"),
+                                                     .authorization = slice_text(cases[i].authorization),
+                                                     .write_key = slice_text(cases[i].query),
+                                                     .body = buffer_slice(&w->body)});
         if (status != cases[i].status)
             fail_msg("case %zu: %s", i, status_name(status));
     }
@@ -277,8 +280,10 @@ static void test_batch(void **state) {
     struct world *w = *state;
     struct slice context, item;
     static const char body[] =
-        "{ \"writeKey\" : \"key1\" , \"batch\" : [ {\"type\":\"track\",\"event\":\"a]}\\\"\",\"userId\":\"u\",\"sentAt\":"
-        "\"2020-01-01\"} ,\n{\"type\":\"page\"}, 5 , {\"type\":\"identify\",\"userId\":\"v\",\"integrations\":{\"A\":true}},"
+        "{ \"writeKey\" : \"key1\" , \"batch\" : [ "
+        "{\"type\":\"track\",\"event\":\"a]}\\\"\",\"userId\":\"u\",\"sentAt\":"
+        "\"2020-01-01\"} ,\n{\"type\":\"page\"}, 5 , "
+        "{\"type\":\"identify\",\"userId\":\"v\",\"integrations\":{\"A\":true}},"
         "{\"userId\":\"u\"}, {\"type\":\"alias\",\"userId\":\"u\",\"previousId\":\"p\"} ] , \"sentAt\":1700000000,"
         "\"integrations\":{\"All\":false},\"context\" : {\"ip\":\"1.2.3.4\"} }";
     assert_int_equal(post(w, "/v1/batch", body), STATUS_OK);
@@ -290,21 +295,24 @@ static void test_batch(void **state) {
     struct payload_segment head = parts(w, 0, &context, &item);
     assert_int_equal(head.sent_at_ms, 1700000000000);
     assert_true(slice_is(context, "{\"ip\":\"1.2.3.4\"}"));
-    assert_true(slice_is(item, "{\"integrations\":{\"All\":false},\"type\":\"track\",\"event\":\"a]}\\\"\",\"userId\":\"u\","
-                               "\"sentAt\":\"2020-01-01\"}"));
+    assert_true(slice_is(item,
+                         "{\"integrations\":{\"All\":false},\"type\":\"track\",\"event\":\"a]}\\\"\",\"userId\":\"u\","
+                         "\"sentAt\":\"2020-01-01\"}"));
     parts(w, 1, &context, &item);
     assert_true(slice_is(item, "{\"type\":\"identify\",\"userId\":\"v\",\"integrations\":{\"A\":true}}"));
     parts(w, 2, &context, &item);
     assert_true(slice_starts(item, SLICE("{\"integrations\":{\"All\":false},\"type\":\"alias\"")));
     /* without a sentAt of its own, the batch has its items' */
-    assert_int_equal(post(w, "/v1/batch", "{\"context\":null,\"batch\":[{\"type\":\"page\",\"userId\":\"u\",\"sentAt\":"
-                                          "\"1970-01-01T00:00:01Z\"}]}"),
+    assert_int_equal(post(w, "/v1/batch",
+                          "{\"context\":null,\"batch\":[{\"type\":\"page\",\"userId\":\"u\",\"sentAt\":"
+                          "\"1970-01-01T00:00:01Z\"}]}"),
                      STATUS_OK);
     assert_int_equal(parts(w, 0, &context, &item).sent_at_ms, 1000);
     assert_int_equal(context.size, 0);
     /* the last one wins where a member repeats, as in the parsed body */
-    assert_int_equal(post(w, "/v1/import", "{\"batch\":[1,[2]],\"batch\":[{\"type\":\"page\",\"userId\":\"u\"}],\"context\":{"
-                                           "\"a\":1},\"context\":{}}"),
+    assert_int_equal(post(w, "/v1/import",
+                          "{\"batch\":[1,[2]],\"batch\":[{\"type\":\"page\",\"userId\":\"u\"}],\"context\":{"
+                          "\"a\":1},\"context\":{}}"),
                      STATUS_OK);
     assert_int_equal(w->answer.record_count, 1);
     assert_int_equal(w->answer.rejected_count, 0);
@@ -335,9 +343,9 @@ static void test_compressed(void **state) {
         const char *encoding;
         enum status status;
     } cases[] = {
-        {31, "gzip", STATUS_OK},         {31, "GZIP", STATUS_OK},    {31, "", STATUS_OK},  {15, "deflate", STATUS_OK},
-        {0, "gzip", STATUS_OK}, /* unpacked on the way, the header left */
-        {0, "identity", STATUS_OK},      {0, "deflate", STATUS_INVALID}, {0, "br", STATUS_UNSUPPORTED},
+        {31, "gzip", STATUS_OK},    {31, "GZIP", STATUS_OK},        {31, "", STATUS_OK},
+        {15, "deflate", STATUS_OK}, {0, "gzip", STATUS_OK}, /* unpacked on the way, the header left */
+        {0, "identity", STATUS_OK}, {0, "deflate", STATUS_INVALID}, {0, "br", STATUS_UNSUPPORTED},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         buffer_clear(&w->body);
@@ -367,8 +375,9 @@ static void test_compressed(void **state) {
 
 /* A random JSON value with everything that could mislead a cutter. */
 static void random_value(struct random *r, struct buffer *out, int depth) {
-    static const char *const leaves[] = {"null", "true", "-1.5e3", "0", "\"\"", "\"]\"", "\"}{[,:\"", "\"\\\\\"", "\"\\\"\"",
-                                         "\"\\\\\\\"]\"", "\"\xe5\xba\x97\"", "\"\\u0041\""};
+    static const char *const leaves[] = {"null",     "true",          "-1.5e3",           "0",
+                                         "\"\"",     "\"]\"",         "\"}{[,:\"",        "\"\\\\\"",
+                                         "\"\\\"\"", "\"\\\\\\\"]\"", "\"\xe5\xba\x97\"", "\"\\u0041\""};
     static const char *const blanks[] = {"", "", " ", "\n", "\t \r\n"};
     uint64_t kind = random_below(r, depth > 3 ? 1 : 3);
     const char *blank = blanks[random_below(r, 5)];

@@ -1,8 +1,9 @@
 /* source: sources in an array by number, keys in an open-addressing table by the first eight bytes of their hash.
  *
  * Keys we make carry 190 bits of chance, so an unsalted hash cannot be turned back by trying; hashing before looking up
- * also means that the look-up's timing depends on the hash alone, which tells a guesser nothing. The final comparison is
- * constant-time all the same. Nothing is ever removed: a revoked key stays, so that it can be listed and never used again. */
+ * also means that the look-up's timing depends on the hash alone, which tells a guesser nothing. The final comparison
+ * is constant-time all the same. Nothing is ever removed: a revoked key stays, so that it can be listed and never used
+ * again. */
 #include "collect/source.h"
 
 #include <assert.h>
@@ -106,7 +107,8 @@ static enum status read_text(struct json_parser *p, const struct json *object, c
         return fault_set(fault, STATUS_INVALID, "\"%s\" must be text", key);
     struct slice text = slice_trim(member->text);
     if (text.size > size_max)
-        return fault_set(fault, STATUS_INVALID, "\"%s\" has %zu bytes; at most %zu are allowed", key, text.size, size_max);
+        return fault_set(fault, STATUS_INVALID, "\"%s\" has %zu bytes; at most %zu are allowed", key, text.size,
+                         size_max);
     for (size_t i = 0; i < text.size; i++)
         if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f)
             return fault_set(fault, STATUS_INVALID, "\"%s\" holds a control character", key);
@@ -185,8 +187,8 @@ static enum status plan_key(const struct sources *s, struct json_parser *p, cons
     struct slice hash = json_get_text(p, d, "hash"), role = json_get_text(p, d, "role");
     struct key key = {0};
     size_t got = 0;
-    if (hash.size != 2 * HASH_BYTES ||
-        sodium_hex2bin(key.hash, HASH_BYTES, hash.data, hash.size, NULL, &got, NULL) || got != HASH_BYTES)
+    if (hash.size != 2 * HASH_BYTES || sodium_hex2bin(key.hash, HASH_BYTES, hash.data, hash.size, NULL, &got, NULL) ||
+        got != HASH_BYTES)
         return fault_set(fault, STATUS_INVALID, "\"hash\" must be %d hex digits", 2 * HASH_BYTES);
     key.role = slice_is(role, "write") ? KEY_WRITE : slice_is(role, "admin") ? KEY_ADMIN : 0;
     if (!key.role)

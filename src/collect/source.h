@@ -1,7 +1,8 @@
 /* source: the named ways in, and the keys that open them.
  *
  * Sources and keys are definitions: they come as LOG_DEFINE records and are applied by the fold thread; the doors read
- * them on other threads under a read-write lock held for a look-up. Keys are kept as BLAKE2b hashes (libsodium), never as they are. */
+ * them on other threads under a read-write lock held for a look-up. Keys are kept as BLAKE2b hashes (libsodium), never
+ * as they are. */
 #ifndef ONEFOLD_COLLECT_SOURCE_H
 #define ONEFOLD_COLLECT_SOURCE_H
 
@@ -13,10 +14,10 @@
 #define SOURCE_KEYS_MAX 65536
 
 struct source {
-    uint16_t number;   /* from 1 */
+    uint16_t number; /* from 1 */
     char name[64];
-    char kind[24];     /* "segment", "file" ... */
-    uint8_t priority;  /* for attributes; 0 strongest; default 100 */
+    char kind[24];      /* "segment", "file" ... */
+    uint8_t priority;   /* for attributes; 0 strongest; default 100 */
     char time_zone[48]; /* of times without one; "" = the workspace's */
     bool enabled;
 };
@@ -29,9 +30,11 @@ void sources_free(struct sources *sources);
 
 /* {"define":"source","name":...,"kind":...,"priority":n,"time_zone":...,"enabled":bool}
  * {"define":"key","role":"write|admin","source":name,"hash":hex,"name":label,"revoked":bool}
- * Only "name" (of a source) or "role", "source" and "hash" (of a key; an admin key has no source) must be there. Defining
- * again changes the members that are given and leaves the others. A key cannot move to another role or source: CONFLICT.
- * _check: thread any, before logging; _define: fold thread. Errors: INVALID, NOT_FOUND (the key's source), CONFLICT, FULL. */
+ * Only "name" (of a source) or "role", "source" and "hash" (of a key; an admin key has no source) must be there.
+ * Defining again changes the members that are given and leaves the others. A key cannot move to another role or source:
+ * CONFLICT.
+ * _check: thread any, before logging; _define: fold thread. Errors: INVALID, NOT_FOUND (the key's source), CONFLICT,
+ * FULL. */
 enum status sources_check(struct sources *sources, struct json_parser *p, const struct json *definition,
                           struct fault *fault) WARN_UNUSED;
 enum status sources_define(struct sources *sources, struct json_parser *p, const struct json *definition,
@@ -39,7 +42,8 @@ enum status sources_define(struct sources *sources, struct json_parser *p, const
 
 /* The source a write key opens. UNAUTHORIZED: unknown or revoked; FORBIDDEN: the source is disabled. Thread: any.
  * Cost: one BLAKE2b and one look-up, about 0.3 microseconds. */
-enum status sources_by_key(struct sources *sources, struct slice key, struct source *out, struct fault *fault) WARN_UNUSED;
+enum status sources_by_key(struct sources *sources, struct slice key, struct source *out,
+                           struct fault *fault) WARN_UNUSED;
 bool sources_is_admin(struct sources *sources, struct slice key);
 bool sources_has_admin(struct sources *sources);
 bool sources_by_name(struct sources *sources, struct slice name, struct source *out);

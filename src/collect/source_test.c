@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 struct world {
     struct sources *sources;
@@ -43,8 +45,8 @@ static enum status define(struct world *w, const char *text) {
 static enum status define_key(struct world *w, const char *role, const char *source, const char *key, bool revoked) {
     char hash[65], text[400];
     sources_hash_key(slice_text(key), hash);
-    snprintf(text, sizeof text, "{\"define\":\"key\",\"role\":\"%s\",\"source\":\"%s\",\"hash\":\"%s\",\"revoked\":%s}", role,
-             source, hash, revoked ? "true" : "false");
+    snprintf(text, sizeof text, "{\"define\":\"key\",\"role\":\"%s\",\"source\":\"%s\",\"hash\":\"%s\",\"revoked\":%s}",
+             role, source, hash, revoked ? "true" : "false");
     return define(w, text);
 }
 
@@ -208,6 +210,45 @@ static void test_save_and_load(void **state) {
     buffer_release(&json_again);
 }
 
+struct reading {
+    struct sources *sources;
+    atomic_bool over;
+    atomic_uint answers;
+};
+
+/* Looks up while the main thread defines: a key that is there opens its own source, whatever else is being put in. */
+static void *read_keys(void *argument) {
+    struct reading *reading = argument;
+    struct source source;
+    while (!atomic_load(&reading->over)) {
+        if (sources_by_key(reading->sources, SLICE("first"), &source, NULL) != STATUS_OK || source.number != 1 ||
+            sources_is_admin(reading->sources, SLICE("first")))
+            abort();
+        atomic_fetch_add(&reading->answers, 1);
+    }
+    return NULL;
+}
+
+static void test_reading_while_defining(void **state) {
+    struct world *w = *state;
+    struct reading reading = {.sources = w->sources};
+    pthread_t thread;
+    char text[100], key[32];
+    assert_int_equal(define(w, "{\"define\":\"source\",\"name\":\"source 0\"}"), STATUS_OK);
+    assert_int_equal(define_key(w, "write", "source 0", "first", false), STATUS_OK);
+    assert_int_equal(pthread_create(&thread, NULL, read_keys, &reading), 0);
+    for (int i = 1; i <= 300 || (i < 100000 && atomic_load(&reading.answers) < 100); i++) {
+        snprintf(text, sizeof text, "{\"define\":\"source\",\"name\":\"source %d\"}", i % 300);
+        assert_int_equal(define(w, text), STATUS_OK);
+        snprintf(key, sizeof key, "key %d", i % 300);
+        snprintf(text, sizeof text, "source %d", i % 300);
+        assert_int_equal(define_key(w, "write", text, key, i % 2 == 0), STATUS_OK);
+    }
+    atomic_store(&reading.over, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(atomic_load(&reading.answers) > 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_sources, setup, teardown),
@@ -216,6 +257,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_many_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(test_new_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(test_save_and_load, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reading_while_defining, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
