@@ -102,13 +102,13 @@ static const struct {
 };
 
 /* Nanoseconds a call, the best of the rounds. */
-static double measure(call call, struct slice raw, uint64_t count, uint64_t *checksum) {
+static double measure(call measured, struct slice raw, uint64_t count, uint64_t *checksum) {
     struct arena arena = {0};
     double best = 0;
     for (int round = 0; round < ROUNDS; round++) {
         uint64_t start = os_monotonic_ns(os_real()), sum = 0;
         for (uint64_t i = 0; i < count; i++) {
-            sum += call(raw, &arena);
+            sum += measured(raw, &arena);
             if (i % 1024 == 0)
                 arena_reset(&arena);
         }
