@@ -111,6 +111,15 @@ static void table_free(struct seen *s, struct table *t) {
     free(t);
 }
 
+/* Writes all of it, so that its pages are there before the fold needs them. */
+static void table_empty(const struct seen *s, struct table *t) {
+    memset(t->slots, 0, (size_t)8 << s->slot_bits);
+    memset(t->order, 0, (size_t)8 * s->fresh_max);
+    t->count = 0;
+    t->references = 1;
+    t->next = NULL;
+}
+
 /* The slot that holds `h`, or the empty one where it would go. */
 static inline size_t table_slot(const struct seen *s, const struct table *t, uint64_t h) {
     size_t mask = ((size_t)1 << s->slot_bits) - 1, slot = (size_t)(h >> (64 - s->slot_bits));
@@ -416,11 +425,7 @@ static void tidy(struct seen *s) {
     if (!spare) {
         made = tables ? tables : table_create(s);
         tables = tables ? tables->next : NULL;
-        memset(made->slots, 0, (size_t)8 << s->slot_bits); /* pages it in too */
-        memset(made->order, 0, (size_t)8 * s->fresh_max);
-        made->count = 0;
-        made->references = 1;
-        made->next = NULL;
+        table_empty(s, made);
     }
     while (tables) {
         struct table *next = tables->next;
@@ -509,6 +514,7 @@ enum status seen_create_small(struct os *os, const char *folder, uint32_t fresh_
         return status;
     }
     s->fresh = table_create(s);
+    table_empty(s, s->fresh);
     *seen = s;
     return STATUS_OK;
 }
