@@ -42,6 +42,7 @@ struct connection {
     _Atomic int state;
     _Atomic uint64_t since_ns; /* when it entered IDLE or READING */
     int socket;
+    bool end_seen; /* the sweeper's own */
     bool begun, answered, too_large, no_room;
     size_t received_bytes, counted_bytes;
     struct buffer target, body;
@@ -245,6 +246,8 @@ static struct MHD_Response *make_response(struct connection *c, const char *orig
         if (answer->rate_limited)
             header_number(response, "X-RateLimit-Reset", answer->retry_after_s);
     }
+    if (answer->close)
+        header(response, "Connection", "close");
     if (answer->allow)
         header(response, "Allow", answer->allow);
     if (answer->authenticate)
@@ -258,7 +261,7 @@ static struct MHD_Response *make_response(struct connection *c, const char *orig
 static struct MHD_Response *same_response(struct connection *c, const char *origin) {
     const struct http_answer *answer = &c->request.answer;
     struct same_answer *same = &c->http->threads[c->request.thread].same;
-    if (answer->retry_after_s || answer->allow || answer->authenticate || (answer->open_origin && origin) ||
+    if (answer->retry_after_s || answer->allow || answer->close || answer->authenticate || (answer->open_origin && origin) ||
         answer->body.size > SAME_BODY_BYTES || answer->body.size == 0)
         return NULL;
     if (same->response && same->content_type == answer->content_type && same->size == answer->body.size &&
@@ -315,9 +318,22 @@ static enum http_method method_of(const char *name) {
     return HTTP_OTHER;
 }
 
-static uint64_t announced_bytes(struct connection *c) {
-    const char *text = MHD_lookup_connection_value(c->mhd, MHD_HEADER_KIND, "Content-Length");
-    return text ? strtoull(text, NULL, 10) : 0;
+/* How the body's length was announced. */
+struct framing {
+    unsigned lengths, encodings; /* headers of each kind */
+    uint64_t bytes;
+};
+
+static enum MHD_Result framing_each(void *context, enum MHD_ValueKind kind, const char *name, const char *value) {
+    struct framing *f = context;
+    (void)kind;
+    if ((name[0] | 32) == 'c' && strcasecmp(name, "Content-Length") == 0) {
+        f->lengths++;
+        f->bytes = value ? strtoull(value, NULL, 10) : 0;
+    } else if ((name[0] | 32) == 't' && strcasecmp(name, "Transfer-Encoding") == 0) {
+        f->encodings++;
+    }
+    return MHD_YES;
 }
 
 static enum MHD_Result headers_in(struct connection *c, const char *method) {
@@ -327,13 +343,20 @@ static enum MHD_Result headers_in(struct connection *c, const char *method) {
     r->thread = this_thread(c->http);
     r->encrypted = c->http->encrypted;
     r->answer.content_type = "application/json";
+    struct framing framing = {0};
+    MHD_get_connection_values(c->mhd, MHD_HEADER_KIND, framing_each, &framing);
+    if (framing.lengths + framing.encodings > 1) { /* two servers in a row might cut such a request at different places */
+        answer_plainly(r, 400, "INVALID", "the body's length is announced more than once");
+        r->answer.close = true;
+        return send_answer(c);
+    }
     if (!query_split(slice_of(c->target.data, c->target.size - 1), &r->path, &r->query)) {
         answer_plainly(r, 400, "INVALID", "the request's target is neither a path nor a URL");
         return send_answer(c);
     }
     if (c->http->handlers.begin(c->http->handlers.context, r))
         return send_answer(c);
-    uint64_t announced = announced_bytes(c);
+    uint64_t announced = framing.bytes;
     if (announced <= r->body_bytes_max)
         return MHD_YES;
     c->too_large = true;
@@ -430,7 +453,16 @@ static void expire(struct http *http, struct connection *c, int state) {
     if (state == STATE_READING && !http->encrypted)
         (void)!send(c->socket, late, sizeof late - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
     shutdown(c->socket, SHUT_RDWR);
-    atomic_fetch_add(&http->too_slow, 1);
+}
+
+/* True when the client has left a request unfinished, or left between two. The library's edge-triggered reading misses an end that
+ * arrives together with the last bytes. Twice in a row, so that a request whose handling is just beginning is not taken for one. */
+static bool has_left(struct connection *c, int state) {
+    char byte;
+    bool gone = state != STATE_HANDLING && recv(c->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    bool before = c->end_seen;
+    c->end_seen = gone;
+    return gone && before;
 }
 
 static void sweep(struct http *http) {
@@ -441,8 +473,12 @@ static void sweep(struct http *http) {
         uint64_t since = atomic_load_explicit(&c->since_ns, memory_order_relaxed), age = now > since ? now - since : 0;
         /* IDLE past both limits: bytes trickle in (or the library would have closed it) but no first line ever ends. */
         if ((state == STATE_READING && age > http->request_ns) ||
-            (state == STATE_IDLE && age > http->idle_ns + http->request_ns))
+            (state == STATE_IDLE && age > http->idle_ns + http->request_ns)) {
             expire(http, c, state);
+            atomic_fetch_add(&http->too_slow, 1);
+        } else if (has_left(c, state)) {
+            expire(http, c, state);
+        }
     }
     pthread_mutex_unlock(&http->connections_lock);
 }
@@ -519,7 +555,7 @@ static struct MHD_Daemon *start_daemon(struct http *http, const struct http_opti
     if (o->connections_per_address_max)
         more[n++] = (struct MHD_OptionItem){MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->connections_per_address_max, NULL};
     more[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_TURBO |
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
                      (o->tls_certificate ? MHD_USE_TLS : 0);
     return MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, keep_message, NULL, MHD_OPTION_LISTEN_SOCKET,

@@ -32,6 +32,7 @@ struct http_answer {
     bool rate_limited;        /* X-RateLimit-Reset too, with the same seconds */
     bool open_origin;         /* CORS: whatever Origin asked may read the answer */
     bool preflight;           /* the answer to OPTIONS: methods, headers and age as well */
+    bool close;               /* the connection ends with this answer */
     bool authenticate;        /* WWW-Authenticate (with a 401) */
 };
 

@@ -1,0 +1,32 @@
+/* serve_client: a bare HTTP client for tests: sends exactly the bytes it is given, reads one answer at a time. Failures to connect end the test. */
+#ifndef ONEFOLD_SERVE_SERVE_CLIENT_H
+#define ONEFOLD_SERVE_SERVE_CLIENT_H
+
+#include "base/memory.h"
+
+struct client {
+    int socket;
+    struct buffer in; /* received, not yet taken */
+};
+
+struct reply {
+    int code; /* 0: the server closed the connection without an answer */
+    struct buffer head, body; /* head: status line and headers, zero-terminated */
+};
+
+struct client client_open(uint16_t port);
+void client_close(struct client *client);
+/* False when the server has closed. */
+bool client_send(struct client *client, const void *data, size_t size);
+/* The next answer; waits up to 15 s. */
+void client_read(struct client *client, struct reply *reply);
+void reply_release(struct reply *reply);
+/* The header's value, or an empty slice. */
+struct slice reply_header(const struct reply *reply, const char *name);
+
+/* A whole exchange on a connection of its own or (`client` not NULL) on that one. `key`: Bearer key, or NULL; `more`: header lines ended by \r\n,
+ * or NULL; `body` NULL: none. */
+void exchange(struct client *client, uint16_t port, const char *method, const char *path, const char *key, const char *more,
+              const char *body, struct reply *reply);
+
+#endif
