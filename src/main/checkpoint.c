@@ -32,13 +32,8 @@ static char *current_path(const struct engine *e) {
 
 static enum status save_flow(struct engine *e, struct image_writer *flow, struct fault *fault) {
     struct buffer text = {0};
-    struct json_writer w = {.out = &text};
-    dictionary_write_json(e->dictionary, &w);
-    enum status status = image_add(flow, "dictionary", text.data, text.size, fault);
-    buffer_clear(&text);
     sources_save(e->sources, &text);
-    if (!status)
-        status = image_add(flow, "sources", text.data, text.size, fault);
+    enum status status = image_add(flow, "sources", text.data, text.size, fault);
     buffer_release(&text);
     if (!status)
         status = govern_save(e->govern, flow, fault);
@@ -138,16 +133,15 @@ enum status checkpoint_finish(struct checkpoint *c, uint64_t *position, struct f
 
 static enum status load_flow(struct engine *e, const char *path, struct fault *fault) {
     struct image *flow;
-    struct slice dictionary = SLICE_NONE, sources = SLICE_NONE;
+    struct slice sources = SLICE_NONE;
     enum status status = image_open(e->os, path, &flow, fault);
     if (status)
         return status;
-    if (!(status = image_find(flow, "dictionary", true, &dictionary, fault)))
-        status = dictionary_load(e->dictionary, dictionary, fault);
+    status = govern_load(e->govern, flow, fault); /* the dictionary with it: the others build on it */
     if (!status && !(status = image_find(flow, "sources", true, &sources, fault)))
         status = sources_load(e->sources, sources, fault);
     if (!status)
-        status = govern_load(e->govern, flow, fault);
+        status = fold_tell_sources(e->fold, fault);
     if (!status)
         status = master_load(e->master, flow, fault);
     if (!status)

@@ -58,19 +58,20 @@ static bool all_master(const struct governed *g) {
     return g->record_count > 0;
 }
 
-/* A clean record finds its customer and joins the history. */
-static void place(struct fold *f, const struct log_record *raw, struct governed *g) {
+/* A clean record finds its customer and joins the history. False when no identifier of it is usable. */
+static bool place(struct fold *f, const struct log_record *raw, struct governed *g) {
     struct engine *e = f->engine;
     struct resolution *r = f->resolution;
     if (all_master(g)) {
         for (size_t i = 0; i < g->record_count; i++)
             master_put(e->master, g->records[i]);
-        return;
+        return true;
     }
     if (identity_resolve(e->identity, g, raw->position, (unsigned)g->record_count, r)) {
-        govern_refuse(e->govern, raw, QUARANTINE_NO_IDENTIFIER, "every identifier of it is blocked; one that stands for a person is needed");
+        govern_set_aside(e->govern, raw, QUARANTINE_NO_IDENTIFIER,
+                         "every identifier of it is blocked; one that stands for a person is needed");
         count(&f->quarantined);
-        return;
+        return false;
     }
     for (size_t i = 0; i < r->merge_count; i++)
         history_merge(e->history, r->merges[i].winner, r->merges[i].loser);
@@ -79,14 +80,22 @@ static void place(struct fold *f, const struct log_record *raw, struct governed 
         g->records[i]->document = r->documents[i].number;
         history_append(e->history, r->customer, g->records[i]);
     }
+    return true;
 }
 
-/* Takes a governed record in unless its message id was seen. */
+/* Takes a governed record in unless its message id was seen. What is put aside is not remembered: its replay must pass. */
 static void take(struct fold *f, const struct log_record *raw, struct governed *g) {
-    if (g->message_hash && seen_add(f->engine->seen, g->message_hash))
+    if (g->message_hash && seen_has(f->engine->seen, g->message_hash))
         count(&f->duplicates);
-    else
-        place(f, raw, g);
+    else if (place(f, raw, g) && g->message_hash)
+        seen_add(f->engine->seen, g->message_hash);
+}
+
+/* A record that is in the history already, without some of its values: the repaired one takes its place. */
+static void replace(struct fold *f, const struct log_record *raw, struct governed *g) {
+    for (size_t i = 0; i < g->record_count; i++)
+        g->records[i]->flags |= RECORD_REPLACES;
+    place(f, raw, g);
 }
 
 static void apply_raw(struct fold *f, const struct log_record *raw) {
@@ -97,11 +106,24 @@ static void apply_raw(struct fold *f, const struct log_record *raw) {
         take(f, raw, f->governed);
 }
 
+enum status fold_tell_sources(struct fold *f, struct fault *fault) {
+    struct engine *e = f->engine;
+    enum status status = STATUS_OK;
+    for (uint16_t n = 1; n <= sources_count(e->sources) && !status; n++) {
+        struct source source;
+        if (sources_at(e->sources, n, &source))
+            status = govern_set_source(e->govern, n, source.priority, slice_text(source.time_zone), fault);
+    }
+    return status;
+}
+
 static enum status apply_definition(struct fold *f, const struct json *root, struct fault *fault) {
     struct engine *e = f->engine;
     struct slice what = json_get_text(f->json, root, "define");
-    if (slice_is(what, "source") || slice_is(what, "key"))
-        return sources_define(e->sources, f->json, root, fault);
+    if (slice_is(what, "source") || slice_is(what, "key")) {
+        enum status status = sources_define(e->sources, f->json, root, fault);
+        return status ? status : fold_tell_sources(f, fault);
+    }
     if (slice_is(what, "mapping"))
         return govern_define_mapping(e->govern, f->json, root, fault);
     if (slice_is(what, "type") || slice_is(what, "namespace"))
@@ -119,7 +141,7 @@ static void replay(struct fold *f, const struct json *root) {
     uint16_t number = name.size && sources_by_name(e->sources, name, &source) ? source.number : 0;
     if (name.size && !number)
         return;
-    quarantine_positions(e->govern, number, quarantine_reason_of(reason), &positions);
+    quarantine_positions(e->govern, number, quarantine_reason_find(reason), &positions);
     for (size_t i = 0; i < positions.size / sizeof(uint64_t); i++) {
         uint64_t position;
         struct log_reader *reader;
@@ -127,8 +149,13 @@ static void replay(struct fold *f, const struct json *root) {
         memcpy(&position, positions.data + i * sizeof position, sizeof position);
         if (log_reader_open(e->log, position, &reader, NULL))
             continue; /* past its retention: it stays in quarantine as a note */
-        if (!log_read(reader, &raw, NULL) && raw.position == position && govern_replay(e->govern, &raw, f->governed))
-            take(f, &raw, f->governed);
+        bool whole = govern_waits_whole(e->govern, position);
+        if (!log_read(reader, &raw, NULL) && raw.position == position && govern_replay(e->govern, &raw, f->governed)) {
+            if (whole)
+                take(f, &raw, f->governed);
+            else
+                replace(f, &raw, f->governed);
+        }
         log_reader_close(reader);
     }
     buffer_release(&positions);
@@ -145,7 +172,7 @@ static void apply_json(struct fold *f, const struct log_record *raw) {
         replay(f, root);
     }
     if (status) /* it was checked at the door; a rule that changed since may refuse it now */
-        govern_refuse(f->engine->govern, raw, QUARANTINE_BAD_DEFINITION, fault.text);
+        govern_set_aside(f->engine->govern, raw, QUARANTINE_BAD_DEFINITION, fault.text);
 }
 
 static void apply(struct fold *f, const struct log_record *raw) {

@@ -1,0 +1,25 @@
+/* govern_aside: what the fold puts aside by itself, and asks of the quarantine when it replays. */
+#include "govern/govern_inside.h"
+
+void govern_set_aside(struct govern *g, const struct log_record *raw, enum quarantine_reason reason, const char *text) {
+    struct quarantine_entry entry = {.position = raw->position,
+                                     .received_ms = raw->received_ms,
+                                     .source = raw->source,
+                                     .reason = (uint8_t)reason,
+                                     .whole = true,
+                                     .text = slice_text(text)};
+    quarantine_add(&g->quarantine, &entry);
+}
+
+bool govern_waits_whole(struct govern *g, uint64_t position) {
+    unsigned whole, values;
+    quarantine_waiting_at(&g->quarantine, position, &whole, &values);
+    return whole > 0;
+}
+
+int quarantine_reason_find(struct slice name) {
+    for (int reason = 0; reason < QUARANTINE_REASON_COUNT; reason++)
+        if (slice_is(name, quarantine_reason_name((enum quarantine_reason)reason)))
+            return reason;
+    return -1;
+}
