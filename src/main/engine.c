@@ -226,9 +226,9 @@ static enum status make_parts(struct running *r, struct fault *fault) {
 
 static void free_parts(struct running *r) {
     struct engine *e = &r->engine;
-    log_close(e->log); /* stops the commits first: their callbacks reach others */
+    fold_free(e->fold); /* its reader, then the log */
+    log_close(e->log);
     history_free(e->history);
-    fold_free(e->fold);
     identity_free(e->identity);
     govern_free(e->govern);
     master_free(e->master);
