@@ -396,6 +396,8 @@ static enum status read_edges(struct reader *r) {
     for (uint32_t i = 0; i < r->head.edge_count && status == STATUS_OK; i++) {
         const struct saved_edge *edge = (const struct saved_edge *)(const void *)bytes.data + i;
         uint32_t count = r->head.identifier_count;
+        if (r->head.edge_count - i > AHEAD)
+            pair_set_prefetch(&r->identity->pairs, identity_edge_key(edge[AHEAD].a, edge[AHEAD].b));
         if (!edge->a || edge->a > count || !edge->b || edge->b > count || edge->a == edge->b ||
             !identity_edge_add(r->identity, edge->a, edge->b, edge->position))
             return DAMAGED(r, "%s: edge %u is not possible", r->path, i + 1);

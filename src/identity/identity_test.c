@@ -434,6 +434,23 @@ static void test_repeated_values_in_one_record(void **state) {
     bed_close(&bed);
 }
 
+/* Two that stayed apart are merged after the rule was lifted: what concerns both is told once. */
+static void test_rule_lifted(void **state) {
+    (void)state;
+    struct bed bed;
+    bed_open(&bed);
+    see(&bed, "user_id=u1 phone=+8613912345678");
+    see(&bed, "user_id=u2 phone=+8613912345678");
+    struct namespace *rule = (struct namespace *)dictionary_namespace_at(bed.dictionary, ns(&bed, "user_id"));
+    rule->unique = false; /* as a definition would */
+    assert_int_equal(see(&bed, "user_id=u2 phone=+8613912345678"), 1);
+    struct entries entries = journal_of(&bed, 2);
+    assert_int_equal(entries.count, 2);
+    assert_int_equal(entries.entry[0].kind, JOURNAL_CONFLICT);
+    assert_int_equal(entries.entry[1].kind, JOURNAL_MERGE);
+    bed_close(&bed);
+}
+
 struct edges {
     struct edge edge[64];
     size_t count;
@@ -967,6 +984,7 @@ int main(void) {
         cmocka_unit_test(test_blocked),
         cmocka_unit_test(test_documents),
         cmocka_unit_test(test_repeated_values_in_one_record),
+        cmocka_unit_test(test_rule_lifted),
         cmocka_unit_test(test_edges_and_explain),
         cmocka_unit_test(test_differential),
         cmocka_unit_test(test_order_does_not_matter_without_conflicts),
