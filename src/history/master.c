@@ -10,8 +10,10 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/decimal.h"
 #include "base/time.h"
 
 #define BLOCK_ITEMS 256
@@ -222,6 +224,16 @@ static struct slice text_of(const struct record_head *r, uint16_t property) {
     return v && v->kind == VALUE_TEXT ? record_text(r, v) : SLICE_NONE;
 }
 
+#define ID_BYTES 48
+
+/* The id as text; one that was declared a number is written out into `number`. Empty where there is none. */
+static struct slice id_of(const struct record_head *r, uint16_t property, char number[ID_BYTES]) {
+    const struct record_value *v = property ? record_find(r, property) : NULL;
+    if (!v || v->kind != VALUE_NUMBER)
+        return text_of(r, property);
+    return slice_of(number, (size_t)snprintf(number, ID_BYTES, "%.*f", v->scale, decimal_real(v->integer, v->scale)));
+}
+
 static void copy_plain(struct record_builder *b, const struct record_head *from, const struct record_value *v) {
     if (v->kind == VALUE_TEXT)
         record_set_text(b, v->property, record_text(from, v));
@@ -296,8 +308,11 @@ static uint32_t started_by(const struct item *item, int64_t time_ms) {
 
 void master_put(struct master *m, const struct record_head *record) {
     struct named named = named_of(m, record->type);
-    struct slice id = text_of(record, named.id);
-    assert(record->kind == TYPE_MASTER && id.data);
+    char number[ID_BYTES];
+    struct slice id = id_of(record, named.id, number);
+    assert(record->kind == TYPE_MASTER);
+    if (id.size == 0)
+        return;
     int64_t from_ms = instant_of(record, named.valid_from, record->time_ms);
     struct item *item = item_find(m, record->type, id); /* only this thread changes anything: reading needs no lock */
     uint32_t at = item ? started_by(item, from_ms) : 0;
@@ -515,8 +530,9 @@ static const struct record_head *next_record(const struct master *m, struct slic
 /* Puts the record behind its id's others; false where it has no id or starts before them. */
 static bool load_record(struct master *m, const struct record_head *record) {
     const struct type *type = dictionary_type_at(m->dictionary, record->type);
-    struct slice id = text_of(record, number_of(m->dictionary, type, SLICE("id")));
-    if (!id.data)
+    char number[ID_BYTES];
+    struct slice id = id_of(record, number_of(m->dictionary, type, SLICE("id")), number);
+    if (id.size == 0)
         return false;
     struct item *item = item_find(m, record->type, id);
     if (!item)

@@ -13,9 +13,9 @@
 struct master;
 struct master *master_create(const struct dictionary *dictionary);
 void master_free(struct master *master);
-/* `record` is of a TYPE_MASTER type and holds the id as its text property "id". Fields it does not name keep the
- * version before's values; an explicit null clears one. The same content again adds no version. "valid_from" and
- * "valid_to" (time, date, or ISO 8601 text; without a zone: UTC) are read as instants; `valid_from` is not taken over,
+/* `record` is of a TYPE_MASTER type and holds the id as its property "id": text, or a number, whose digits are the id
+ * then; one without is ignored. Fields it does not name keep the version before's values; an explicit null clears
+ * one. The same content again adds no version. "valid_from" and "valid_to" (time, date, or ISO 8601 text; without a zone: UTC) are read as instants; `valid_from` is not taken over,
  * `valid_to` is: what is closed stays closed until a null or a later `valid_to`. Versions stand in the order of their
  * start, ties in that of their coming; "before" and "again" mean in that order, and a version that comes late changes
  * none behind it. Fold thread. Cost: O(log ids + versions of this one). */

@@ -133,6 +133,23 @@ static void the_same_again_adds_nothing(void **state) {
     close_stage(&s);
 }
 
+static void ids_that_are_numbers_or_missing(void **state) {
+    (void)state;
+    struct stage s;
+    open_stage(&s);
+    struct record_head head = {.type = s.type->number, .kind = TYPE_MASTER};
+    record_begin(&s.b, &head);
+    put(&s);
+    assert_int_equal(master_count(s.m, s.type->number), 0);
+    record_begin(&s.b, &head);
+    record_set(&s.b, s.id, VALUE_NUMBER, 1001, 0);
+    put(&s);
+    put(&s);
+    assert_int_equal(master_count(s.m, s.type->number), 1);
+    assert_non_null(strstr(get(&s, "1001", TIME_NONE), "{\"id\":\"1001\""));
+    close_stage(&s);
+}
+
 static void validity_fields(void **state) {
     (void)state;
     struct stage s;
@@ -313,6 +330,7 @@ static void senseless_records_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_by_time),        cmocka_unit_test(the_same_again_adds_nothing),
+        cmocka_unit_test(ids_that_are_numbers_or_missing),
         cmocka_unit_test(validity_fields),         cmocka_unit_test(lists_and_items_are_kept),
         cmocka_unit_test(pages_in_order),          cmocka_unit_test(saved_and_loaded),
         cmocka_unit_test(senseless_records_are_refused),
