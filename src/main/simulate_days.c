@@ -44,6 +44,16 @@ static enum place choose_place(struct person *p, int category) {
     return PLACES;
 }
 
+void sim_visit_from_message(struct world *w, struct person *p, int campaign, int64_t at_ms) {
+    enum place place = choose_place(p, -1);
+    assert(at_ms >= sim_day_start_ms(w, w->day) && at_ms < sim_day_start_ms(w, w->day + 1));
+    if (place == PLACES || place == PLACE_STORE)
+        return;
+    struct visit *visit = visit_add(w, p, place);
+    visit->campaign = (int16_t)campaign;
+    visit->at_ms = at_ms;
+}
+
 static double decline(const struct world *w, const struct person *p) {
     int left = p->churn_day == NEVER ? 1000 : p->churn_day - w->day;
     return left > 80 ? 1.0 : 1.0 + 1.4 * (80 - left) / 80.0;

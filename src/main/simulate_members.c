@@ -259,14 +259,17 @@ static void respond(struct world *w, struct touch *touch, int campaign, int64_t 
     struct campaign *c = &w->campaigns[campaign];
     bool sms = c->channel == TOUCH_SMS;
     double receptive = sms ? p->sms : p->mail;
-    int64_t at_ms = sent_ms + random_between(&p->random, 2, sms ? 300 : 1500) * MINUTE_MS;
+    int64_t at_ms = sent_ms + random_between(&p->random, 2, sms ? 300 : 780) * MINUTE_MS;
     bool opened = random_chance(&p->random, 0.12 + 0.4 * receptive);
     if (opened && !sms)
         touch_row(w, touch, "opened", at_ms);
     c->opened += opened;
     if (opened && random_chance(&p->random, 0.10 + 0.3 * receptive)) {
-        touch_row(w, touch, "clicked", at_ms + random_between(&p->random, 5, 200) * 1000);
+        at_ms += random_between(&p->random, 5, 200) * 1000;
+        touch_row(w, touch, "clicked", at_ms);
         c->clicked++;
+        if (p->churn_day > w->day)
+            sim_visit_from_message(w, p, campaign, at_ms + 2000);
     } else if (random_chance(&p->random, 0.004)) {
         touch_row(w, touch, "unsubscribed", at_ms + 5 * MINUTE_MS);
         p->unsubscribed = true;

@@ -268,7 +268,7 @@ static void track_product(struct session *s, const char *event, int number, int 
     snprintf(path, sizeof path, "/p/SK%05d", 10001 + number);
     struct json_writer *j = track_begin(s, event, path, "商品详情");
     product_members(j, product, number, quantity);
-    if (event[8] == 'V' && sim_soil(s->w, &s->p->random, DIRT_WRONG_TYPE, s->feed)) {
+    if (strcmp(event, "Product Viewed") == 0 && sim_soil(s->w, &s->p->random, DIRT_WRONG_TYPE, s->feed)) {
         static const char *const wrong[] = {"abc", "NaN", "--", "面议"};
         json_member_cstring(j, "price", wrong[random_below(&s->p->random, 4)]);
     } else {
@@ -384,7 +384,7 @@ static void track_order(struct session *s, const char *event, const struct order
         track_begin(s, event, complete ? "/checkout/done" : "/checkout", complete ? "支付成功" : "结算");
     json_member_cstring(j, "order_id", order->id);
     price_member(j, "total", order->total);
-    price_member(j, "revenue", order->gross);
+    price_member(j, "revenue", order->total);
     price_member(j, "discount", order->discount);
     json_member_cstring(j, "currency", "CNY");
     if (order->coupon >= 0)

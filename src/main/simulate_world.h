@@ -275,6 +275,8 @@ double sim_shop_season(const struct world *w, int day);
 /* --- simulate_days.c --- */
 void sim_days_prepare(struct world *w);
 void sim_day_run(struct world *w);
+/* Looks around today because of a message that was clicked. `at_ms` lies in the world's day. */
+void sim_visit_from_message(struct world *w, struct person *p, int campaign, int64_t at_ms);
 
 /* --- simulate_visit.c --- */
 void sim_visit_online(struct world *w, const struct visit *visit);
