@@ -130,7 +130,8 @@ void history_append(struct history *h, struct customer_id customer, const struct
     struct span *span = history_span_make(h, customer.number / SPAN_CUSTOMERS);
     assert(customer.number && !span_gone(span, customer.number % SPAN_CUSTOMERS));
     append_to(h, span, customer.number % SPAN_CUSTOMERS, record);
-    atomic_fetch_add_explicit(&h->row_count, 1, memory_order_relaxed);
+    if (!(record->flags & RECORD_REPLACES))
+        atomic_fetch_add_explicit(&h->row_count, 1, memory_order_relaxed);
 }
 
 static void sequence_bump(struct span *span) { atomic_fetch_add_explicit(&span->sequence, 1, memory_order_acq_rel); }

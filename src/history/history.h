@@ -33,7 +33,8 @@ enum status history_create(struct os *os, const char *folder, const struct dicti
 void history_free(struct history *history);
 
 /* --- fold thread --- */
-/* Adds a row (copied) to `customer`. Cost: one copy. */
+/* Adds a row (copied) to `customer`. With RECORD_REPLACES it takes the place of the customer's row of its type at its log position,
+ * whatever the time of either. Cost: one copy. */
 void history_append(struct history *history, struct customer_id customer, const struct record_head *record);
 /* Moves all rows of `loser` to `winner`. Cost: rows of the loser. */
 void history_merge(struct history *history, struct customer_id winner, struct customer_id loser);

@@ -160,15 +160,37 @@ static uint64_t count_base(const struct span *span, const struct table_head *t, 
     return found;
 }
 
-static uint64_t count_delta(const struct span *span, const struct delta *delta, uint16_t type, uint16_t property,
-                            const struct range *r) {
-    struct delta_walk walk = delta_start(delta, atomic_load_explicit(&delta->row_count, memory_order_acquire));
-    const struct delta_row *row;
+/* Base rows that count and whose place a row of the delta has taken. */
+static uint64_t count_replaced(const struct table_head *t, uint16_t property, const struct delta_row *row, const struct range *r) {
+    const struct column_head *c = t ? table_column(t, property) : NULL;
+    uint32_t first = 0, end = 0;
     uint64_t found = 0;
+    if (t)
+        table_range(t, row->owner, &first, &end);
+    for (uint32_t i = first; i < end; i++) {
+        bool usable = c && (c->encoding == COLUMN_INTEGER || c->encoding == COLUMN_REAL);
+        if ((uint64_t)table_system_value(t, TABLE_POSITION, i) == delta_record(row)->position)
+            found += usable ? count_rows(t, c, i, i + 1, r) : r->outside;
+    }
+    return found;
+}
+
+/* What the delta adds; less than nothing where it replaces rows of the base. */
+static int64_t count_delta(const struct span *span, const struct span_view *view, uint16_t type, uint16_t property,
+                           const struct range *r) {
+    const struct delta *delta = view->delta;
+    struct delta_walk walk = delta_start(delta, atomic_load_explicit(&delta->row_count, memory_order_acquire));
+    bool replaces = atomic_load_explicit(&delta->replace_count, memory_order_acquire) > 0;
+    const struct delta_row *row;
+    int64_t found = 0;
     while ((row = delta_next(&walk))) {
         const struct record_head *record = delta_record(row);
         if (record->type != type || span_gone(span, row->owner))
             continue;
+        if (replaces && delta_replaced(delta_head(delta, row->owner), row, type, record->position))
+            continue;
+        if (record->flags & RECORD_REPLACES)
+            found -= (int64_t)count_replaced(base_table(view->base, type), property, row, r);
         const struct record_value *v = record_find(record, property);
         bool number = v && v->kind >= VALUE_BOOL && v->kind <= VALUE_DATE;
         found += (number && in_range(r, record_number(v))) != r->outside;
@@ -195,7 +217,7 @@ static void *count_spans(void *context) {
         struct span_view *view = span_view(span);
         const struct table_head *t = base_table(view->base, w->type);
         w->found += t ? count_base(span, t, w->property, &w->range) : 0;
-        w->found += count_delta(span, view->delta, w->type, w->property, &w->range);
+        w->found += (uint64_t)count_delta(span, view, w->type, w->property, &w->range);
     }
     history_leave(w->history, hold);
     return NULL;

@@ -18,8 +18,9 @@ static int newest_first(const void *a, const void *b) {
 
 static bool wanted(int type, uint16_t row_type) { return type < 0 || type == row_type; }
 
-/* Counts (places NULL) or fills the places of base rows. */
-static size_t base_places(const struct base *base, uint32_t owner, int type, struct row_place *places) {
+/* Counts (places NULL) or fills the places of base rows; rows that the delta replaced are left out of the latter. */
+static size_t base_places(const struct base *base, uint32_t owner, int type, const struct delta_row *replacing,
+                          struct row_place *places) {
     size_t count = 0;
     for (uint32_t i = 0; base && i < base->table_count; i++) {
         const struct table_head *t = base->tables[i];
@@ -32,21 +33,26 @@ static size_t base_places(const struct base *base, uint32_t owner, int type, str
             continue;
         }
         struct table_order order = table_order_of(t);
-        for (uint32_t row = first; row < end; row++)
+        for (uint32_t row = first; row < end; row++) {
+            uint64_t position = table_order_position(&order, row);
+            if (replacing && delta_replaced(replacing, NULL, t->type, position))
+                continue;
             places[count++] = (struct row_place){.time_ms = table_order_time(&order, row),
-                                                 .position = table_order_position(&order, row),
+                                                 .position = position,
                                                  .table = t,
                                                  .row = row,
                                                  .type = t->type};
+        }
     }
     return count;
 }
 
-static size_t delta_places(const struct delta_row *row, int type, struct row_place *places) {
+/* `replacing`: the chain's newest row where it has rows that replace others, else NULL. */
+static size_t delta_places(const struct delta_row *row, int type, const struct delta_row *replacing, struct row_place *places) {
     size_t count = 0;
     for (; row; row = row->before) {
         const struct record_head *r = delta_record(row);
-        if (!wanted(type, r->type))
+        if (!wanted(type, r->type) || (replacing && delta_replaced(replacing, row, r->type, r->position)))
             continue;
         if (places)
             places[count] = (struct row_place){.time_ms = r->time_ms, .position = r->position, .record = r, .type = r->type};
@@ -84,11 +90,13 @@ void history_rows(struct history *h, struct customer_id customer, int type, stru
         if (!span_gone(span, owner)) {
             struct span_view *view = span_view(span);
             const struct delta_row *newest = delta_head(view->delta, owner);
-            size_t most = base_places(view->base, owner, type, NULL) + delta_places(newest, type, NULL);
+            bool replaces = atomic_load_explicit(&view->delta->replace_count, memory_order_acquire) > 0;
+            const struct delta_row *replacing = replaces ? newest : NULL;
+            size_t most = base_places(view->base, owner, type, NULL, NULL) + delta_places(newest, type, NULL, NULL);
             rows->places = arena_get(arena, (most ? most : 1) * sizeof *rows->places);
-            rows->count = base_places(view->base, owner, type, rows->places);
-            rows->count += delta_places(newest, type, rows->places + rows->count);
-            assert(rows->count == most);
+            rows->count = base_places(view->base, owner, type, replacing, rows->places);
+            rows->count += delta_places(newest, type, replacing, rows->places + rows->count);
+            assert(rows->count <= most && (replaces || rows->count == most));
         }
         atomic_thread_fence(memory_order_acquire);
         after = atomic_load_explicit(&span->sequence, memory_order_relaxed);

@@ -300,6 +300,24 @@ static void merge_some(struct world *w, struct history *h, struct model *m) {
             m->rows[i].customer = a;
 }
 
+/* A repaired record takes the place of one that is there. */
+static void replace_some(struct world *w, struct history *h, struct model *m) {
+    if (!m->count)
+        return;
+    struct model_row *row = &m->rows[random_below(&w->random, m->count)];
+    uint64_t position = w->position;
+    struct record_head *r = random_record(w);
+    while (r->type != row->record->type)
+        r = random_record(w);
+    w->position = position; /* positions of the trials are free again */
+    r->position = row->record->position;
+    r->flags |= RECORD_REPLACES;
+    history_append(h, (struct customer_id){number_of(row->customer)}, r);
+    free(row->record);
+    row->record = memory_get(1, r->bytes);
+    memcpy(row->record, r, r->bytes);
+}
+
 static void run(uint64_t seed) {
     struct world w;
     struct model m = {0};
@@ -314,6 +332,8 @@ static void run(uint64_t seed) {
             model_add(&m, customer, r);
         }
         uint64_t what = random_below(&w.random, 100);
+        if (what >= 90)
+            replace_some(&w, h, &m);
         if (what < 3)
             merge_some(&w, h, &m);
         else if (what < 5)

@@ -63,6 +63,8 @@ void delta_append(struct delta *delta, uint32_t owner, const struct record_head 
     row->owner = owner;
     row->reserved = 0;
     memcpy(row + 1, record, record->bytes);
+    if (record->flags & RECORD_REPLACES)
+        atomic_fetch_add_explicit(&delta->replace_count, 1, memory_order_release);
     atomic_fetch_add_explicit(&delta->last->used, size, memory_order_release);
     atomic_store_explicit(head, row, memory_order_release);
     atomic_fetch_add_explicit(&delta->row_count, 1, memory_order_release);
@@ -71,6 +73,15 @@ void delta_append(struct delta *delta, uint32_t owner, const struct record_head 
 const struct delta_row *delta_head(const struct delta *delta, uint32_t owner) {
     const struct heads_page *page = atomic_load_explicit(&delta->pages[owner / HEADS_PER_PAGE], memory_order_acquire);
     return page ? atomic_load_explicit(&page->head[owner % HEADS_PER_PAGE], memory_order_acquire) : NULL;
+}
+
+bool delta_replaced(const struct delta_row *newest, const struct delta_row *until, uint16_t type, uint64_t position) {
+    for (const struct delta_row *row = newest; row && row != until; row = row->before) {
+        const struct record_head *r = delta_record(row);
+        if ((r->flags & RECORD_REPLACES) && r->type == type && r->position == position)
+            return true;
+    }
+    return false;
 }
 
 struct delta_walk delta_start(const struct delta *delta, uint32_t row_count) {
@@ -162,7 +173,9 @@ static int by_place(const void *a, const void *b) {
         return x->owner < y->owner ? -1 : 1;
     if (x->time_ms != y->time_ms)
         return x->time_ms < y->time_ms ? -1 : 1;
-    return (x->position > y->position) - (x->position < y->position);
+    if (x->position != y->position)
+        return x->position < y->position ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row); /* of replaced rows: by arrival */
 }
 
 /* The delta's rows, grouped by type (each group in order of arrival). */
@@ -185,12 +198,13 @@ static struct typed_rows delta_by_type(const struct delta *delta, uint32_t delta
         r.start[i] += r.start[i - 1];
     r.rows = memory_get(r.start[types + 1], sizeof *r.rows);
     walk = delta_start(delta, delta_rows);
-    while ((row = delta_next(&walk))) {
+    for (uint32_t i = 0; (row = delta_next(&walk)); i++) {
         const struct record_head *record = delta_record(row);
         if (kept(gone, row->owner))
             r.rows[r.start[record->type + 1]++] = (struct table_source){.record = record,
                                                                         .values = record_values(record),
                                                                         .value_count = record->value_count,
+                                                                        .row = i,
                                                                         .owner = row->owner,
                                                                         .time_ms = record->time_ms,
                                                                         .position = record->position};
@@ -216,6 +230,46 @@ static uint32_t base_rows(const struct table_head *t, const uint64_t *gone, stru
                                                  .position = table_order_position(&order, row)};
     }
     return count;
+}
+
+static int by_replaced(const void *a, const void *b) {
+    const struct table_source *x = a, *y = b;
+    if (x->owner != y->owner)
+        return x->owner < y->owner ? -1 : 1;
+    return (x->position > y->position) - (x->position < y->position);
+}
+
+/* Leaves out of `rows` what a later row of `by` (sorted by_replaced, the latest of each kept) takes the place of. */
+static uint32_t without_replaced(struct table_source *rows, uint32_t count, const struct table_source *by, uint32_t by_count) {
+    uint32_t kept_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct table_source *r = bsearch(&rows[i], by, by_count, sizeof *by, by_replaced);
+        if (!r || (!rows[i].table && rows[i].row >= r->row))
+            rows[kept_count++] = rows[i];
+    }
+    return kept_count;
+}
+
+/* Applies RECORD_REPLACES among the rows of one type. */
+static void apply_replacements(struct table_source *old_rows, uint32_t *old_count, struct table_source *new_rows,
+                               uint32_t *new_count) {
+    uint32_t count = 0, latest = 0;
+    struct table_source *by = memory_get(*new_count, sizeof *by);
+    for (uint32_t i = 0; i < *new_count; i++)
+        if (new_rows[i].record->flags & RECORD_REPLACES)
+            by[count++] = new_rows[i];
+    if (count)
+        qsort(by, count, sizeof *by, by_replaced);
+    for (uint32_t i = 0; i < count; i++)
+        if (latest && by_replaced(&by[latest - 1], &by[i]) == 0)
+            by[latest - 1].row = by[i].row > by[latest - 1].row ? by[i].row : by[latest - 1].row;
+        else
+            by[latest++] = by[i];
+    if (latest) {
+        *old_count = without_replaced(old_rows, *old_count, by, latest);
+        *new_count = without_replaced(new_rows, *new_count, by, latest);
+    }
+    free(by);
 }
 
 /* Merges two sorted runs into `out`. */
@@ -246,6 +300,8 @@ enum status span_compact(struct os *os, const struct span_view *view, uint32_t d
         struct table_source *old_rows = memory_get(old_most, sizeof *old_rows);
         struct table_source *all = memory_get((size_t)old_most + new_count, sizeof *all);
         uint32_t old_count = base_rows(t, gone, old_rows);
+        if (atomic_load_explicit(&view->delta->replace_count, memory_order_acquire))
+            apply_replacements(old_rows, &old_count, new_rows, &new_count);
         qsort(new_rows, new_count, sizeof *new_rows, by_place);
         uint32_t count = merge_rows(old_rows, old_count, new_rows, new_count, all);
         if (count) {

@@ -40,7 +40,8 @@ struct delta {
     struct delta_block *first, *last;
     struct heads_page *_Atomic pages[SPAN_CUSTOMERS / HEADS_PER_PAGE];
     _Atomic uint32_t row_count;
-    _Atomic uint64_t bytes; /* memory of all blocks and pages */
+    _Atomic uint32_t replace_count; /* rows with RECORD_REPLACES; nearly always none */
+    _Atomic uint64_t bytes;         /* memory of all blocks and pages */
 };
 
 struct delta *delta_create(void);
@@ -49,6 +50,9 @@ void delta_free(struct delta *delta);
 void delta_append(struct delta *delta, uint32_t owner, const struct record_head *record);
 /* The customer's newest row, or NULL. */
 const struct delta_row *delta_head(const struct delta *delta, uint32_t owner);
+/* True when a row of the chain from `newest` back to, without, `until` takes the place of the customer's row of this type at this
+ * position. `until` NULL: the whole chain, for a base row. */
+bool delta_replaced(const struct delta_row *newest, const struct delta_row *until, uint16_t type, uint64_t position);
 /* Walks the first `row_count` rows in order of arrival: {delta->first, 0} to start; NULL at the end. */
 struct delta_walk {
     const struct delta_block *block;
