@@ -51,9 +51,26 @@ static struct refusal worse(struct refusal a, struct refusal b) {
     return a.namespace_number <= b.namespace_number ? a : b;
 }
 
+static uint32_t side_total(const struct identity *identity, struct side side) {
+    return (side.customer ? customer_at(identity, side.customer)->identifier_count : 0) + (uint32_t)side.count;
+}
+
+/* One new value of a namespace without rules. */
+static bool free_value(const struct identity *identity, struct side side) {
+    if (side.customer || side.count != 1)
+        return false;
+    const struct namespace *ns = dictionary_namespace_at(identity->dictionary, side.namespaces[0]);
+    return !ns->unique && !ns->limit;
+}
+
 struct refusal identity_may_join(const struct identity *identity, struct side a, struct side b) {
     struct tally *tally = identity->tally;
     struct refusal refusal = {0};
+    uint32_t total_a = side_total(identity, a), total_b = side_total(identity, b);
+    if (!total_a || !total_b)
+        return refusal;
+    if (free_value(identity, b))
+        return total_a + total_b > IDENTIFIERS_MAX ? (struct refusal){JOURNAL_LIMIT, 0} : refusal;
     assert(tally->touched_count == 0 && !tally->total[0] && !tally->total[1]);
     tally_side(identity, a, 0);
     tally_side(identity, b, 1);
@@ -63,7 +80,8 @@ struct refusal identity_may_join(const struct identity *identity, struct side a,
         refusal = worse(refusal, (struct refusal){kind, number});
         memset(tally->count[number], 0, sizeof tally->count[number]);
     }
-    if (!refusal.kind && tally->total[0] && tally->total[1] && tally->total[0] + tally->total[1] > IDENTIFIERS_MAX)
+    assert(tally->total[0] == total_a && tally->total[1] == total_b);
+    if (!refusal.kind && total_a + total_b > IDENTIFIERS_MAX)
         refusal = (struct refusal){JOURNAL_LIMIT, 0};
     tally->touched_count = 0;
     tally->total[0] = tally->total[1] = 0;
