@@ -321,7 +321,8 @@ static void meet_lines(struct folder *f, struct truth *t, enum feed feed, const 
         must(json_parse(f->parser, line, false, &root, &fault), &fault);
         const struct json *anonymous = json_get(f->parser, root, "anonymousId"),
                           *user = json_get(f->parser, root, "userId");
-        bool nobody = *prefix ? slice_is(json_get_text(f->parser, root, "phone"), "anonymous") : !anonymous && !user;
+        bool nobody = *prefix ? slice_is(json_get_text(f->parser, root, "phone"), "anonymous")
+                              : feed == FEED_WEB && !anonymous && !user;
         if (meet(t, channel, prefix, json_get_text(f->parser, root, key)) == nobody)
             fail_msg("%s: %.*s", channel, SLICE_ARG(line));
     }

@@ -217,7 +217,7 @@ static void call_end(struct session *s) {
     json_end_object(j);
     bool repeat = sim_soil(s->w, r, DIRT_EXACT_REPEAT, s->feed);
     feeds_end(&s->w->feeds, s->feed, arrival, repeat ? 2 : 1, random_between(r, 1000, 9 * MINUTE_MS));
-    if (!s->no_ids)
+    if (!s->no_ids || s->feed != FEED_WEB) /* phones tell a device id or openid all the same */
         sim_truth_record(s->w, s->feed, slice_text(s->message), s->p, arrival);
     s->now_ms += random_between(r, 3000, 70000);
 }
