@@ -389,8 +389,8 @@ static enum status load_all(struct dictionary *d, struct json_parser *p, const s
         for (const struct json *m = json_first(p, properties); m && status == STATUS_OK; m = json_next(p, m))
             status = load_property(d, p, type, m, fault);
     }
-    if (status == STATUS_OK && number == 0)
-        status = damaged(fault, "its list of types, with no", SLICE("customer"));
+    if (status == STATUS_OK && (number == 0 || dictionary_type_at(d, DICTIONARY_CUSTOMER)->kind != TYPE_ATTRIBUTES))
+        status = damaged(fault, "its list of types, not beginning with", SLICE("customer"));
     return status;
 }
 

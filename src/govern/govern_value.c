@@ -24,16 +24,17 @@ static struct slice name_now(const struct place *place) { return slice_of(place-
 /* --- refusing --- */
 
 static void refuse(struct place *place, enum quarantine_reason reason, struct slice text) {
-    struct govern *g = place->g;
-    char field[DICTIONARY_NAME_BYTES_MAX + 64];
+    const struct place *outer = place->outer;
+    char field[2 * DICTIONARY_NAME_BYTES_MAX + 64];
     if (place->quiet)
         return;
     if (place->field.size) {
-        govern_refuse(g, reason, place->field, text);
+        govern_refuse(place->g, reason, place->field, text);
         return;
     }
-    int size = snprintf(field, sizeof field, "%s%.*s", place->where, (int)place->name_size, place->name);
-    govern_refuse(g, reason, slice_of(field, (size_t)size < sizeof field ? (size_t)size : sizeof field - 1), text);
+    int size = snprintf(field, sizeof field, "%s%.*s%s%s%.*s", outer ? outer->where : "", outer ? (int)outer->name_size : 0,
+                        outer ? outer->name : "", outer ? "." : "", place->where, (int)place->name_size, place->name);
+    govern_refuse(place->g, reason, slice_of(field, (size_t)size), text);
 }
 
 static enum quarantine_reason reason_of(const struct property *property) {
@@ -316,13 +317,17 @@ static bool set_list(struct place *place, const struct property *property, const
 static bool set_items(struct place *place, const struct property *property, const struct json *value) {
     struct govern *g = place->g;
     bool single = value->kind == JSON_OBJECT, whole = true;
-    struct place inside = {.g = g, .p = place->p, .builder = place->builder, .field = place->field, .quiet = place->quiet, .in_item = true};
-    char where[DICTIONARY_NAME_BYTES_MAX + 64];
     if (place->in_item || (!single && value->kind != JSON_ARRAY))
         return false;
-    snprintf(where, sizeof where, "%s%.*s.", place->where, (int)place->name_size, place->name);
-    inside.where = where;
-    inside.type = dictionary_type_mutable(g->dictionary, property->item_type);
+    struct place inside = {.g = g,
+                           .p = place->p,
+                           .builder = place->builder,
+                           .type = dictionary_type_mutable(g->dictionary, property->item_type),
+                           .where = "",
+                           .outer = place,
+                           .field = place->field,
+                           .quiet = place->quiet,
+                           .in_item = true};
     record_items_begin(place->builder, property->number);
     for (const struct json *m = single ? value : json_first(place->p, value); m; m = single ? NULL : json_next(place->p, m)) {
         if (m->kind != JSON_OBJECT) {

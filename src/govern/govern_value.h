@@ -30,6 +30,7 @@ struct place {
     struct record_builder *builder;
     struct type *type;
     const char *where;                /* before the name in a refusal's field: "properties." */
+    const struct place *outer;        /* of an item: the place whose name stands before; NULL elsewhere */
     struct slice field;               /* a refusal's whole field instead, where not empty: a row's column */
     const struct renaming *renamings; /* of top-level members, ended by an empty `from`; or NULL */
     const struct reading *reading;    /* or NULL */
