@@ -5,8 +5,8 @@
  *     x_fuzz NAME FILE             that one input: to look at one that failed
  *
  * A missing folder is an empty corpus: mutations then start from nothing. When the target dies, the input it died of is
- * written to NAME.failed in the current folder, and the seed and the mutation's number are printed. To keep it: fix,
- * then move the file into the corpus. */
+ * written to NAME.failed in the folder $TEST_LOGS (or the current one), and the seed and the mutation's number are printed. To
+ * keep it: fix, then move the file into the corpus. */
 #include "base/memory.h"
 #include "base/random.h"
 
@@ -35,8 +35,9 @@ static struct {
 } trying;
 
 static void save_failed(void) {
-    char path[300];
-    int length = snprintf(path, sizeof path, "%s.failed", trying.name);
+    char path[512];
+    const char *folder = getenv("TEST_LOGS");
+    int length = snprintf(path, sizeof path, "%s/%s.failed", folder ? folder : ".", trying.name);
     int file = length > 0 ? open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644) : -1;
     ssize_t written = file >= 0 ? write(file, trying.data, trying.size) : -1;
     if (file >= 0)
