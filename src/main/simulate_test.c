@@ -180,7 +180,7 @@ static void every_json_line_parses(void **state) {
         if (!is_lines(feed))
             continue;
         struct buffer content = read_feed(f, feed);
-        struct slice rest = buffer_slice(&content), line;
+        struct slice rest = buffer_slice(&content), line = SLICE_NONE;
         const struct json *root;
         while (next_line(&rest, &line)) {
             must(json_parse(f->parser, line, false, &root, &fault), &fault);
@@ -196,7 +196,7 @@ static void every_row_has_its_columns(void **state) {
         if (is_lines(feed))
             continue;
         struct buffer content = read_feed(f, feed);
-        struct slice rest = buffer_slice(&content), line, cells[CELLS_MAX];
+        struct slice rest = buffer_slice(&content), line = SLICE_NONE, cells[CELLS_MAX];
         assert_true(next_line(&rest, &line));
         size_t columns = split(line, cells);
         assert_true(columns >= 3);
@@ -218,7 +218,7 @@ static void mappings_name_the_columns(void **state) {
         const char *name = simulate_feed_path(feed);
         snprintf(path, sizeof path, "mappings/%.*s.json", (int)(strchr(name, '.') - name), name);
         struct buffer mapping = read_path(f, "/demo", path), content = read_feed(f, feed);
-        struct slice rest = buffer_slice(&content), line, cells[CELLS_MAX];
+        struct slice rest = buffer_slice(&content), line = SLICE_NONE, cells[CELLS_MAX];
         const struct json *root;
         size_t at = 0;
         must(json_parse(f->parser, buffer_slice(&mapping), true, &root, &fault), &fault);
@@ -238,9 +238,9 @@ static void id_cards_are_valid(void **state) {
     static const int weights[17] = {7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2};
     struct folder *f = *state;
     struct buffer content = read_feed(f, FEED_MEMBERS);
-    struct slice rest = buffer_slice(&content), line, cells[CELLS_MAX];
+    struct slice rest = buffer_slice(&content), line = SLICE_NONE, cells[CELLS_MAX];
     size_t seen = 0;
-    next_line(&rest, &line);
+    assert_true(next_line(&rest, &line));
     while (next_line(&rest, &line)) {
         split(line, cells);
         struct slice id = cells[6];
@@ -274,9 +274,9 @@ static int by_text(const void *a, const void *b) {
 
 static struct truth truth_of(struct slice text) {
     struct truth t = {0};
-    struct slice line;
+    struct slice line = SLICE_NONE;
     t.lines = memory_get(count_lines(text), sizeof *t.lines);
-    next_line(&text, &line);
+    assert_true(next_line(&text, &line));
     while (next_line(&text, &line)) {
         size_t size = line.size;
         while (line.data[size - 1] != ',')
@@ -300,8 +300,8 @@ static bool meet(struct truth *t, const char *channel, const char *prefix, struc
 
 static void meet_rows(struct folder *f, struct truth *t, enum feed feed, const char *channel, const char *prefix) {
     struct buffer content = read_feed(f, feed);
-    struct slice rest = buffer_slice(&content), line, cells[CELLS_MAX];
-    next_line(&rest, &line);
+    struct slice rest = buffer_slice(&content), line = SLICE_NONE, cells[CELLS_MAX];
+    assert_true(next_line(&rest, &line));
     while (next_line(&rest, &line)) {
         split(line, cells);
         bool nobody = feed == FEED_POS && cells[4].size == 0 && cells[5].size == 0;
@@ -314,7 +314,7 @@ static void meet_rows(struct folder *f, struct truth *t, enum feed feed, const c
 static void meet_lines(struct folder *f, struct truth *t, enum feed feed, const char *channel, const char *prefix,
                        const char *key) {
     struct buffer content = read_feed(f, feed);
-    struct slice rest = buffer_slice(&content), line;
+    struct slice rest = buffer_slice(&content), line = SLICE_NONE;
     struct fault fault = {0};
     const struct json *root;
     while (next_line(&rest, &line)) {
@@ -361,10 +361,10 @@ static void truth_covers_every_record(void **state) {
 static void unshared_identifiers_have_one_owner(void **state) {
     struct folder *f = *state;
     struct buffer content = read_feed(f, FEED_TRUTH_IDENTIFIERS);
-    struct slice rest = buffer_slice(&content), line, cells[CELLS_MAX],
+    struct slice rest = buffer_slice(&content), line = SLICE_NONE, cells[CELLS_MAX],
                  *keys = memory_get(count_lines(rest), sizeof *keys);
     size_t count = 0, shared = 0;
-    next_line(&rest, &line);
+    assert_true(next_line(&rest, &line));
     while (next_line(&rest, &line)) {
         assert_int_equal(split(line, cells), 4);
         if (slice_is(cells[3], "0"))
@@ -417,9 +417,9 @@ static void dirt_is_counted(void **state) {
 static void till_dirt_is_counted(void **state) {
     struct folder *f = *state;
     struct buffer content = read_feed(f, FEED_POS);
-    struct slice rest = buffer_slice(&content), line, cells[CELLS_MAX], last = SLICE_NONE;
+    struct slice rest = buffer_slice(&content), line = SLICE_NONE, cells[CELLS_MAX], last = SLICE_NONE;
     uint64_t negative = 0, as_text = 0;
-    next_line(&rest, &line);
+    assert_true(next_line(&rest, &line));
     while (next_line(&rest, &line)) {
         size_t count = split(line, cells);
         assert_int_equal(count, 18);
@@ -439,7 +439,7 @@ static void calls_come_in_arrival_order(void **state) {
     struct folder *f = *state;
     struct fault fault = {0};
     struct buffer content = read_feed(f, FEED_APP);
-    struct slice rest = buffer_slice(&content), line;
+    struct slice rest = buffer_slice(&content), line = SLICE_NONE;
     const struct json *root;
     char last[32] = "";
     size_t late = 0, again = 0;
