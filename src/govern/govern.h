@@ -97,6 +97,13 @@ void quarantine_positions(struct govern *g, uint16_t source, int reason, struct 
  * Otherwise false, and its entries stay as they are. */
 bool govern_replay(struct govern *g, const struct log_record *raw, struct governed *out);
 
+/* For the fold: puts `raw` aside as a whole, for a reason only it can see (`text` is a sentence, copied). */
+void govern_set_aside(struct govern *g, const struct log_record *raw, enum quarantine_reason reason, const char *text);
+/* True when the record at `position` waits as a whole: nothing of it was used so far. */
+bool govern_waits_whole(struct govern *g, uint64_t position);
+/* The reason of this name ("WRONG_TYPE"), or -1. */
+int quarantine_reason_find(struct slice name);
+
 /* Quality per source: records, values present/refused, missing times, future times ... as JSON. Thread: any. */
 void govern_quality_json(struct govern *g, struct json_writer *w);
 
