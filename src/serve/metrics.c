@@ -66,7 +66,7 @@ void measures_write_text(const struct measures *m, struct buffer *into) {
 
 void measures_write_json(const struct measures *m, struct json_writer *w) {
     json_object(w);
-#define METRIC(name, type, help, expression) json_member_real(w, #name + sizeof "onefold_" - 1, (double)(expression));
+#define METRIC(name, type, help, expression) json_member_real(w, &#name[sizeof "onefold_" - 1], (double)(expression));
 #include "serve/metrics.def"
 #undef METRIC
     json_end_object(w);

@@ -274,7 +274,7 @@ void openapi_write_json(struct json_writer *w) {
 /* --- docs/api.md --- */
 
 static const char preface[] =
-    "<!-- Made from src/serve/routes.def, schemas.def and metrics.def; serve_reference_test fails when this is stale. -->\n"
+    "<!-- Made from src/serve/routes.def, schemas.def and metrics.def; routes_test fails when this is stale. -->\n"
     "# HTTP API\n\n"
     "Everything is JSON over HTTP/1.1. `GET /openapi.json` says the same as this page to a machine.\n\n"
     "**Keys.** Tracking takes a source's write key: `Authorization: Basic base64(key:)`, `\"writeKey\"` in the body, or\n"

@@ -14,16 +14,16 @@
 
 #include "base/json_read.h"
 #include "serve/serve_client.h"
-#include "serve/serve_fixture.h"
+#include "serve/serve_model.h"
 
 static char folder[64];
-static struct fixture *fixture;
+static struct model *model;
 static uint16_t port;
 static struct json_parser *parser;
 
 static void open_with(const struct serve_options *options) {
-    fixture = fixture_open(folder, options);
-    port = fixture_port(fixture);
+    model = model_open(folder, options);
+    port = model_port(model);
 }
 
 static int setup(void **state) {
@@ -38,7 +38,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
     (void)state;
     char command[128];
-    fixture_close(fixture);
+    model_close(model);
     json_parser_free(parser);
     snprintf(command, sizeof command, "rm -rf '%s'", folder);
     return system(command);
@@ -62,7 +62,7 @@ static const struct json *ask_more(const char *method, const char *path, const c
 }
 
 static const struct json *ask(const char *method, const char *path, const char *body, int code) {
-    return ask_more(method, path, FIXTURE_ADMIN_KEY, NULL, body, code);
+    return ask_more(method, path, MODEL_ADMIN_KEY, NULL, body, code);
 }
 
 static const struct json *get(const char *path) {
@@ -73,7 +73,7 @@ static const struct json *get(const char *path) {
 
 static void track(const char *path, const char *body, int code) {
     ask_more("POST", path, NULL, WRITE_KEY_HEADER, body, code);
-    fixture_settle(fixture);
+    model_settle(model);
 }
 
 static bool text_is(const struct json *object, const char *key, const char *text) {
@@ -133,10 +133,10 @@ static void test_wrong_keys(void **state) {
     const char *body = "{\"userId\":\"u\",\"event\":\"E\"}";
     ask_more("POST", "/v1/track", NULL, NULL, body, 401);
     ask_more("POST", "/v1/track", NULL, "Authorization: Basic bm9uc2Vuc2U6\r\n", body, 401);
-    ask_more("POST", "/v1/track?writeKey=" FIXTURE_WRITE_KEY, NULL, NULL, body, 200);
+    ask_more("POST", "/v1/track?writeKey=" MODEL_WRITE_KEY, NULL, NULL, body, 200);
     error_is(ask_more("GET", "/v1/sources", NULL, NULL, NULL, 401), "UNAUTHORIZED", "Bearer");
     assert_true(reply_header(&last, "WWW-Authenticate").size > 0);
-    error_is(ask_more("GET", "/v1/sources", FIXTURE_WRITE_KEY, NULL, NULL, 401), "UNAUTHORIZED", "admin key");
+    error_is(ask_more("GET", "/v1/sources", MODEL_WRITE_KEY, NULL, NULL, 401), "UNAUTHORIZED", "admin key");
     error_is(ask_more("GET", "/v1/profiles/user_id:u", NULL, WRITE_KEY_HEADER, NULL, 401), "UNAUTHORIZED", "admin key");
     ask_more("GET", "/v1/sources", NULL, "Authorization: Basic b2ZhX3Rlc3R0ZXN0dGVzdHRlc3R0ZXN0dGVzdHRlc3R0ZXN0Og==\r\n", NULL, 200);
 }
@@ -173,7 +173,7 @@ static void test_gzip(void **state) {
     deflateEnd(&z);
     post_bytes("Content-Encoding: gzip\r\n", packed, z.total_out, 200);
     post_bytes("Content-Encoding: gzip\r\n", packed, z.total_out / 2, 400);
-    fixture_settle(fixture);
+    model_settle(model);
     get("/v1/profiles/user_id:zipped");
 }
 
@@ -188,7 +188,7 @@ static void test_browsers(void **state) {
     assert_int_equal(reply_header(&last, "Access-Control-Allow-Origin").size, 0);
     ask_more("POST", "/v1/t", NULL, "Origin: https://shop.example\r\nContent-Type: text/plain\r\n" WRITE_KEY_HEADER, "{\"userId\":\"b\",\"event\":\"E\"}", 200);
     assert_true(slice_is(reply_header(&last, "Access-Control-Allow-Origin"), "https://shop.example"));
-    ask_more("GET", "/v1/projects/" FIXTURE_WRITE_KEY "/settings", NULL, origin, NULL, 200);
+    ask_more("GET", "/v1/projects/" MODEL_WRITE_KEY "/settings", NULL, origin, NULL, 200);
     assert_non_null(strstr(last.body.data, "Segment.io"));
     assert_true(slice_is(reply_header(&last, "Access-Control-Allow-Origin"), "https://shop.example"));
     ask_more("GET", "/v1/projects/nonsense/settings", NULL, NULL, NULL, 401);
@@ -205,9 +205,9 @@ static void test_no_route(void **state) {
 
 static void test_lag_answers_429(void **state) {
     (void)state;
-    fixture_close(fixture);
+    model_close(model);
     open_with(&(struct serve_options){.lag_records_max = 3});
-    fixture_pause(fixture, true);
+    model_pause(model, true);
     int codes[10];
     for (int i = 0; i < 10; i++) {
         reply_release(&last);
@@ -218,15 +218,15 @@ static void test_lag_answers_429(void **state) {
     assert_int_equal(codes[9], 429);
     assert_true(reply_header(&last, "Retry-After").size > 0);
     ask("GET", "/readyz", NULL, 503);
-    fixture_pause(fixture, false);
-    fixture_settle(fixture);
+    model_pause(model, false);
+    model_settle(model);
     track("/v1/track", "{\"userId\":\"u\",\"event\":\"E\"}", 200);
     ask("GET", "/readyz", NULL, 200);
 }
 
 static void test_rate_limit(void **state) {
     (void)state;
-    fixture_close(fixture);
+    model_close(model);
     open_with(&(struct serve_options){.requests_per_second = 5});
     int limited = 0;
     for (int i = 0; i < 30; i++) {
@@ -263,7 +263,7 @@ static void test_many_connections_wait_for_the_sync(void **state) {
     }
     for (int i = 0; i < 64; i++)
         client_close(&clients[i]);
-    fixture_settle(fixture);
+    model_settle(model);
     for (int i = 0; i < 64; i += 21) {
         char path[64];
         snprintf(path, sizeof path, "/v1/profiles/user_id:c%d", i);
@@ -328,7 +328,7 @@ static void test_timeline_pages(void **state) {
         snprintf(body, sizeof body, "{\"userId\":\"u\",\"event\":\"E%d\",\"messageId\":\"t%d\",\"timestamp\":\"2026-03-01T10:00:%02d.000Z\"}", i % 2, i, i / 4);
         ask_more("POST", "/v1/track", NULL, WRITE_KEY_HEADER, body, 200);
     }
-    fixture_settle(fixture);
+    model_settle(model);
     char next[64] = "", path[160];
     int64_t seen[23];
     size_t count = 0, pages = 0;
@@ -465,7 +465,7 @@ static void test_stopping_leaves_nobody_waiting(void **state) {
             snprintf(text, sizeof text, "POST /v1/track HTTP/1.1\r\nHost: a\r\n" WRITE_KEY_HEADER "Content-Length: %zu\r\n\r\n%s", strlen(body), body);
             assert_true(client_send(&clients[i], text, strlen(text)));
         }
-        fixture_close(fixture);
+        model_close(model);
         for (int i = 0; i < 16; i++) {
             struct reply reply;
             client_read(&clients[i], &reply);

@@ -1,5 +1,5 @@
-/* serve_fixture: see serve_fixture.h. The fold is main's in short: no deduplication, no checkpoints. */
-#include "serve/serve_fixture.h"
+/* serve_model: see serve_model.h. The fold is main's in short: no deduplication, no checkpoints. */
+#include "serve/serve_model.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-struct fixture {
+struct model {
     struct serve_parts parts;
     struct serve *serve;
     struct json_parser *json;
@@ -23,13 +23,13 @@ struct fixture {
 static void must(enum status status, const struct fault *fault) {
     if (status == STATUS_OK)
         return;
-    fprintf(stderr, "fixture: %s: %s\n", status_name(status), fault ? fault->text : "");
+    fprintf(stderr, "model: %s: %s\n", status_name(status), fault ? fault->text : "");
     abort();
 }
 
 /* --- the fold --- */
 
-static void apply_data(struct fixture *f, const struct log_record *raw) {
+static void apply_data(struct model *f, const struct log_record *raw) {
     struct governed *g = f->governed;
     struct resolution *r = f->resolution;
     govern_apply(f->parts.govern, raw, g);
@@ -51,7 +51,7 @@ static void apply_data(struct fixture *f, const struct log_record *raw) {
     }
 }
 
-static void apply_definition(struct fixture *f, const struct log_record *raw) {
+static void apply_definition(struct model *f, const struct log_record *raw) {
     struct fault fault = {0};
     const struct json *root;
     must(json_parse(f->json, raw->payload, true, &root, &fault), &fault);
@@ -65,7 +65,7 @@ static void apply_definition(struct fixture *f, const struct log_record *raw) {
 }
 
 static void *fold_run(void *context) {
-    struct fixture *f = context;
+    struct model *f = context;
     struct log_record raw;
     struct fault fault = {0};
     uint64_t position = 0;
@@ -95,7 +95,7 @@ static void *fold_run(void *context) {
 
 /* --- opening --- */
 
-__attribute__((format(printf, 2, 0))) static void define(struct fixture *f, const char *format, const char *argument) {
+__attribute__((format(printf, 2, 0))) static void define(struct model *f, const char *format, const char *argument) {
     struct buffer text = {0};
     struct fault fault = {0};
     buffer_print(&text, format, argument); /* every format is one of this file's */
@@ -104,13 +104,13 @@ __attribute__((format(printf, 2, 0))) static void define(struct fixture *f, cons
     buffer_release(&text);
 }
 
-static void define_all(struct fixture *f) {
+static void define_all(struct model *f) {
     char hash[65];
     define(f, "{\"define\":\"source\",\"name\":\"%s\",\"kind\":\"segment\"}", "web");
     define(f, "{\"define\":\"source\",\"name\":\"%s\",\"kind\":\"file\"}", "files");
-    sources_hash_key(SLICE(FIXTURE_WRITE_KEY), hash);
+    sources_hash_key(SLICE(MODEL_WRITE_KEY), hash);
     define(f, "{\"define\":\"key\",\"role\":\"write\",\"source\":\"web\",\"hash\":\"%s\"}", hash);
-    sources_hash_key(SLICE(FIXTURE_ADMIN_KEY), hash);
+    sources_hash_key(SLICE(MODEL_ADMIN_KEY), hash);
     define(f, "{\"define\":\"key\",\"role\":\"admin\",\"hash\":\"%s\"}", hash);
 }
 
@@ -121,7 +121,7 @@ static char *in_folder(const char *folder, const char *name) {
     return path.data;
 }
 
-static void open_parts(struct fixture *f) {
+static void open_parts(struct model *f) {
     struct fault fault = {0};
     struct serve_parts *p = &f->parts;
     char *log = in_folder(f->folder, "log"), *history = in_folder(f->folder, "history");
@@ -140,8 +140,8 @@ static void open_parts(struct fixture *f) {
     free(history);
 }
 
-struct fixture *fixture_open(const char *folder, const struct serve_options *options) {
-    struct fixture *f = memory_get(1, sizeof *f);
+struct model *model_open(const char *folder, const struct serve_options *options) {
+    struct model *f = memory_get(1, sizeof *f);
     struct fault fault = {0};
     f->folder = memory_text(slice_text(folder));
     f->json = json_parser_create();
@@ -157,12 +157,12 @@ struct fixture *fixture_open(const char *folder, const struct serve_options *opt
         while (!sources_has_admin(f->parts.sources))
             usleep(500);
     }
-    fixture_settle(f);
+    model_settle(f);
     must(serve_start(&f->parts, options, &f->serve, &fault), &fault);
     return f;
 }
 
-void fixture_close(struct fixture *f) {
+void model_close(struct model *f) {
     struct serve_parts *p = &f->parts;
     serve_stop(f->serve);
     atomic_store(&f->stopping, true);
@@ -182,19 +182,19 @@ void fixture_close(struct fixture *f) {
     free(f);
 }
 
-uint16_t fixture_port(const struct fixture *f) {
+uint16_t model_port(const struct model *f) {
     return serve_port(f->serve);
 }
 
-const struct serve_parts *fixture_parts(const struct fixture *f) {
+const struct serve_parts *model_parts(const struct model *f) {
     return &f->parts;
 }
 
-void fixture_pause(struct fixture *f, bool paused) {
+void model_pause(struct model *f, bool paused) {
     atomic_store(&f->paused, paused);
 }
 
-void fixture_settle(struct fixture *f) {
+void model_settle(struct model *f) {
     while (history_position(f->parts.history) < log_durable(f->parts.log))
         history_wait(f->parts.history, log_durable(f->parts.log), 100);
 }
