@@ -1,10 +1,10 @@
 /* identity: resolving a record. The header has the rules; identity_store what is kept; identity_rules what may not come
  * together; identity_journal and identity_image the rest.
  *
- * A record's identifiers are settled one by one, strongest first, documents' keys last. While no known one was accepted,
- * new ones wait; the first known one that contradicts none of the waiting gives the customer (the target), or, at the end, a new
- * customer is made. What was refused is dealt with after all that, when the target has everything it gets: devices move, the
- * rest goes to the journal. */
+ * A record's identifiers are settled one by one, strongest first, documents' keys last. While no known one was
+ * accepted, new ones wait; the first known one that contradicts none of the waiting gives the customer (the target),
+ * or, at the end, a new customer is made. What was refused is dealt with after all that, when the target has everything
+ * it gets: devices move, the rest goes to the journal. */
 #include "identity/identity.h"
 
 #include "base/hash.h"
@@ -53,8 +53,8 @@ static struct item item_of(const struct identity *identity, const struct claim *
                          .state = identity_blocked(claim->value) ? ITEM_BLOCKED : ITEM_OPEN};
 }
 
-/* Fetches what settling will touch, a step for all items before the next step, so that they wait for memory together: slots,
- * then entries, then values and customers. */
+/* Fetches what settling will touch, a step for all items before the next step, so that they wait for memory together:
+ * slots, then entries, then values and customers. */
 static void items_prefetch(const struct work *w) {
     const struct identity *identity = w->identity;
     uint32_t numbers[ITEMS_MAX];
@@ -107,7 +107,8 @@ static int64_t received_ms(const struct governed *record) {
     return record->record_count && record->records[0] ? record->records[0]->received_ms : record->time_ms;
 }
 
-static void journal(struct work *w, uint8_t kind, uint32_t winner, uint32_t loser, uint32_t weak, uint16_t namespace_number) {
+static void journal(struct work *w, uint8_t kind, uint32_t winner, uint32_t loser, uint32_t weak,
+                    uint16_t namespace_number) {
     struct journal_entry entry = {.position = w->position,
                                   .received_ms = received_ms(w->record),
                                   .source = w->record->source,
@@ -122,8 +123,9 @@ static void journal(struct work *w, uint8_t kind, uint32_t winner, uint32_t lose
 
 static void item_create(struct work *w, struct item *item) {
     assert(w->target && !item->number);
-    item->number = identity_identifier_add(w->identity, item->hash, item->claim->namespace_number,
-                                           item->kind == NAMESPACE_DOCUMENT, item->claim->value, w->target, w->position);
+    item->number =
+        identity_identifier_add(w->identity, item->hash, item->claim->namespace_number,
+                                item->kind == NAMESPACE_DOCUMENT, item->claim->value, w->target, w->position);
     item->state = ITEM_ACCEPTED;
 }
 
@@ -152,8 +154,9 @@ static void settle_new(struct work *w, struct item *item) {
         return;
     }
     if (item->kind != NAMESPACE_DOCUMENT)
-        item->refusal = identity_may_join(w->identity, (struct side){w->target, w->waiting, w->target ? 0 : w->waiting_count},
-                                          (struct side){0, &namespace_number, 1});
+        item->refusal =
+            identity_may_join(w->identity, (struct side){w->target, w->waiting, w->target ? 0 : w->waiting_count},
+                              (struct side){0, &namespace_number, 1});
     if (item->refusal.kind) {
         item->state = ITEM_REFUSED;
     } else if (w->target) {
@@ -181,8 +184,9 @@ static void settle_known(struct work *w, struct item *item) {
     if (entry->document)
         item->kind = NAMESPACE_DOCUMENT;
     if (customer != w->target) {
-        item->refusal = identity_may_join(identity, (struct side){w->target, w->waiting, w->target ? 0 : w->waiting_count},
-                                          (struct side){customer, NULL, 0});
+        item->refusal =
+            identity_may_join(identity, (struct side){w->target, w->waiting, w->target ? 0 : w->waiting_count},
+                              (struct side){customer, NULL, 0});
         if (item->refusal.kind) {
             item->state = ITEM_REFUSED;
             return;
@@ -268,7 +272,8 @@ static void documents_note(struct work *w) {
         if (!key->namespace_number)
             continue;
         assert(item->claim == key);
-        w->out->documents[i].number = item->state != ITEM_REPEATED ? item->number
+        w->out->documents[i].number = item->state != ITEM_REPEATED
+                                          ? item->number
                                           : identity_lookup(w->identity, item->hash, key->namespace_number, key->value);
         item++;
     }
@@ -357,7 +362,8 @@ static size_t search_path(const struct search *s, uint32_t index, struct identif
 
 size_t identity_explain(const struct identity *identity, struct identifier_id a, struct identifier_id b,
                         struct identifier_id *path, size_t path_max) {
-    struct search s = {.identity = identity, .customer = identity_customer(identity, a).number, .edges_left = EXPLAIN_EDGES_MAX};
+    struct search s = {
+        .identity = identity, .customer = identity_customer(identity, a).number, .edges_left = EXPLAIN_EDGES_MAX};
     size_t found = 0;
     if (!s.customer || identity_customer(identity, b).number != s.customer)
         return 0;

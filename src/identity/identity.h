@@ -1,28 +1,28 @@
 /* identity: identifiers -> one customer.
  *
  * An identifier is (namespace, canonical value) and has a number for ever, from 1: rows keep the number they arrived
- * through, so that a split can give them back. A customer is a number for ever too, from 1 in order of creation; merged ones
- * redirect to the survivor for ever. What is kept: identifiers, who they belong to, evidence edges (which two identifiers met
- * first in which record), and a journal of every merge, conflict, limit and block with its reason.
+ * through, so that a split can give them back. A customer is a number for ever too, from 1 in order of creation; merged
+ * ones redirect to the survivor for ever. What is kept: identifiers, who they belong to, evidence edges (which two
+ * identifiers met first in which record), and a journal of every merge, conflict, limit and block with its reason.
  *
  * Resolving one record (its claims and document keys), in order:
  *   1. Blocked values (placeholders, all zeros: identity_blocked.def) are set aside and counted.
  *   2. Known identifiers give the candidate customers. None: a new customer. One: that one. Several: merged, strongest
  *      identifier's customer first, as far as no rule forbids it.
- *   3. A merge is refused when the two hold different values of a unique namespace (two user ids), or the result would pass
- *      a namespace's limit. Then the weaker identifier of this record is set aside for it (conflict in the journal): a
- *      device goes over to the customer who showed up with a person's identifier last ("last authenticated"), so that what
- *      comes from it alone belongs to that one from now on; a person's identifier stays where it was. The record goes with
- *      its strongest identifier.
+ *   3. A merge is refused when the two hold different values of a unique namespace (two user ids), or the result would
+ *      pass a namespace's limit. Then the weaker identifier of this record is set aside for it (conflict in the
+ *      journal): a device goes over to the customer who showed up with a person's identifier last ("last
+ *      authenticated"), so that what comes from it alone belongs to that one from now on; a person's identifier stays
+ *      where it was. The record goes with its strongest identifier.
  *   4. New identifiers join the customer unless a unique namespace or a limit forbids it.
- *   5. A document's key (order_id) is evidence like any other: the channel that knows only the order finds the customer. A
- *      customer that has nothing but document keys is not counted as a customer ("unowned") until a person's or a device's
- *      identifier joins.
+ *   5. A document's key (order_id) is evidence like any other: the channel that knows only the order finds the
+ *      customer. A customer that has nothing but document keys is not counted as a customer ("unowned") until a
+ *      person's or a device's identifier joins.
  * A new value that was refused is not kept: it becomes an identifier when a record brings it without the contradiction.
  * The survivor of a merge is the side with more rows, at a tie the older; so a merge costs the smaller side.
  *
- * Part of the folded state: the fold thread alone changes it. Functions marked "any" may run beside it on other threads: they
- * see every identifier whole or not at all. */
+ * Part of the folded state: the fold thread alone changes it. Functions marked "any" may run beside it on other
+ * threads: they see every identifier whole or not at all. */
 #ifndef ONEFOLD_IDENTITY_IDENTITY_H
 #define ONEFOLD_IDENTITY_IDENTITY_H
 
@@ -54,17 +54,18 @@ struct merge {
 #define MERGES_MAX 64
 
 struct resolution {
-    struct customer_id customer;                       /* who the record belongs to; never 0 */
-    struct identifier_id arrival;                      /* the strongest identifier that was accepted (or a document key) */
+    struct customer_id customer;  /* who the record belongs to; never 0 */
+    struct identifier_id arrival; /* the strongest identifier that was accepted (or a document key) */
     struct identifier_id documents[GOVERN_RECORDS_MAX]; /* as document_keys, 0 where none or blocked */
     bool created;
     struct merge merges[MERGES_MAX]; /* in order; apply them to the history before adding the record */
     size_t merge_count;
 };
 
-/* Resolves one governed record at log position `position`. `rows` is how many history rows it will add (weight for the survivor
- * rule). Errors: NOT_FOUND when there is no usable identifier at all (nothing changed but the count of blocked values).
- * Cost: O(claims) table look-ups, plus the smaller side of a merge. */
+/* Resolves one governed record at log position `position`. `rows` is how many history rows it will add (weight for the
+ * survivor rule). Errors: NOT_FOUND when there is no usable identifier at all (nothing changed but the count of blocked
+ * values). Cost: O(claims) table look-ups, under a microsecond out of caches; a merge or a rule looks at the identifiers
+ * of both customers, at most IDENTIFIERS_MAX each. */
 enum status identity_resolve(struct identity *identity, const struct governed *record, uint64_t position, unsigned rows,
                              struct resolution *out) WARN_UNUSED;
 /* Prefetches the table lines of a record that will be resolved soon. */
@@ -85,19 +86,25 @@ void identity_identifiers(const struct identity *identity, struct customer_id cu
                           void (*each)(void *context, struct identifier_id identifier), void *context);
 
 /* Journal: what happened to whom and why. */
-enum journal_kind { JOURNAL_MERGE = 1, JOURNAL_CONFLICT = 2, JOURNAL_LIMIT = 3, JOURNAL_BLOCKED = 4, JOURNAL_MOVED_DEVICE = 5 };
+enum journal_kind {
+    JOURNAL_MERGE = 1,
+    JOURNAL_CONFLICT = 2,
+    JOURNAL_LIMIT = 3,
+    JOURNAL_BLOCKED = 4,
+    JOURNAL_MOVED_DEVICE = 5
+};
 struct journal_entry {
     uint64_t position; /* of the record that caused it */
     int64_t received_ms;
     uint16_t source;
     uint8_t kind;
-    struct customer_id winner, loser;             /* merge; conflict: the two that stayed apart */
-    struct identifier_id strong, weak;            /* the identifiers that met; weak 0: a new value, which was not kept */
-    uint16_t namespace_number; /* the namespace whose rule decided (conflict, limit, move), 0: IDENTIFIERS_MAX; of a blocked value */
+    struct customer_id winner, loser;  /* merge; conflict: the two that stayed apart */
+    struct identifier_id strong, weak; /* the identifiers that met; weak 0: a new value, which was not kept */
+    uint16_t namespace_number;         /* of the rule that decided, 0 = IDENTIFIERS_MAX; of a blocked value */
 };
-/* A merge and a move are written every time. A conflict or limit between two identifiers is written the first time they meet;
- * of a new value, the first time for its namespace and the strong identifier; a blocked value, the first time for its
- * namespace and source. A moved device: `loser` lost it to `winner`. */
+/* A merge and a move are written every time. A conflict or limit between two identifiers is written the first time they
+ * meet; of a new value, the first time for its namespace and the strong identifier; a blocked value, the first time for
+ * its namespace and source. A moved device: `loser` lost it to `winner`. */
 /* Calls `each` with every entry that concerns `customer` (as it is now, or was before merges into it), oldest first. */
 void identity_journal(const struct identity *identity, struct customer_id customer, size_t limit,
                       void (*each)(void *context, const struct journal_entry *entry), void *context);
@@ -113,17 +120,17 @@ struct edge {
 void identity_edges(const struct identity *identity, struct identifier_id identifier, size_t limit,
                     void (*each)(void *context, const struct edge *edge), void *context); /* newest first */
 
-/* Why two identifiers are one customer's: the shortest chain of edges between them, through identifiers of that customer.
- * Fills path[0] = a .. path[n-1] = b and returns n; 0 when they are not one customer's, or no chain of at most `path_max`
- * identifiers was found among the first EXPLAIN_EDGES_MAX edges from `a` on. Thread: any. */
+/* Why two identifiers are one customer's: the shortest chain of edges between them, through identifiers of that
+ * customer. Fills path[0] = a .. path[n-1] = b and returns n; 0 when they are not one customer's, or no chain of at
+ * most `path_max` identifiers was found among the first EXPLAIN_EDGES_MAX edges from `a` on. Thread: any. */
 #define EXPLAIN_EDGES_MAX 20000
 size_t identity_explain(const struct identity *identity, struct identifier_id a, struct identifier_id b,
                         struct identifier_id *path, size_t path_max);
 
 struct identity_counters {
-    uint64_t customers;        /* now, with at least one person's or device's identifier, not merged away */
-    uint64_t unowned;          /* known by document keys alone */
-    uint64_t created;          /* customer numbers given so far (highest number) */
+    uint64_t customers; /* now, with at least one person's or device's identifier, not merged away */
+    uint64_t unowned;   /* known by document keys alone */
+    uint64_t created;   /* customer numbers given so far (highest number) */
     uint64_t identifiers, edges, merges, conflicts, limited, moved;
     uint64_t blocked; /* values set aside, each time they came */
     uint64_t memory_bytes;
@@ -137,8 +144,8 @@ struct identity_image;
 struct identity_image *identity_freeze(struct identity *identity);
 enum status identity_write(const struct identity_image *image, const char *path, struct fault *fault) WARN_UNUSED;
 void identity_image_free(struct identity_image *image);
-/* Into a fresh identity over a dictionary that knows the namespaces. Everything read is checked. After an error the identity
- * is fit only for identity_free. Errors: NOT_FOUND, DAMAGED, IO. */
+/* Into a fresh identity over a dictionary that knows the namespaces. Everything read is checked. After an error the
+ * identity is fit only for identity_free. Errors: NOT_FOUND, DAMAGED, IO. */
 enum status identity_load(struct identity *identity, const char *path, struct fault *fault) WARN_UNUSED;
 
 #endif

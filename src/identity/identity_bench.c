@@ -1,9 +1,9 @@
-/* identity_bench: what resolving costs at size. `identity_bench [customers [records]]`, by default 1.25 M customers of four
- * identifiers each (a user id, two anonymous ids of UUID length, an order number) and 4 M further records, drawn uniformly,
- * which is the worst case for caches: sources see the same customers again within minutes.
+/* identity_bench: what resolving costs at size. `identity_bench [customers [records]]`, by default 1.25 M customers of
+ * four identifiers each (a user id, two anonymous ids of UUID length, an order number) and 4 M further records, drawn
+ * uniformly, which is the worst case for caches: sources see the same customers again within minutes.
  *
- * On paper, per record of two known identifiers, out of caches: table slot, entry and value of each, the customer, the pair
- * set: 8 lines, about 0.7 us one after another and about 0.1 us where prefetching overlaps them. */
+ * On paper, per record of two known identifiers, out of caches: table slot, entry and value of each, the customer, the
+ * pair set: 8 lines, about 0.7 us one after another and about 0.1 us where prefetching overlaps them. */
 #include "base/hash.h"
 #include "base/random.h"
 #include "identity/identity.h"
@@ -78,7 +78,8 @@ static uint64_t batch_resolve(struct bench *b, uint64_t count, bool prefetch) {
     return os_monotonic_ns(b->os) - start;
 }
 
-static void phase(struct bench *b, const char *name, enum kind kind, uint64_t records, uint64_t customers, bool prefetch) {
+static void phase(struct bench *b, const char *name, enum kind kind, uint64_t records, uint64_t customers,
+                  bool prefetch) {
     uint64_t ns = 0, longest = 0;
     for (uint64_t first = 0; first < records; first += BATCH) {
         uint64_t count = records - first < BATCH ? records - first : BATCH;
@@ -87,8 +88,8 @@ static void phase(struct bench *b, const char *name, enum kind kind, uint64_t re
         ns += took;
         longest = took > longest ? took : longest;
     }
-    printf("%-44s %9.0f /s  %6.1f ns  longest batch of %d: %.2f ms\n", name, (double)records * 1e9 / (double)(ns ? ns : 1),
-           (double)ns / (double)records, BATCH, (double)longest / 1e6);
+    printf("%-44s %9.0f /s  %6.1f ns  longest batch of %d: %.2f ms\n", name,
+           (double)records * 1e9 / (double)(ns ? ns : 1), (double)ns / (double)records, BATCH, (double)longest / 1e6);
 }
 
 static void find_phase(struct bench *b, uint64_t records, uint64_t customers) {
@@ -97,12 +98,14 @@ static void find_phase(struct bench *b, uint64_t records, uint64_t customers) {
         batch_make(b, KNOWN, first, BATCH, customers);
         uint64_t start = os_monotonic_ns(b->os);
         for (uint64_t i = 0; i < BATCH; i++)
-            b->checksum += identity_customer(b->identity, identity_find(b->identity, b->anonymous_id,
-                                                                        b->batch[i].claims[1].value)).number;
+            b->checksum +=
+                identity_customer(b->identity, identity_find(b->identity, b->anonymous_id, b->batch[i].claims[1].value))
+                    .number;
         ns += os_monotonic_ns(b->os) - start;
     }
     records = (records + BATCH - 1) / BATCH * BATCH;
-    printf("%-44s %9.0f /s  %6.1f ns\n", "find and customer", (double)records * 1e9 / (double)ns, (double)ns / (double)records);
+    printf("%-44s %9.0f /s  %6.1f ns\n", "find and customer", (double)records * 1e9 / (double)ns,
+           (double)ns / (double)records);
 }
 
 static enum status save_phase(struct bench *b, struct fault *fault) {
@@ -117,8 +120,8 @@ static enum status save_phase(struct bench *b, struct fault *fault) {
     struct identity *fresh = identity_create(b->os, b->dictionary);
     uint64_t empty = os_monotonic_ns(b->os);
     status = identity_load(fresh, PATH, fault);
-    printf("freeze %.1f ms, write %.2f s, load %.2f s\n", (double)(frozen - start) / 1e6, (double)(written - frozen) / 1e9,
-           (double)(os_monotonic_ns(b->os) - empty) / 1e9);
+    printf("freeze %.1f ms, write %.2f s, load %.2f s\n", (double)(frozen - start) / 1e6,
+           (double)(written - frozen) / 1e9, (double)(os_monotonic_ns(b->os) - empty) / 1e9);
     struct identity_counters before, after;
     identity_counters_read(b->identity, &before);
     identity_counters_read(fresh, &after);

@@ -1,8 +1,10 @@
-/* Fuzz target for identity_load: the input's bytes become the sections of an image whose checksums are right, so that what is tried
- * are the checks behind them. What loads must then work: readers, further records, saving and loading again with the same counts.
+/* Fuzz target for identity_load: the input's bytes become the sections of an image whose checksums are right, so that
+ * what is tried are the checks behind them. What loads must then work: readers, further records, saving and loading
+ * again with the same counts.
  *
- * Input: a byte (bit 0: the head is taken as it stands; else its counts are made to fit the sections), then seven times a two-byte
- * length and that many bytes: head, identifiers, values, owners, customers, edges, journal. What is missing is empty. */
+ * Input: a byte (bit 0: the head is taken as it stands; else its counts are made to fit the sections), then seven times
+ * a two-byte length and that many bytes: head, identifiers, values, owners, customers, edges, journal. What is missing
+ * is empty. */
 #include "identity/identity.h"
 #include "os/image.h"
 #include "os/os_sim.h"
@@ -16,8 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define PATH "/identity"
 #define MUST(condition) ((condition) ? (void)0 : abort())
 
-static const char *const names[SECTIONS] = {"identity.head",      "identity.identifiers", "identity.values", "identity.owners",
-                                            "identity.customers", "identity.edges",       "identity.journal"};
+static const char *const names[SECTIONS] = {"identity.head",   "identity.identifiers", "identity.values",
+                                            "identity.owners", "identity.customers",   "identity.edges",
+                                            "identity.journal"};
 
 static void cut(struct slice input, struct slice *sections) {
     for (size_t i = 0; i < SECTIONS; i++) {
@@ -31,8 +34,12 @@ static void cut(struct slice input, struct slice *sections) {
 }
 
 static void fit_head(const struct slice *sections, char head[HEAD_BYTES]) {
-    uint32_t counts[6] = {1, (uint32_t)(sections[1].size / 16), (uint32_t)(sections[4].size / 8),
-                          (uint32_t)(sections[5].size / 16), (uint32_t)(sections[6].size / 40), 0};
+    uint32_t counts[6] = {1,
+                          (uint32_t)(sections[1].size / 16),
+                          (uint32_t)(sections[4].size / 8),
+                          (uint32_t)(sections[5].size / 16),
+                          (uint32_t)(sections[6].size / 40),
+                          0};
     uint64_t value_bytes = sections[2].size;
     memset(head, 0, HEAD_BYTES);
     memcpy(head, counts, sizeof counts);
@@ -47,7 +54,9 @@ static void image_make(struct os *os, const struct slice *sections) {
     MUST(image_finish(writer, NULL, NULL) == STATUS_OK);
 }
 
-static void see_identifier(void *context, struct identifier_id identifier) { *(uint64_t *)context += identifier.number; }
+static void see_identifier(void *context, struct identifier_id identifier) {
+    *(uint64_t *)context += identifier.number;
+}
 static void see_entry(void *context, const struct journal_entry *entry) { *(uint64_t *)context += entry->position; }
 static void see_edge(void *context, const struct edge *edge) { *(uint64_t *)context += edge->position; }
 
@@ -78,8 +87,9 @@ static void resolve_some(struct identity *identity) {
         struct governed *record = memory_get(1, sizeof *record);
         struct resolution out;
         for (uint32_t j = i - 1; j <= i; j++)
-            record->claims[record->claim_count++] = (struct claim){identity_namespace(identity, (struct identifier_id){j}),
-                                                                   identity_value(identity, (struct identifier_id){j})};
+            record->claims[record->claim_count++] =
+                (struct claim){identity_namespace(identity, (struct identifier_id){j}),
+                               identity_value(identity, (struct identifier_id){j})};
         enum status status = identity_resolve(identity, record, i, 1, &out);
         MUST(status == STATUS_OK || status == STATUS_NOT_FOUND);
         free(record);
@@ -95,8 +105,9 @@ static void save_and_load(struct os *os, const struct dictionary *dictionary, st
     MUST(identity_load(again, PATH, NULL) == STATUS_OK);
     identity_counters_read(identity, &before);
     identity_counters_read(again, &after);
-    MUST(before.identifiers == after.identifiers && before.customers == after.customers && before.edges == after.edges &&
-         before.unowned == after.unowned && before.blocked == after.blocked && before.merges == after.merges);
+    MUST(before.identifiers == after.identifiers && before.customers == after.customers &&
+         before.edges == after.edges && before.unowned == after.unowned && before.blocked == after.blocked &&
+         before.merges == after.merges);
     identity_free(again);
 }
 

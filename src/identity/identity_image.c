@@ -1,5 +1,5 @@
-/* identity_image: writing and reading back. See the headers for the contracts, docs/formats/identity.md for the format and
- * the numbered invariants named below. */
+/* identity_image: writing and reading back. See the headers for the contracts, docs/formats/identity.md for the format
+ * and the numbered invariants named below. */
 #include "identity/identity_image.h"
 
 #include "base/memory.h"
@@ -173,7 +173,8 @@ static void write_identifiers(struct writer *w, const struct identity_image *ima
     section(w, SECTION_IDENTIFIERS);
     for (uint32_t i = 1; i <= image->head.identifier_count; i++) {
         const struct identifier *entry = identifier_at(image->identity, i);
-        struct saved_identifier saved = {entry->first_position, entry->namespace_number, entry->value_bytes, entry->document};
+        struct saved_identifier saved = {entry->first_position, entry->namespace_number, entry->value_bytes,
+                                         entry->document};
         put(w, &saved, sizeof saved);
     }
     section(w, SECTION_VALUES);
@@ -183,8 +184,8 @@ static void write_identifiers(struct writer *w, const struct identity_image *ima
     }
 }
 
-/* Owners as they were when frozen: as they are, then every move since taken back, newest first. A move noted after the lock
- * happened after all were read. */
+/* Owners as they were when frozen: as they are, then every move since taken back, newest first. A move noted after the
+ * lock happened after all were read. */
 static void write_owners(struct writer *w, const struct identity_image *image) {
     uint32_t count = image->head.identifier_count, *owners = memory_get(count, sizeof *owners);
     for (uint32_t i = 0; i < count; i++)
@@ -281,15 +282,15 @@ static enum status read_head(struct reader *r) {
     memcpy(&r->head, bytes.data, sizeof r->head);
     if (r->head.version != FORMAT_VERSION)
         return DAMAGED(r, "%s: identity format %u, this program reads %d", r->path, r->head.version, FORMAT_VERSION);
-    if (r->head.identifier_count > NUMBER_MAX || r->head.customer_count > NUMBER_MAX || r->head.edge_count > NUMBER_MAX ||
-        r->head.journal_count >= 1u << 31 || r->head.reserved)
+    if (r->head.identifier_count > NUMBER_MAX || r->head.customer_count > NUMBER_MAX ||
+        r->head.edge_count > NUMBER_MAX || r->head.journal_count >= 1u << 31 || r->head.reserved)
         return DAMAGED(r, "%s: section %s has impossible counts", r->path, SECTION_HEAD);
     atomic_store(&r->identity->blocked_count, r->head.blocked_count);
     return STATUS_OK;
 }
 
-/* Invariant 3: redirects end at a customer that has none. Each customer is walked over at most twice: `done` marks those whose
- * end is known, and a walk longer than there are customers is a ring. */
+/* Invariant 3: redirects end at a customer that has none. Each customer is walked over at most twice: `done` marks
+ * those whose end is known, and a walk longer than there are customers is a ring. */
 static bool redirects_end(const struct saved_customer *customers, uint32_t count) {
     bool good = true;
     for (uint32_t i = 0; i < count; i++)
@@ -328,9 +329,10 @@ static enum status read_customers(struct reader *r) {
     return STATUS_OK;
 }
 
-/* Invariant 4: namespaces are known, values have a length, the lengths add up, owners exist, no identifier is there twice. */
-static enum status check_identifier(struct reader *r, const struct saved_identifier *saved, uint32_t number, uint32_t owner,
-                                    uint64_t value_at) {
+/* Invariant 4: namespaces are known, values have a length, the lengths add up, owners exist, no identifier is there
+ * twice. */
+static enum status check_identifier(struct reader *r, const struct saved_identifier *saved, uint32_t number,
+                                    uint32_t owner, uint64_t value_at) {
     if (!saved->namespace_number || saved->namespace_number > dictionary_namespace_count(r->identity->dictionary) ||
         !saved->value_bytes || saved->value_bytes > IDENTIFIER_BYTES_MAX || saved->document > 1 ||
         saved->value_bytes > r->head.value_bytes - value_at || !owner || owner > r->head.customer_count)
@@ -367,7 +369,8 @@ static enum status index_identifiers(struct reader *r) {
 
 static enum status read_identifiers(struct reader *r) {
     struct slice facts, values, owners;
-    enum status status = find(r, SECTION_IDENTIFIERS, r->head.identifier_count, sizeof(struct saved_identifier), &facts);
+    enum status status =
+        find(r, SECTION_IDENTIFIERS, r->head.identifier_count, sizeof(struct saved_identifier), &facts);
     if (status == STATUS_OK)
         status = find(r, SECTION_VALUES, r->head.value_bytes, 1, &values);
     if (status == STATUS_OK)

@@ -1,4 +1,5 @@
-/* identity_model: see the header. Where this file and identity.c disagree, docs/identity.md decides which one is wrong. */
+/* identity_model: see the header. Where this file and identity.c disagree, docs/identity.md decides which one is wrong.
+ * */
 #include "identity/identity_model.h"
 
 #include "base/memory.h"
@@ -99,8 +100,9 @@ static bool said(const struct model *m, const struct journal_entry *e) {
         const struct journal_entry *o = &m->journal[i];
         bool refusal = (e->kind == JOURNAL_CONFLICT || e->kind == JOURNAL_LIMIT) &&
                        (o->kind == JOURNAL_CONFLICT || o->kind == JOURNAL_LIMIT);
-        if (refusal && e->weak.number && ((o->strong.number == e->strong.number && o->weak.number == e->weak.number) ||
-                                          (o->strong.number == e->weak.number && o->weak.number == e->strong.number)))
+        if (refusal && e->weak.number &&
+            ((o->strong.number == e->strong.number && o->weak.number == e->weak.number) ||
+             (o->strong.number == e->weak.number && o->weak.number == e->strong.number)))
             return true;
         if (refusal && !e->weak.number && !o->weak.number && o->strong.number == e->strong.number &&
             o->namespace_number == e->namespace_number)
@@ -184,8 +186,8 @@ static void decide(struct model *m, const struct claim *claims, size_t count, ui
         } else if (!customer && d->target) {
             d->number[i] = create(m, &claims[i], d->target, position);
         } else if (customer != d->target) {
-            bool mine = m->rows[d->target] != m->rows[customer] ? m->rows[d->target] > m->rows[customer]
-                                                                : d->target < customer;
+            bool mine =
+                m->rows[d->target] != m->rows[customer] ? m->rows[d->target] > m->rows[customer] : d->target < customer;
             uint32_t winner = mine ? d->target : customer, loser = mine ? customer : d->target;
             for (uint32_t k = 1; k <= m->identifier_count; k++)
                 if (m->identifiers[k].customer == loser)
@@ -205,7 +207,8 @@ static void decide(struct model *m, const struct claim *claims, size_t count, ui
     }
 }
 
-static void set_aside(struct model *m, const struct claim *claims, size_t i, struct decision *d, struct journal_entry base) {
+static void set_aside(struct model *m, const struct claim *claims, size_t i, struct decision *d,
+                      struct journal_entry base) {
     uint32_t from = d->number[i] ? m->identifiers[d->number[i]].customer : 0;
     bool person = false;
     for (size_t j = 0; j < i; j++)
@@ -235,7 +238,8 @@ enum status model_resolve(struct model *m, const struct governed *record, uint64
     size_t blocked_count = 0, count = sorted(m, record, claims, &blocked_count, blocked_namespaces);
     struct decision d = {0};
     struct journal_entry base = {.position = position,
-                                 .received_ms = record->record_count ? record->records[0]->received_ms : record->time_ms,
+                                 .received_ms =
+                                     record->record_count ? record->records[0]->received_ms : record->time_ms,
                                  .source = record->source};
     *out = (struct resolution){0};
     m->blocked += blocked_count;

@@ -1,5 +1,6 @@
-/* identity_model: the rules of identity.h once more, slowly and plainly: arrays that are scanned, owners rewritten at every
- * merge, nothing cached. It tells the truth in tests; identity_test.c holds identity to it. Numbers come out the same. */
+/* identity_model: the rules of identity.h once more, slowly and plainly: arrays that are scanned, owners rewritten at
+ * every merge, nothing cached. It tells the truth in tests; identity_test.c holds identity to it. Numbers come out the
+ * same. */
 #ifndef ONEFOLD_IDENTITY_IDENTITY_MODEL_H
 #define ONEFOLD_IDENTITY_IDENTITY_MODEL_H
 

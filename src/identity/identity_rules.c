@@ -1,5 +1,5 @@
-/* identity_rules: see the header for the rules. Values are counted by namespace for both sides in one scratch table, of which
- * only the touched places are looked at and cleared. */
+/* identity_rules: see the header for the rules. Values are counted by namespace for both sides in one scratch table, of
+ * which only the touched places are looked at and cleared. */
 #include "identity/identity_rules.h"
 
 #include "base/memory.h"
@@ -14,7 +14,9 @@ struct tally {
     uint32_t total[2];
 };
 
-struct tally *tally_create(void) { return memory_get(1, sizeof(struct tally)); }
+struct tally *tally_create(void) {
+    return memory_get(1, sizeof(struct tally));
+}
 void tally_free(struct tally *tally) { free(tally); }
 
 static void tally_add(struct tally *tally, uint16_t namespace_number, int side) {
@@ -26,7 +28,8 @@ static void tally_add(struct tally *tally, uint16_t namespace_number, int side) 
 }
 
 static void tally_side(const struct identity *identity, struct side side, int which) {
-    uint32_t at = side.customer ? atomic_load_explicit(&customer_at(identity, side.customer)->first, memory_order_relaxed) : 0;
+    uint32_t at =
+        side.customer ? atomic_load_explicit(&customer_at(identity, side.customer)->first, memory_order_relaxed) : 0;
     for (; at; at = atomic_load_explicit(&identifier_at(identity, at)->next, memory_order_relaxed))
         tally_add(identity->tally, identifier_at(identity, at)->namespace_number, which);
     for (size_t i = 0; i < side.count; i++)

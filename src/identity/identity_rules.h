@@ -1,8 +1,8 @@
 /* identity_rules: what may not come together. Pure look-ups; inside of the folder.
  *
- * Two sides may come together when no unique namespace has a value on both, and no namespace where both have values would
- * pass its limit. A customer never gets more than IDENTIFIERS_MAX person's and device's identifiers: growth past that is no
- * person, and it bounds every walk here. Document keys count for nothing. */
+ * Two sides may come together when no unique namespace has a value on both, and no namespace where both have values
+ * would pass its limit. A customer never gets more than IDENTIFIERS_MAX person's and device's identifiers: growth past
+ * that is no person, and it bounds every walk here. Document keys count for nothing. */
 #ifndef ONEFOLD_IDENTITY_IDENTITY_RULES_H
 #define ONEFOLD_IDENTITY_IDENTITY_RULES_H
 
@@ -16,7 +16,7 @@ struct side {
 };
 
 struct refusal {
-    uint8_t kind; /* JOURNAL_CONFLICT, JOURNAL_LIMIT, or 0 = allowed */
+    uint8_t kind;              /* JOURNAL_CONFLICT, JOURNAL_LIMIT, or 0 = allowed */
     uint16_t namespace_number; /* the rule's; 0 = IDENTIFIERS_MAX */
 };
 

@@ -88,7 +88,8 @@ void identity_measure(struct identity *identity) {
 
 uint64_t identity_hash(uint16_t namespace_number, struct slice value) { return hash_bytes(value, namespace_number); }
 
-uint32_t identity_lookup(const struct identity *identity, uint64_t hash, uint16_t namespace_number, struct slice value) {
+uint32_t identity_lookup(const struct identity *identity, uint64_t hash, uint16_t namespace_number,
+                         struct slice value) {
     struct table_probe probe = table_probe_start(&identity->table, hash);
     for (uint32_t number; (number = table_probe_next(&probe));) {
         const struct identifier *found = identifier_at(identity, number);
@@ -120,7 +121,8 @@ uint32_t identity_root_shorten(struct identity *identity, uint32_t customer) {
 }
 
 void identity_count(struct identity *identity, const struct customer *customer, int step) {
-    counter_add(customer->identifier_count ? &identity->customer_count : &identity->unowned_count, (uint64_t)(int64_t)step);
+    counter_add(customer->identifier_count ? &identity->customer_count : &identity->unowned_count,
+                (uint64_t)(int64_t)step);
 }
 
 uint32_t identity_customer_add(struct identity *identity) {
@@ -146,8 +148,8 @@ static const char *value_keep(struct identity *identity, struct slice value) {
     return at;
 }
 
-uint32_t identity_identifier_append(struct identity *identity, uint16_t namespace_number, bool document, struct slice value,
-                                    uint32_t owner, uint64_t position) {
+uint32_t identity_identifier_append(struct identity *identity, uint16_t namespace_number, bool document,
+                                    struct slice value, uint32_t owner, uint64_t position) {
     struct identifier *entry = chunks_next(&identity->identifiers);
     entry->value = value_keep(identity, value);
     entry->value_bytes = (uint16_t)(value.size & 0x7fff);
@@ -218,8 +220,8 @@ void identity_move(struct identity *identity, uint32_t number, uint32_t to) {
     generation_step(identity);
 }
 
-static void list_append(struct identity *identity, _Atomic uint32_t *first, uint32_t *last, const _Atomic uint32_t *first_more,
-                        uint32_t last_more) {
+static void list_append(struct identity *identity, _Atomic uint32_t *first, uint32_t *last,
+                        const _Atomic uint32_t *first_more, uint32_t last_more) {
     uint32_t more = atomic_load_explicit(first_more, memory_order_relaxed);
     if (!more)
         return;

@@ -1,20 +1,21 @@
 /* identity_store: what identity keeps, and the few ways it changes. Inside of the folder; others include identity.h.
  *
- * Everything lies in chunked arrays: numbers index them, addresses never move, so readers on other threads hold plain pointers.
- * An entry is filled, then its number is published (a release store of the array's count, or of a table slot).
+ * Everything lies in chunked arrays: numbers index them, addresses never move, so readers on other threads hold plain
+ * pointers. An entry is filled, then its number is published (a release store of the array's count, or of a table
+ * slot).
  *
  *  - identifiers: immutable but for `owner`, `next` and `edge`.
- *  - customers: a list of person's and device's identifiers, one of document keys (kept apart: rules never look at documents,
- *    and a customer may have a hundred thousand), a chain of journal entries, a redirect once merged away.
+ *  - customers: a list of person's and device's identifiers, one of document keys (kept apart: rules never look at
+ *    documents, and a customer may have a hundred thousand), a chain of journal entries, a redirect once merged away.
  *  - edges: immutable; each stands in a chain of both its identifiers, newest first.
  *  - journal: immutable but for the chain links.
  *
- * `owner` is the customer an identifier was attached to, by its first record or by a move, and merges do not touch it: the
- * redirects of customers lead from there to the customer it belongs to now. So the journal's merges and the owners together
- * say exactly what any merge brought together, which is what a split takes apart again.
+ * `owner` is the customer an identifier was attached to, by its first record or by a move, and merges do not touch it:
+ * the redirects of customers lead from there to the customer it belongs to now. So the journal's merges and the owners
+ * together say exactly what any merge brought together, which is what a split takes apart again.
  *
- * Merges and moves relink lists while readers may walk them; `generation` is odd meanwhile and differs afterwards, and a reader
- * that saw it change walks again. */
+ * Merges and moves relink lists while readers may walk them; `generation` is odd meanwhile and differs afterwards, and
+ * a reader that saw it change walks again. */
 #ifndef ONEFOLD_IDENTITY_IDENTITY_STORE_H
 #define ONEFOLD_IDENTITY_IDENTITY_STORE_H
 
@@ -99,10 +100,10 @@ struct identity {
     size_t value_used; /* in the newest block */
     uint64_t value_bytes, value_memory_bytes;
     _Atomic uint64_t generation;
-    _Atomic uint64_t customer_count, unowned_count, merge_count, conflict_count, limited_count, moved_count, blocked_count,
-        memory_bytes;
-    struct moves *moves;          /* since an image was frozen */
-    struct tally *tally;          /* identity_rules' scratch */
+    _Atomic uint64_t customer_count, unowned_count, merge_count, conflict_count, limited_count, moved_count,
+        blocked_count, memory_bytes;
+    struct moves *moves; /* since an image was frozen */
+    struct tally *tally; /* identity_rules' scratch */
 };
 
 static inline struct identifier *identifier_at(const struct identity *identity, uint32_t number) {
@@ -143,8 +144,8 @@ uint32_t identity_customer_add(struct identity *identity);
 uint32_t identity_identifier_add(struct identity *identity, uint64_t hash, uint16_t namespace_number, bool document,
                                  struct slice value, uint32_t customer, uint64_t position);
 /* An entry not in any list nor in the table: for identity_load. */
-uint32_t identity_identifier_append(struct identity *identity, uint16_t namespace_number, bool document, struct slice value,
-                                    uint32_t owner, uint64_t position);
+uint32_t identity_identifier_append(struct identity *identity, uint16_t namespace_number, bool document,
+                                    struct slice value, uint32_t owner, uint64_t position);
 void identity_identifier_list(struct identity *identity, uint32_t identifier, uint32_t customer);
 /* Takes a person's or device's identifier out of its customer's list and attaches it to `customer`, a root.
  * Cost: O(identifiers of the customer it leaves). */

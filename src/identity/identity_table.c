@@ -19,7 +19,8 @@ static uint32_t slots_for(size_t count) {
     return (uint32_t)slots;
 }
 
-/* Entries one partition of TABLE_PARTS gets out of `count`, with room for the spread of a good hash (more than 6 sigma). */
+/* Entries one partition of TABLE_PARTS gets out of `count`, with room for the spread of a good hash (more than 6
+ * sigma). */
 static size_t part_share(size_t count) {
     size_t mean = count / TABLE_PARTS, spread = 1;
     while (spread * spread < mean)

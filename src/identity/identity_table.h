@@ -1,13 +1,14 @@
 /* identity_table: the two hash tables of identity.
  *
- * struct table maps a 64-bit hash to numbers (of identifiers); the caller compares what a number stands for. One thread adds,
- * any number read beside it without a lock: 256 partitions by the hash's top byte, each an open-addressed array of 8-byte
- * slots (tag = low half of the hash, number), a slot published by one release store. A partition that grows fills a new array
- * and publishes its pointer; old arrays are kept until table_release, because a reader may still be inside one (together they
- * are never larger than the live ones). Growing by partition keeps the longest pause short: 20 M entries, 80,000 a partition.
+ * struct table maps a 64-bit hash to numbers (of identifiers); the caller compares what a number stands for. One thread
+ * adds, any number read beside it without a lock: 256 partitions by the hash's top byte, each an open-addressed array
+ * of 8-byte slots (tag = low half of the hash, number), a slot published by one release store. A partition that grows
+ * fills a new array and publishes its pointer; old arrays are kept until table_release, because a reader may still be
+ * inside one (together they are never larger than the live ones). Growing by partition keeps the longest pause short:
+ * 20 M entries, 80,000 a partition.
  *
- * The tag picks the slot and is compared first, so a look-up touches what the number stands for only where 32 bits agree, and
- * growing touches nothing but slots.
+ * The tag picks the slot and is compared first, so a look-up touches what the number stands for only where 32 bits
+ * agree, and growing touches nothing but slots.
  *
  * struct pair_set is a set of non-zero 64-bit keys for one thread, partitioned likewise. */
 #ifndef ONEFOLD_IDENTITY_IDENTITY_TABLE_H
@@ -36,7 +37,8 @@ struct table {
 void table_release(struct table *table);
 /* Makes room for `count` entries in all, spread evenly, so that adding them does not grow anything. Adding thread. */
 void table_reserve(struct table *table, size_t count);
-/* `number` is not 0 and not in the table. What it stands for must be complete: readers may see it at once. Adding thread. */
+/* `number` is not 0 and not in the table. What it stands for must be complete: readers may see it at once. Adding
+ * thread. */
 void table_add(struct table *table, uint64_t hash, uint32_t number);
 
 static inline void table_prefetch(const struct table *table, uint64_t hash) {
@@ -46,7 +48,8 @@ static inline void table_prefetch(const struct table *table, uint64_t hash) {
         __builtin_prefetch((const void *)&slots->slot[(uint32_t)hash & slots->mask]);
 }
 
-/* Walks the numbers stored under hashes with the same partition and tag; a caller stops at the one that is equal. Thread: any.
+/* Walks the numbers stored under hashes with the same partition and tag; a caller stops at the one that is equal.
+ * Thread: any.
  *
  *     struct table_probe probe = table_probe_start(table, hash);
  *     for (uint32_t n; (n = table_probe_next(&probe));) if (it is the one) ...  */

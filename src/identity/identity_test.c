@@ -1,5 +1,5 @@
-/* Tests of identity: every rule of docs/identity.md by itself, the damage a saved image may have, random histories held to
- * identity_model, and readers beside the fold (build with -fsanitize=thread to make that one mean most). */
+/* Tests of identity: every rule of docs/identity.md by itself, the damage a saved image may have, random histories held
+ * to identity_model, and readers beside the fold (build with -fsanitize=thread to make that one mean most). */
 #include "identity/identity.h"
 
 #include "base/hash.h"
@@ -336,8 +336,8 @@ static void test_limit(void **state) {
     assert_int_equal(entries.count, 1);
     assert_int_equal(entries.entry[0].kind, JOURNAL_LIMIT);
     assert_int_equal(entries.entry[0].namespace_number, ns(&bed, "phone"));
-    see(&bed, "phone=+8613999999999 email=a@b.cn");                      /* another customer */
-    assert_int_equal(see(&bed, "user_id=u1 email=a@b.cn"), 1);           /* would bring a phone too many */
+    see(&bed, "phone=+8613999999999 email=a@b.cn");            /* another customer */
+    assert_int_equal(see(&bed, "user_id=u1 email=a@b.cn"), 1); /* would bring a phone too many */
     assert_int_equal(owner_of(&bed, "email", "a@b.cn"), 2);
     assert_int_equal(counters(&bed).limited, 2);
     bed_close(&bed);
@@ -368,7 +368,8 @@ static void test_identifiers_max(void **state) {
 
 static void test_blocked(void **state) {
     (void)state;
-    static const char *values[] = {"0", "00000000-0000-0000-0000-000000000000", "null", "NULL", "Undefined", "-1", "匿名"};
+    static const char *values[] = {"0",   "00000000-0000-0000-0000-000000000000", "null", "NULL", "Undefined", "-1",
+                                   "匿名"};
     struct bed bed;
     char text[128];
     bed_open(&bed);
@@ -492,7 +493,8 @@ static void test_edges_and_explain(void **state) {
 
 /* A record out of small pools, so that everything meets everything. */
 static void random_text(struct random *r, char *out, size_t size, unsigned pool) {
-    static const char *names[] = {"user_id", "member_id", "phone", "email", "openid", "device_id", "anonymous_id", "order_id"};
+    static const char *names[] = {"user_id", "member_id", "phone",        "email",
+                                  "openid",  "device_id", "anonymous_id", "order_id"};
     static const double chance[] = {0.3, 0.15, 0.25, 0.25, 0.1, 0.25, 0.4, 0.25};
     size_t at = 0;
     out[0] = 0;
@@ -542,7 +544,8 @@ static bool concerns(const struct model *m, const struct journal_entry *e, uint3
 }
 static void next_own_entry(void *context, const struct journal_entry *entry) {
     struct model_walk *walk = context;
-    while (walk->at < walk->model->journal_count && !concerns(walk->model, &walk->model->journal[walk->at], walk->customer))
+    while (walk->at < walk->model->journal_count &&
+           !concerns(walk->model, &walk->model->journal[walk->at], walk->customer))
         walk->at++;
     assert_true(walk->at < walk->model->journal_count);
     same_entry(entry, &walk->model->journal[walk->at++]);
@@ -679,8 +682,9 @@ static void test_order_does_not_matter_without_conflicts(void **state) {
     char texts[COUNT][64], value[16];
     random_init(&random, 5);
     for (int i = 0; i < COUNT; i++)
-        snprintf(texts[i], sizeof texts[i], "anonymous_id=v%u device_id=v%u order_id=v%u", (unsigned)random_below(&random, VALUES),
-                 (unsigned)random_below(&random, VALUES), (unsigned)random_below(&random, VALUES * 3));
+        snprintf(texts[i], sizeof texts[i], "anonymous_id=v%u device_id=v%u order_id=v%u",
+                 (unsigned)random_below(&random, VALUES), (unsigned)random_below(&random, VALUES),
+                 (unsigned)random_below(&random, VALUES * 3));
     uint32_t first[VALUES] = {0};
     for (int run = 0; run < 10; run++) {
         struct bed bed;
@@ -856,15 +860,24 @@ static void test_damaged_images(void **state) {
     static const struct {
         const char *section;
         void (*change)(struct buffer *section);
-    } changes[] = {{"identity.head", change_version},           {"identity.head", change_count},
-                   {"identity.head", change_cut},               {"identity.identifiers", change_namespace},
-                   {"identity.identifiers", change_value_bytes}, {"identity.values", change_cut},
-                   {"identity.values", change_same_value},      {"identity.owners", change_owner_zero},
-                   {"identity.owners", change_owner_high},      {"identity.customers", change_redirect_high},
-                   {"identity.customers", change_redirect_self}, {"identity.customers", change_redirect_ring},
-                   {"identity.edges", change_edge_self},        {"identity.edges", change_edge_high},
-                   {"identity.edges", change_edge_twice},       {"identity.journal", change_entry_kind},
-                   {"identity.journal", change_entry_winner},   {"identity.journal", change_entry_weak}};
+    } changes[] = {{"identity.head", change_version},
+                   {"identity.head", change_count},
+                   {"identity.head", change_cut},
+                   {"identity.identifiers", change_namespace},
+                   {"identity.identifiers", change_value_bytes},
+                   {"identity.values", change_cut},
+                   {"identity.values", change_same_value},
+                   {"identity.owners", change_owner_zero},
+                   {"identity.owners", change_owner_high},
+                   {"identity.customers", change_redirect_high},
+                   {"identity.customers", change_redirect_self},
+                   {"identity.customers", change_redirect_ring},
+                   {"identity.edges", change_edge_self},
+                   {"identity.edges", change_edge_high},
+                   {"identity.edges", change_edge_twice},
+                   {"identity.journal", change_entry_kind},
+                   {"identity.journal", change_entry_winner},
+                   {"identity.journal", change_entry_weak}};
     assert_int_equal(load_changed(&bed, "", change_nothing), STATUS_OK);
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
         if (load_changed(&bed, changes[i].section, changes[i].change) != STATUS_DAMAGED)
@@ -890,7 +903,9 @@ struct readers {
     uint64_t checksum;
 };
 
-static void read_identifier(void *context, struct identifier_id identifier) { *(uint64_t *)context += identifier.number; }
+static void read_identifier(void *context, struct identifier_id identifier) {
+    *(uint64_t *)context += identifier.number;
+}
 static void read_entry(void *context, const struct journal_entry *entry) { *(uint64_t *)context += entry->position; }
 static void read_edge(void *context, const struct edge *edge) { *(uint64_t *)context += edge->b.number; }
 
@@ -945,8 +960,9 @@ static void test_readers_beside_the_fold(void **state) {
         assert_int_equal(pthread_create(&threads[i], NULL, reader, &r[i]), 0);
     for (unsigned i = 0; i < RECORDS || atomic_load(&r[0].rounds) < ROUNDS || atomic_load(&r[1].rounds) < ROUNDS; i++) {
         unsigned who = (unsigned)random_below(&random, PEOPLE);
-        snprintf(text, sizeof text, i % 3 ? "user_id=u%u anonymous_id=a%u order_id=o%u" : "phone=p%u anonymous_id=a%u order_id=o%u",
-                 who, (unsigned)random_below(&random, PEOPLE), i);
+        snprintf(text, sizeof text,
+                 i % 3 ? "user_id=u%u anonymous_id=a%u order_id=o%u" : "phone=p%u anonymous_id=a%u order_id=o%u", who,
+                 (unsigned)random_below(&random, PEOPLE), i);
         see(&bed, text);
         if (i == RECORDS / 2) {
             r[2].image = identity_freeze(bed.identity);
