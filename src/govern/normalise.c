@@ -298,10 +298,13 @@ static char idcard_check(const char *digits) {
 
 /* Provinces of GB/T 2260, 71 to 83 for Taiwan, Hong Kong, Macau and their residents' permits, 9x for foreigners'. */
 static bool province_valid(const char *digits) {
-    static const unsigned char last[10] = {
-        [1] = 5, [2] = 3, [3] = 7, [4] = 6, [5] = 4, [6] = 5, [7] = 1, [8] = 3, [9] = 9};
-    unsigned place = (unsigned)(digits[1] - '0');
-    return place >= (digits[0] != '9') && place <= last[digits[0] - '0'] && last[digits[0] - '0'];
+    static const struct {
+        unsigned char first, last;
+    } regions[10] = {/* 50 is Chongqing */
+                     [1] = {1, 5}, [2] = {1, 3}, [3] = {1, 7}, [4] = {1, 6}, [5] = {0, 4},
+                     [6] = {1, 5}, [7] = {1, 1}, [8] = {1, 3}, [9] = {0, 9}};
+    unsigned region = (unsigned)(digits[0] - '0'), place = (unsigned)(digits[1] - '0');
+    return regions[region].last && place >= regions[region].first && place <= regions[region].last;
 }
 
 static unsigned digits_value(const char *digits, size_t count) {

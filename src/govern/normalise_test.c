@@ -279,6 +279,7 @@ static void test_idcard(void **state) {
         if (!cases[i].fault || *cases[i].fault != 'x')
             check_text(idcard_number, &cases[i], 1);
     struct idcard idcard;
+    assert_int_equal(normalise_idcard(SLICE("500101199003071236"), &arena, &idcard, NULL), STATUS_OK); /* Chongqing */
     assert_int_equal(normalise_idcard(SLICE("11010519491231002X"), &arena, &idcard, NULL), STATUS_OK);
     assert_int_equal(idcard.gender, GENDER_FEMALE);
     assert_int_equal(idcard.birth_days, time_days(1949, 12, 31));
