@@ -64,8 +64,8 @@ struct resolution {
 
 /* Resolves one governed record at log position `position`. `rows` is how many history rows it will add (weight for the
  * survivor rule). Errors: NOT_FOUND when there is no usable identifier at all (nothing changed but the count of blocked
- * values). Cost: O(claims) table look-ups, about a microsecond out of caches; a merge or a rule looks at the identifiers
- * of both customers, at most IDENTIFIERS_MAX each. */
+ * values). Cost: O(claims) table look-ups, about a microsecond out of caches; a merge or a rule looks at the
+ * identifiers of both customers, at most IDENTIFIERS_MAX each. */
 enum status identity_resolve(struct identity *identity, const struct governed *record, uint64_t position, unsigned rows,
                              struct resolution *out) WARN_UNUSED;
 /* Prefetches the table lines of a record that will be resolved soon. */
