@@ -544,11 +544,13 @@ static void keep_message(void *context, const char *format, va_list arguments) {
 }
 
 static struct MHD_Daemon *start_daemon(struct http *http, const struct http_options *o, int listener) {
+    static const char versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"; /* nothing older */
     struct MHD_OptionItem more[6] = {{0}};
     size_t n = 0;
     if (o->tls_certificate) {
         more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)o->tls_certificate};
         more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)o->tls_key};
+        more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)versions};
     }
     if (o->threads > 1)
         more[n++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, o->threads, NULL};

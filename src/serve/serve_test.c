@@ -477,6 +477,59 @@ static void test_stopping_leaves_nobody_waiting(void **state) {
     }
 }
 
+/* One exchange by the openssl command; its output. */
+static size_t over_tls(const char *request, const char *more, char *output, size_t size) {
+    char command[600];
+    snprintf(command, sizeof command,
+             "printf '%s' | timeout 20 openssl s_client -connect 127.0.0.1:%u %s -quiet -ign_eof 2>&1", request, port, more);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    size_t got = fread(output, 1, size - 1, pipe);
+    output[got] = 0;
+    pclose(pipe);
+    return got;
+}
+
+static void test_tls(void **state) {
+    (void)state;
+    char certificate[100], key[100], command[600], output[8192];
+    snprintf(certificate, sizeof certificate, "%s/cert.pem", folder);
+    snprintf(key, sizeof key, "%s/key.pem", folder);
+    snprintf(command, sizeof command,
+             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost "
+             "-addext subjectAltName=IP:127.0.0.1 -keyout '%s' -out '%s' 2>/dev/null",
+             key, certificate);
+    assert_int_equal(system(command), 0);
+    model_close(model);
+    open_with(&(struct serve_options){.tls_certificate_path = certificate, .tls_key_path = key});
+    snprintf(command, sizeof command, "-CAfile %s -verify_return_error", certificate);
+    over_tls("GET /healthz HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n", command, output, sizeof output);
+    if (!strstr(output, "200 OK") || !strstr(output, "\"done\":true"))
+        fail_msg("%s", output);
+    const char *body = "{\"writeKey\":\"" MODEL_WRITE_KEY "\",\"userId\":\"t\",\"event\":\"E\"}";
+    char request[400];
+    snprintf(request, sizeof request, "POST /v1/track HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\nContent-Length: %zu\\r\\n\\r\\n%s",
+             strlen(body), body);
+    over_tls(request, command, output, sizeof output);
+    assert_non_null(strstr(output, "\"success\":true"));
+    snprintf(command, sizeof command, "-tls1_1 -cipher ALL@SECLEVEL=0");
+    over_tls("GET /healthz HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n", command, output, sizeof output);
+    assert_null(strstr(output, "200 OK"));
+    struct reply reply; /* plain HTTP to the TLS port: no answer, and nothing breaks */
+    exchange(NULL, port, "GET", "/healthz", NULL, NULL, NULL, &reply);
+    assert_int_equal(reply.code, 0);
+    reply_release(&reply);
+    model_close(model);
+    struct fault fault = {0};
+    open_with(&(struct serve_options){0});
+    struct serve *serve;
+    struct serve_options half = {.tls_certificate_path = certificate}, wrong = {.tls_certificate_path = key, .tls_key_path = certificate},
+                         none = {.tls_certificate_path = "/nowhere", .tls_key_path = "/nowhere"};
+    assert_int_equal(serve_start(model_parts(model), &half, &serve, &fault), STATUS_INVALID);
+    assert_int_equal(serve_start(model_parts(model), &wrong, &serve, &fault), STATUS_INVALID);
+    assert_int_equal(serve_start(model_parts(model), &none, &serve, &fault), STATUS_NOT_FOUND);
+}
+
 static int release_last(void **state) {
     (void)state;
     reply_release(&last);
@@ -504,6 +557,7 @@ int main(void) {
         TEST(test_quality),
         TEST(test_operation),
         TEST(test_stopping_leaves_nobody_waiting),
+        TEST(test_tls),
     };
     return cmocka_run_group_tests(tests, NULL, release_last);
 }
