@@ -208,7 +208,7 @@ static enum status make_parts(struct running *r, struct fault *fault) {
     if (!status)
         status = log_open(e->os, log, &r->options.log, &e->log, fault);
     if (!status)
-        status = seen_create(e->os, seen, &e->seen, fault);
+        status = seen_create_small(e->os, seen, r->options.seen_fresh_max, &e->seen, fault);
     e->sources = sources_create(e->os);
     e->dictionary = dictionary_create();
     e->govern = govern_create(e->os, e->dictionary);
@@ -246,7 +246,7 @@ static enum status catch_up(struct running *r, struct fault *fault) {
     struct engine *e = &r->engine;
     uint64_t position = 0;
     size_t applied;
-    enum status status = checkpoint_load(e, &r->checkpoint_number, &position, fault);
+    enum status status = checkpoint_load(e, r->options.threads, &r->checkpoint_number, &position, fault);
     if (status && status != STATUS_NOT_FOUND)
         return status;
     r->checkpoint_position = position;
@@ -288,6 +288,8 @@ static void take_options(struct running *r, const struct engine_options *options
         r->options.checkpoint_records = CHECKPOINT_RECORDS_DEFAULT;
     if (!r->options.checkpoint_seconds)
         r->options.checkpoint_seconds = CHECKPOINT_SECONDS_DEFAULT;
+    if (!r->options.seen_fresh_max)
+        r->options.seen_fresh_max = SEEN_FRESH_MAX;
 }
 
 enum status engine_open(struct os *os, const char *folder, const struct engine_options *options, struct engine **engine,
@@ -424,6 +426,8 @@ enum status engine_compact(struct engine *e, struct fault *fault) {
     if (!r->threads) {
         while (!(status = history_compact(e->history, true, fault)))
             history_tidy(e->history);
+        while (status == STATUS_END && !(status = seen_compact(e->seen, fault)))
+            status = STATUS_END;
         return status == STATUS_END ? STATUS_OK : status;
     }
     pthread_mutex_lock(&r->lock);

@@ -1,0 +1,160 @@
+/* history_threads_test: one thread appends, merges and takes compactions in, one compacts and saves, two read. What a reader sees of a
+ * customer must be whole: rows in order, none missing of those that were told to be in, none twice. For the thread sanitizer too. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "history/history.h"
+
+#define FOLDER "/tmp/onefold-history-threads-test"
+#define CUSTOMERS 64
+#define ROUNDS 300
+
+struct shared {
+    struct history *history;
+    struct dictionary *dictionary;
+    uint16_t type, property;
+    _Atomic uint32_t told[CUSTOMERS + 1]; /* rows that are surely in; 0 for customers that were merged away */
+    _Atomic bool stop;
+    _Atomic uint64_t reads;
+    _Atomic bool wrong;
+};
+
+static uint32_t number_of(uint32_t customer) { return SPAN_CUSTOMERS - CUSTOMERS / 2 + customer; }
+
+static void append(struct shared *s, struct record_builder *b, uint32_t customer, uint64_t position, int64_t time_ms) {
+    struct record_head head = {.type = s->type, .kind = TYPE_EVENT, .position = position, .time_ms = time_ms, .source = 1};
+    record_begin(b, &head);
+    record_set(b, s->property, VALUE_NUMBER, (int64_t)position, 0);
+    history_append(s->history, (struct customer_id){number_of(customer)}, record_end(b));
+}
+
+static void *fold(void *context) {
+    struct shared *s = context;
+    struct random random;
+    struct record_builder builder = {0};
+    uint32_t rows[CUSTOMERS + 1] = {0};
+    bool gone[CUSTOMERS + 1] = {false};
+    uint64_t position = 0;
+    random_init(&random, 7);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (unsigned i = 0; i < 100; i++) {
+            uint32_t customer = (uint32_t)random_between(&random, 1, CUSTOMERS);
+            if (gone[customer])
+                continue;
+            append(s, &builder, customer, ++position, random_between(&random, 0, 1000000));
+            rows[customer]++;
+        }
+        if (round % 10 == 9) {
+            uint32_t winner = (uint32_t)random_between(&random, 1, CUSTOMERS), loser = (uint32_t)random_between(&random, 1, CUSTOMERS);
+            if (winner != loser && !gone[winner] && !gone[loser]) {
+                atomic_store(&s->told[loser], 0);
+                history_merge(s->history, (struct customer_id){number_of(winner)}, (struct customer_id){number_of(loser)});
+                rows[winner] += rows[loser];
+                gone[loser] = true;
+            }
+        }
+        for (uint32_t c = 1; c <= CUSTOMERS; c++)
+            if (!gone[c])
+                atomic_store(&s->told[c], rows[c]);
+        history_advance(s->history, position);
+        history_tidy(s->history);
+        usleep(500);
+    }
+    record_builder_release(&builder);
+    atomic_store(&s->stop, true);
+    return NULL;
+}
+
+static void *compact(void *context) {
+    struct shared *s = context;
+    struct fault fault = {0};
+    while (!atomic_load(&s->stop)) {
+        enum status status = history_compact(s->history, true, &fault);
+        if (status && status != STATUS_END) {
+            print_message("%s\n", fault.text);
+            atomic_store(&s->wrong, true);
+        }
+        usleep(200);
+    }
+    return NULL;
+}
+
+/* Rows must be newest first, each position once, and each row hold its own position. */
+static bool rows_whole(struct shared *s, const struct history_rows *rows, struct record_builder *builder) {
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct record_head *r = history_row(s->history, rows, i, builder);
+        const struct record_value *v = record_find(r, s->property);
+        if (!v || v->integer != (int64_t)r->position)
+            return false;
+        if (i && (history_row_time(rows, i - 1) < history_row_time(rows, i) ||
+                  (history_row_time(rows, i - 1) == history_row_time(rows, i) &&
+                   history_row_position(rows, i - 1) <= history_row_position(rows, i))))
+            return false;
+    }
+    return true;
+}
+
+static void *reader(void *context) {
+    struct shared *s = context;
+    struct random random;
+    struct arena arena = {0};
+    struct record_builder builder = {0};
+    random_init(&random, (uint64_t)(uintptr_t)&random);
+    while (!atomic_load(&s->stop)) {
+        uint32_t customer = (uint32_t)random_between(&random, 1, CUSTOMERS);
+        struct history_rows rows;
+        struct history_hold hold = history_enter(s->history);
+        uint32_t told = atomic_load(&s->told[customer]);
+        history_rows(s->history, (struct customer_id){number_of(customer)}, -1, &arena, &rows);
+        bool merged_away = atomic_load(&s->told[customer]) == 0; /* while we looked, perhaps */
+        if (!rows_whole(s, &rows, &builder) || (rows.count < told && !merged_away))
+            atomic_store(&s->wrong, true);
+        history_leave(s->history, hold);
+        arena_reset(&arena);
+        atomic_fetch_add(&s->reads, 1);
+    }
+    arena_release(&arena);
+    record_builder_release(&builder);
+    return NULL;
+}
+
+static void readers_see_whole_customers(void **state) {
+    struct shared s = {0};
+    struct fault fault = {0};
+    struct type *type;
+    struct property *property;
+    pthread_t threads[4];
+    (void)state;
+    assert_int_equal(system("rm -rf " FOLDER), 0);
+    s.dictionary = dictionary_create();
+    assert_int_equal(dictionary_type(s.dictionary, TYPE_EVENT, SLICE("tick"), &type, &fault), STATUS_OK);
+    assert_int_equal(dictionary_property(s.dictionary, type, SLICE("n"), PROPERTY_NUMBER, &property, &fault), STATUS_OK);
+    s.type = type->number;
+    s.property = property->number;
+    assert_int_equal(history_create(os_real(), FOLDER, s.dictionary, NULL, &s.history, &fault), STATUS_OK);
+    assert_int_equal(pthread_create(&threads[0], NULL, fold, &s), 0);
+    assert_int_equal(pthread_create(&threads[1], NULL, compact, &s), 0);
+    assert_int_equal(pthread_create(&threads[2], NULL, reader, &s), 0);
+    assert_int_equal(pthread_create(&threads[3], NULL, reader, &s), 0);
+    for (unsigned i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    print_message("history threads: %llu reads beside the fold\n", (unsigned long long)atomic_load(&s.reads));
+    assert_true(atomic_load(&s.reads) > 100);
+    assert_false(atomic_load(&s.wrong));
+    history_free(s.history);
+    dictionary_free(s.dictionary);
+    assert_int_equal(system("rm -rf " FOLDER), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(readers_see_whole_customers)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
