@@ -76,8 +76,7 @@ struct http {
 
     pthread_mutex_t connections_lock;
     struct connection *connections;
-    uint64_t connections_total;
-    _Atomic uint64_t connection_count, deferred, too_slow, bodies_bytes;
+    _Atomic uint64_t connections_total, connection_count, deferred, too_slow, bodies_bytes;
 
     pthread_t sweeper;
     pthread_mutex_t sweeper_lock;
@@ -115,8 +114,8 @@ static void connection_add(struct http *http, struct MHD_Connection *mhd, void *
     atomic_store(&c->since_ns, os_monotonic_ns(http->os));
     *socket_context = c;
     atomic_fetch_add(&http->connection_count, 1);
+    atomic_fetch_add(&http->connections_total, 1);
     pthread_mutex_lock(&http->connections_lock);
-    http->connections_total++;
     c->after = http->connections;
     if (c->after)
         c->after->before = c;
