@@ -4,7 +4,8 @@
  * A record's identifiers are settled one by one, strongest first, documents' keys last. While no known one was
  * accepted, new ones wait; the first known one that contradicts none of the waiting gives the customer (the target),
  * or, at the end, a new customer is made. What was refused is dealt with after all that, when the target has everything
- * it gets: devices move, the rest goes to the journal. */
+ * it gets: devices become shared, the rest goes to the journal. Shared devices are passed over; they are settled among
+ * themselves where the record has nothing else. */
 #include "identity/identity.h"
 
 #include "base/hash.h"
@@ -19,7 +20,15 @@
 
 #define ITEMS_MAX (CLAIMS_MAX + GOVERN_RECORDS_MAX)
 
-enum item_state { ITEM_OPEN, ITEM_BLOCKED, ITEM_REPEATED, ITEM_WAITING, ITEM_ACCEPTED, ITEM_REFUSED };
+enum item_state {
+    ITEM_OPEN,
+    ITEM_BLOCKED,
+    ITEM_REPEATED,
+    ITEM_WAITING,
+    ITEM_ACCEPTED,
+    ITEM_REFUSED,
+    ITEM_SHARED /* a shared device's, and the record has something else: evidence for nobody */
+};
 
 struct item {
     const struct claim *claim;
@@ -199,12 +208,27 @@ static void settle_known(struct work *w, struct item *item) {
         merge(w, item, customer);
 }
 
+static bool item_shared(const struct identity *identity, const struct item *item) {
+    const struct identifier *entry = identifier_at(identity, item->number);
+    return item->number && customer_at(identity, atomic_load_explicit(&entry->owner, memory_order_relaxed))->shared;
+}
+
+/* Nothing but shared devices: the record is theirs. */
+static void shared_settle(struct work *w) {
+    for (struct item *item = w->items; item < w->items + w->count; item++)
+        if (item->state == ITEM_SHARED)
+            settle_known(w, item);
+    assert(!w->target || customer_at(w->identity, w->target)->shared);
+}
+
 static void items_settle(struct work *w) {
     for (struct item *item = w->items; item < w->items + w->count; item++) {
         if (item->state == ITEM_BLOCKED)
             continue;
         item->number = identity_lookup(w->identity, item->hash, item->claim->namespace_number, item->claim->value);
-        if (item->number)
+        if (item_shared(w->identity, item))
+            item->state = ITEM_SHARED;
+        else if (item->number)
             settle_known(w, item);
         else
             settle_new(w, item);
@@ -213,8 +237,10 @@ static void items_settle(struct work *w) {
     for (size_t i = 0; i < w->count; i++)
         usable |= w->items[i].state == ITEM_WAITING;
     if (!w->target && usable) {
-        target_set(w, identity_customer_add(w->identity));
+        target_set(w, identity_customer_add(w->identity, false));
         w->out->created = true;
+    } else if (!w->target) {
+        shared_settle(w);
     }
 }
 
@@ -226,27 +252,42 @@ static bool person_before(const struct work *w, const struct item *device) {
     return false;
 }
 
-/* What was refused: a device moves to the record's customer where rules allow, everything else stays where it is. */
-static void item_set_aside(struct work *w, struct item *item) {
+/* A device's customer and the record's are two persons: what keeps them apart is no rule on devices. */
+static bool second_person(const struct work *w, const struct item *device) {
+    uint16_t rule = device->refusal.namespace_number;
+    return device->number && device->kind == NAMESPACE_DEVICE && person_before(w, device) && rule &&
+           dictionary_namespace_at(w->identity->dictionary, rule)->kind != NAMESPACE_DEVICE;
+}
+
+/* Takes the device away from the one who had it: to a customer of its own, or to the record's where there is room. */
+static bool device_take(struct work *w, struct item *item) {
     struct identity *identity = w->identity;
-    uint32_t from = item->number ? identity_customer(identity, (struct identifier_id){item->number}).number : 0;
-    assert(w->target && item->refusal.kind);
-    if (from == w->target) { /* came twice in the record, and the first one moved it */
+    if (identity->shared_devices == SHARED_DEVICE_OWN) {
+        identity_move(identity, item->number, identity_customer_add(identity, true));
+        item->state = ITEM_SHARED;
+        return true;
+    }
+    struct side own = {0, &item->claim->namespace_number, 1};
+    if (identity_may_join(identity, (struct side){w->target, NULL, 0}, own).kind)
+        return false;
+    identity_move(identity, item->number, w->target);
+    item->state = ITEM_ACCEPTED;
+    return true;
+}
+
+/* What was refused: a device that met a second person becomes shared, everything else stays where it is. */
+static void item_set_aside(struct work *w, struct item *item) {
+    uint32_t from = item->number ? identity_customer(w->identity, (struct identifier_id){item->number}).number : 0;
+    uint8_t kind = item->refusal.kind;
+    assert(w->target && kind);
+    if (from == w->target || (!customer_at(w->identity, w->target)->shared && item_shared(w->identity, item))) {
+        /* came twice in the record, and was dealt with the first time */
         item->state = ITEM_REPEATED;
         return;
     }
-    uint16_t rule = item->refusal.namespace_number;
-    if (item->number && item->kind == NAMESPACE_DEVICE && person_before(w, item)) {
-        uint16_t own = item->claim->namespace_number;
-        struct refusal room = identity_may_join(identity, (struct side){w->target, NULL, 0}, (struct side){0, &own, 1});
-        if (!room.kind) {
-            identity_move(identity, item->number, w->target);
-            item->state = ITEM_ACCEPTED;
-            journal(w, JOURNAL_MOVED_DEVICE, w->target, from, item->number, rule);
-            return;
-        }
-    }
-    journal(w, item->refusal.kind, w->target, from, item->number, rule);
+    if (second_person(w, item) && device_take(w, item))
+        kind = JOURNAL_SHARED_DEVICE;
+    journal(w, kind, w->target, from, item->number, item->refusal.namespace_number);
 }
 
 static void blocked_note(struct work *w) {
@@ -260,7 +301,7 @@ static void blocked_note(struct work *w) {
 
 static void edges_note(struct work *w, uint32_t arrival) {
     for (size_t i = 0; i < w->count; i++)
-        if (w->items[i].state == ITEM_ACCEPTED && w->items[i].number != arrival)
+        if ((w->items[i].state == ITEM_ACCEPTED || w->items[i].state == ITEM_SHARED) && w->items[i].number != arrival)
             identity_edge_add(w->identity, arrival, w->items[i].number, w->position);
 }
 

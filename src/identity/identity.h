@@ -11,9 +11,10 @@
  *      identifier's customer first, as far as no rule forbids it.
  *   3. A merge is refused when the two hold different values of a unique namespace (two user ids), or the result would
  *      pass a namespace's limit. Then the weaker identifier of this record is set aside for it (conflict in the
- *      journal): a device goes over to the customer who showed up with a person's identifier last ("last
- *      authenticated"), so that what comes from it alone belongs to that one from now on; a person's identifier stays
- *      where it was. The record goes with its strongest identifier.
+ *      journal), and the record goes with its strongest identifier. A person's identifier stays where it was. A device
+ *      on which a second person showed up so is *shared* from now on (in the journal, once): it is evidence for nobody,
+ *      and belongs to a customer of its own, which is no person's (identity_is_shared) and gets the records that carry
+ *      nothing but shared devices; see enum shared_device_policy.
  *   4. New identifiers join the customer unless a unique namespace or a limit forbids it.
  *   5. A document's key (order_id) is evidence like any other: the channel that knows only the order finds the
  *      customer. A customer that has nothing but document keys is not counted as a customer ("unowned") until a
@@ -48,6 +49,15 @@ struct identity;
 struct identity *identity_create(struct os *os, const struct dictionary *dictionary);
 void identity_free(struct identity *identity);
 
+/* What becomes of a device when a second person shows up on it: a record has a person's identifier stronger than the
+ * device, and the two customers cannot be one because of a unique namespace or a limit that is no device's.
+ * - OWN: it leaves its customer for one of its own, for ever, and no person gets a record because of it.
+ * - LAST: it goes over to that person ("last authenticated"), and so does what comes from it alone, until the next. */
+enum shared_device_policy { SHARED_DEVICE_OWN, SHARED_DEVICE_LAST };
+/* Sets it, before the first record and before loading; OWN where it was not set. It decides what the records of a log
+ * come to, so it must be the same for as long as the log is. */
+void identity_share_devices(struct identity *identity, enum shared_device_policy policy);
+
 struct merge {
     struct customer_id winner, loser; /* rows of loser are to be moved to winner */
 };
@@ -78,6 +88,8 @@ struct identifier_id identity_find(const struct identity *identity, uint16_t nam
 struct customer_id identity_customer(const struct identity *identity, struct identifier_id identifier);
 /* Where `customer` redirects to now; itself when it was not merged; 0 when no such customer exists. */
 struct customer_id identity_redirect(const struct identity *identity, struct customer_id customer);
+/* True for the customer of a shared device: nobody's profile. It stays so, and merges only with others of its kind. */
+bool identity_is_shared(const struct identity *identity, struct customer_id customer);
 uint16_t identity_namespace(const struct identity *identity, struct identifier_id identifier);
 struct slice identity_value(const struct identity *identity, struct identifier_id identifier); /* valid for ever */
 uint64_t identity_first_position(const struct identity *identity, struct identifier_id identifier);
@@ -91,7 +103,7 @@ enum journal_kind {
     JOURNAL_CONFLICT = 2,
     JOURNAL_LIMIT = 3,
     JOURNAL_BLOCKED = 4,
-    JOURNAL_MOVED_DEVICE = 5
+    JOURNAL_SHARED_DEVICE = 5
 };
 struct journal_entry {
     uint64_t position; /* of the record that caused it */
@@ -102,9 +114,10 @@ struct journal_entry {
     struct identifier_id strong, weak; /* the identifiers that met; weak 0: a new value, which was not kept */
     uint16_t namespace_number;         /* of the rule that decided, 0 = IDENTIFIERS_MAX; of a blocked value */
 };
-/* A merge and a move are written every time. A conflict or limit between two identifiers is written the first time they
- * meet; of a new value, the first time for its namespace and the strong identifier; a blocked value, the first time for
- * its namespace and source. A moved device: `loser` lost it to `winner`. */
+/* A merge is written every time; so is a shared device, which by SHARED_DEVICE_OWN happens to a device once. A conflict
+ * or limit between two identifiers is written the first time they meet; of a new value, the first time for its
+ * namespace and the strong identifier; a blocked value, the first time for its namespace and source. A shared device:
+ * `loser` had it when `winner` showed up on it. */
 /* Calls `each` with every entry that concerns `customer` (as it is now, or was before merges into it), oldest first. */
 void identity_journal(const struct identity *identity, struct customer_id customer, size_t limit,
                       void (*each)(void *context, const struct journal_entry *entry), void *context);
@@ -130,8 +143,10 @@ size_t identity_explain(const struct identity *identity, struct identifier_id a,
 struct identity_counters {
     uint64_t customers; /* now, with at least one person's or device's identifier, not merged away */
     uint64_t unowned;   /* known by document keys alone */
+    uint64_t shared;    /* of shared devices: nobody's; not in `customers` */
     uint64_t created;   /* customer numbers given so far (highest number) */
-    uint64_t identifiers, edges, merges, conflicts, limited, moved;
+    uint64_t identifiers, edges, merges, conflicts, limited;
+    uint64_t moved;   /* devices that left a customer because a second person showed up */
     uint64_t blocked; /* values set aside, each time they came */
     uint64_t memory_bytes;
 };

@@ -2,9 +2,9 @@
  * what is tried are the checks behind them. What loads must then work: readers, further records, saving and loading
  * again with the same counts.
  *
- * Input: a byte (bit 0: the head is taken as it stands; else its counts are made to fit the sections), then seven times
- * a two-byte length and that many bytes: head, identifiers, values, owners, customers, edges, journal. What is missing
- * is empty. */
+ * Input: a byte (bit 0: the head is taken as it stands; else its counts are made to fit the sections), then eight times
+ * a two-byte length and that many bytes: head, identifiers, values, owners, customers, edges, journal, shared. What is
+ * missing is empty. */
 #include "identity/identity.h"
 #include "os/image.h"
 #include "os/os_sim.h"
@@ -13,14 +13,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define SECTIONS 7
+#define SECTIONS 8
 #define HEAD_BYTES 40
 #define PATH "/identity"
 #define MUST(condition) ((condition) ? (void)0 : abort())
 
-static const char *const names[SECTIONS] = {"identity.head",   "identity.identifiers", "identity.values",
-                                            "identity.owners", "identity.customers",   "identity.edges",
-                                            "identity.journal"};
+static const char *const names[SECTIONS] = {"identity.head",    "identity.identifiers", "identity.values",
+                                            "identity.owners",  "identity.customers",   "identity.edges",
+                                            "identity.journal", "identity.shared"};
 
 static void cut(struct slice input, struct slice *sections) {
     for (size_t i = 0; i < SECTIONS; i++) {
@@ -34,12 +34,12 @@ static void cut(struct slice input, struct slice *sections) {
 }
 
 static void fit_head(const struct slice *sections, char head[HEAD_BYTES]) {
-    uint32_t counts[6] = {1,
+    uint32_t counts[6] = {2,
                           (uint32_t)(sections[1].size / 16),
                           (uint32_t)(sections[4].size / 8),
                           (uint32_t)(sections[5].size / 16),
                           (uint32_t)(sections[6].size / 40),
-                          0};
+                          (uint32_t)(sections[7].size / 4)};
     uint64_t value_bytes = sections[2].size;
     memset(head, 0, HEAD_BYTES);
     memcpy(head, counts, sizeof counts);
@@ -106,8 +106,8 @@ static void save_and_load(struct os *os, const struct dictionary *dictionary, st
     identity_counters_read(identity, &before);
     identity_counters_read(again, &after);
     MUST(before.identifiers == after.identifiers && before.customers == after.customers &&
-         before.edges == after.edges && before.unowned == after.unowned && before.blocked == after.blocked &&
-         before.merges == after.merges);
+         before.edges == after.edges && before.unowned == after.unowned && before.shared == after.shared &&
+         before.blocked == after.blocked && before.merges == after.merges);
     identity_free(again);
 }
 

@@ -11,12 +11,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
 #define SECTION_HEAD "identity.head"
 #define SECTION_IDENTIFIERS "identity.identifiers"
 #define SECTION_VALUES "identity.values"
 #define SECTION_OWNERS "identity.owners"
 #define SECTION_CUSTOMERS "identity.customers"
+#define SECTION_SHARED "identity.shared"
 #define SECTION_EDGES "identity.edges"
 #define SECTION_JOURNAL "identity.journal"
 #define WRITE_BYTES 65536 /* collected before they go to the image */
@@ -24,7 +25,7 @@
 struct saved_head {
     uint32_t version;
     uint32_t identifier_count, customer_count, edge_count, journal_count;
-    uint32_t reserved;
+    uint32_t shared_count; /* customers of shared devices, merged ones included */
     uint64_t value_bytes, blocked_count;
 };
 _Static_assert(sizeof(struct saved_head) == 40, "on disk");
@@ -129,6 +130,7 @@ struct identity_image *identity_freeze(struct identity *identity) {
         const struct customer *customer = customer_at(identity, i + 1);
         image->customers[i] = (struct saved_customer){atomic_load_explicit(&customer->redirect, memory_order_relaxed),
                                                       customer->row_count};
+        image->head.shared_count += customer->shared;
     }
     moves_begin(image->moves);
     return image;
@@ -202,6 +204,13 @@ static void write_owners(struct writer *w, const struct identity_image *image) {
     free(owners);
 }
 
+static void write_shared(struct writer *w, const struct identity_image *image) {
+    section(w, SECTION_SHARED);
+    for (uint32_t i = 1; i <= image->head.customer_count; i++)
+        if (customer_at(image->identity, i)->shared)
+            put(w, &i, sizeof i);
+}
+
 static void write_edges(struct writer *w, const struct identity_image *image) {
     section(w, SECTION_EDGES);
     for (uint32_t i = 1; i <= image->head.edge_count; i++) {
@@ -240,6 +249,7 @@ enum status identity_write(const struct identity_image *image, const char *path,
     section(&w, SECTION_CUSTOMERS);
     for (uint32_t i = 0; i < image->head.customer_count; i++)
         put(&w, &image->customers[i], sizeof image->customers[i]);
+    write_shared(&w, image);
     write_edges(&w, image);
     write_journal(&w, image);
     flush(&w);
@@ -283,7 +293,8 @@ static enum status read_head(struct reader *r) {
     if (r->head.version != FORMAT_VERSION)
         return DAMAGED(r, "%s: identity format %u, this program reads %d", r->path, r->head.version, FORMAT_VERSION);
     if (r->head.identifier_count > NUMBER_MAX || r->head.customer_count > NUMBER_MAX ||
-        r->head.edge_count > NUMBER_MAX || r->head.journal_count >= 1u << 31 || r->head.reserved)
+        r->head.edge_count > NUMBER_MAX || r->head.journal_count >= 1u << 31 ||
+        r->head.shared_count > r->head.customer_count)
         return DAMAGED(r, "%s: section %s has impossible counts", r->path, SECTION_HEAD);
     atomic_store(&r->identity->blocked_count, r->head.blocked_count);
     return STATUS_OK;
@@ -307,16 +318,40 @@ static bool redirects_end(const struct saved_customer *customers, uint32_t count
     return good;
 }
 
+/* Invariant 7: numbers of customers, each once, in order; a redirect leads from such a one to such a one, or between
+ * others. */
+static bool shared_possible(const struct reader *r, const struct saved_customer *customers, const uint32_t *shared) {
+    uint32_t count = r->head.customer_count;
+    bool good = true;
+    unsigned char *is_shared = memory_get((size_t)count + 1, 1);
+    for (uint32_t i = 0; i < r->head.shared_count && good; i++) {
+        good = shared[i] > (i ? shared[i - 1] : 0) && shared[i] <= count;
+        is_shared[good ? shared[i] : 0] = 1;
+    }
+    for (uint32_t i = 1; i <= count && good; i++)
+        good = !customers[i - 1].redirect || is_shared[i] == is_shared[customers[i - 1].redirect];
+    free(is_shared);
+    return good;
+}
+
 static enum status read_customers(struct reader *r) {
-    struct slice bytes;
+    struct slice bytes, marks;
     enum status status = find(r, SECTION_CUSTOMERS, r->head.customer_count, sizeof(struct saved_customer), &bytes);
+    if (status == STATUS_OK)
+        status = find(r, SECTION_SHARED, r->head.shared_count, sizeof(uint32_t), &marks);
     if (status != STATUS_OK)
         return status;
     const struct saved_customer *saved = (const struct saved_customer *)(const void *)bytes.data;
+    const uint32_t *shared = (const uint32_t *)(const void *)marks.data;
+    uint32_t told = 0;
     if (!redirects_end(saved, r->head.customer_count))
         return DAMAGED(r, "%s: section %s: a redirect leads nowhere", r->path, SECTION_CUSTOMERS);
+    if (!shared_possible(r, saved, shared))
+        return DAMAGED(r, "%s: section %s is not possible", r->path, SECTION_SHARED);
     for (uint32_t i = 0; i < r->head.customer_count; i++) {
-        struct customer *customer = customer_at(r->identity, identity_customer_add(r->identity));
+        bool is_shared = told < r->head.shared_count && shared[told] == i + 1;
+        struct customer *customer = customer_at(r->identity, identity_customer_add(r->identity, is_shared));
+        told += is_shared;
         atomic_store_explicit(&customer->redirect, saved[i].redirect, memory_order_relaxed);
         customer->row_count = saved[i].row_count;
         if (saved[i].redirect) {
@@ -329,13 +364,14 @@ static enum status read_customers(struct reader *r) {
     return STATUS_OK;
 }
 
-/* Invariant 4: namespaces are known, values have a length, the lengths add up, owners exist, no identifier is there
- * twice. */
+/* Invariant 4: namespaces are known, values have a length, the lengths add up, owners exist and are no shared device's
+ * where it is a document's key; no identifier is there twice. */
 static enum status check_identifier(struct reader *r, const struct saved_identifier *saved, uint32_t number,
                                     uint32_t owner, uint64_t value_at) {
     if (!saved->namespace_number || saved->namespace_number > dictionary_namespace_count(r->identity->dictionary) ||
         !saved->value_bytes || saved->value_bytes > IDENTIFIER_BYTES_MAX || saved->document > 1 ||
-        saved->value_bytes > r->head.value_bytes - value_at || !owner || owner > r->head.customer_count)
+        saved->value_bytes > r->head.value_bytes - value_at || !owner || owner > r->head.customer_count ||
+        (saved->document && customer_at(r->identity, owner)->shared))
         return DAMAGED(r, "%s: identifier %u is not possible", r->path, number);
     return STATUS_OK;
 }
@@ -411,7 +447,7 @@ static enum status read_edges(struct reader *r) {
 /* Invariant 6: an entry names customers and identifiers that exist, and nothing is said twice that is said once. */
 static bool entry_possible(const struct reader *r, const struct saved_entry *saved) {
     uint32_t customers = r->head.customer_count, identifiers = r->head.identifier_count;
-    return saved->kind >= JOURNAL_MERGE && saved->kind <= JOURNAL_MOVED_DEVICE && saved->winner &&
+    return saved->kind >= JOURNAL_MERGE && saved->kind <= JOURNAL_SHARED_DEVICE && saved->winner &&
            saved->winner <= customers && saved->loser <= customers && saved->strong && saved->strong <= identifiers &&
            saved->weak <= identifiers && saved->strong != saved->weak &&
            saved->namespace_number <= dictionary_namespace_count(r->identity->dictionary) &&

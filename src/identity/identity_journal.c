@@ -36,7 +36,7 @@ static void entry_add(struct identity *identity, const struct journal_entry *ent
 uint64_t identity_journal_key(const struct journal_entry *entry) {
     uint64_t strong = entry->strong.number, weak = entry->weak.number;
     uint64_t namespace_mark = 0xffff0000u | entry->namespace_number;
-    if (entry->kind == JOURNAL_MERGE || entry->kind == JOURNAL_MOVED_DEVICE)
+    if (entry->kind == JOURNAL_MERGE || entry->kind == JOURNAL_SHARED_DEVICE)
         return 0;
     if (entry->kind == JOURNAL_BLOCKED)
         return namespace_mark << 32 | (entry->source + 1u);
@@ -47,14 +47,14 @@ uint64_t identity_journal_key(const struct journal_entry *entry) {
 
 void identity_journal_add(struct identity *identity, const struct journal_entry *entry) {
     uint64_t key = identity_journal_key(entry);
-    assert(entry->kind >= JOURNAL_MERGE && entry->kind <= JOURNAL_MOVED_DEVICE);
+    assert(entry->kind >= JOURNAL_MERGE && entry->kind <= JOURNAL_SHARED_DEVICE);
     if (key && !pair_set_add(&identity->pairs, key))
         return;
     if (entry->kind == JOURNAL_CONFLICT)
         counter_add(&identity->conflict_count, 1);
     else if (entry->kind == JOURNAL_LIMIT)
         counter_add(&identity->limited_count, 1);
-    else if (entry->kind == JOURNAL_MOVED_DEVICE)
+    else if (entry->kind == JOURNAL_SHARED_DEVICE)
         counter_add(&identity->moved_count, 1);
     entry_add(identity, entry);
 }

@@ -154,6 +154,7 @@ static size_t sorted(struct model *m, const struct governed *record, struct clai
 /* Which claims go together, who is their customer, and what is refused, decided in order. */
 struct decision {
     bool accepted[40];
+    bool shared[40]; /* a shared device beside something else: evidence for nobody */
     uint8_t refused[40];
     uint16_t rule[40];
     uint32_t number[40];
@@ -162,12 +163,20 @@ struct decision {
 
 static void decide(struct model *m, const struct claim *claims, size_t count, uint64_t position, struct decision *d,
                    struct resolution *out, struct journal_entry base) {
+    size_t shared_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t number = find(m, &claims[i]);
+        shared_count += d->shared[i] = number && m->shared[m->identifiers[number].customer];
+    }
     for (size_t i = 0; i < count; i++) {
         struct counts have = counts_of(m, d->target), more = {0};
+        d->shared[i] = d->shared[i] && shared_count < count;
         for (size_t j = 0; j < i && !d->target; j++)
             if (d->accepted[j])
                 count_one(m, &have, claims[j].namespace_number);
         d->number[i] = find(m, &claims[i]);
+        if (d->shared[i])
+            continue;
         uint32_t customer = d->number[i] ? m->identifiers[d->number[i]].customer : 0;
         if (customer)
             more = counts_of(m, customer);
@@ -214,13 +223,20 @@ static void set_aside(struct model *m, const struct claim *claims, size_t i, str
     for (size_t j = 0; j < i; j++)
         person |= d->accepted[j] && (ns_of(m, claims[j].namespace_number)->kind == NAMESPACE_PERSON ||
                                      ns_of(m, claims[j].namespace_number)->kind == NAMESPACE_ANY);
+    const struct namespace *own = ns_of(m, claims[i].namespace_number);
+    bool second =
+        from && person && own->kind == NAMESPACE_DEVICE && d->rule[i] && ns_of(m, d->rule[i])->kind != NAMESPACE_DEVICE;
     struct counts one = {0};
     uint16_t unused;
     count_one(m, &one, claims[i].namespace_number);
     base.kind = d->refused[i];
-    if (from && person && ns_of(m, claims[i].namespace_number)->kind == NAMESPACE_DEVICE &&
-        !together(m, counts_of(m, d->target), one, &unused)) {
-        base.kind = JOURNAL_MOVED_DEVICE;
+    if (second && m->policy == SHARED_DEVICE_OWN) {
+        base.kind = JOURNAL_SHARED_DEVICE;
+        d->shared[i] = true;
+        m->identifiers[d->number[i]].customer = ++m->customer_count;
+        m->shared[m->customer_count] = true;
+    } else if (second && !together(m, counts_of(m, d->target), one, &unused)) {
+        base.kind = JOURNAL_SHARED_DEVICE;
         d->accepted[i] = true;
         m->identifiers[d->number[i]].customer = d->target;
     }
@@ -266,8 +282,8 @@ enum status model_resolve(struct model *m, const struct governed *record, uint64
         base.namespace_number = blocked_namespaces[i];
         note(m, base);
     }
-    for (size_t i = first + 1; i < count; i++)
-        if (d.accepted[i])
+    for (size_t i = 0; i < count; i++)
+        if (i != first && (d.accepted[i] || d.shared[i]))
             join_edges(m, d.number[first], d.number[i], position);
     for (size_t i = 0; i < record->record_count; i++)
         if (record->document_keys[i].namespace_number && !blocked(record->document_keys[i].value))
@@ -285,12 +301,14 @@ void model_counters(const struct model *m, struct identity_counters *out) {
                                       .blocked = m->blocked};
     for (uint32_t c = 1; c <= m->customer_count; c++) {
         out->merges += m->merged_into[c] != 0;
-        out->customers += !m->merged_into[c] && counts_of(m, c).total;
-        out->unowned += !m->merged_into[c] && !counts_of(m, c).total;
+        bool now = !m->merged_into[c];
+        out->shared += now && m->shared[c];
+        out->customers += now && !m->shared[c] && counts_of(m, c).total;
+        out->unowned += now && !m->shared[c] && !counts_of(m, c).total;
     }
     for (uint32_t i = 0; i < m->journal_count; i++) {
         out->conflicts += m->journal[i].kind == JOURNAL_CONFLICT;
         out->limited += m->journal[i].kind == JOURNAL_LIMIT;
-        out->moved += m->journal[i].kind == JOURNAL_MOVED_DEVICE;
+        out->moved += m->journal[i].kind == JOURNAL_SHARED_DEVICE;
     }
 }

@@ -18,10 +18,12 @@ struct model_identifier {
 
 struct model {
     const struct dictionary *dictionary;
+    enum shared_device_policy policy;
     struct model_identifier identifiers[MODEL_MAX]; /* [0] unused */
     uint32_t identifier_count;
     uint64_t rows[MODEL_MAX];        /* by customer */
     uint32_t merged_into[MODEL_MAX]; /* 0 = not merged */
+    bool shared[MODEL_MAX];          /* of a shared device */
     uint32_t customer_count;
     struct edge edges[MODEL_MAX];
     uint32_t edge_count;

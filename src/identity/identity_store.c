@@ -61,6 +61,11 @@ struct identity *identity_create(struct os *os, const struct dictionary *diction
     return identity;
 }
 
+void identity_share_devices(struct identity *identity, enum shared_device_policy policy) {
+    assert(!chunks_count(&identity->customers) && policy <= SHARED_DEVICE_LAST);
+    identity->shared_devices = policy;
+}
+
 void identity_free(struct identity *identity) {
     if (!identity)
         return;
@@ -121,12 +126,15 @@ uint32_t identity_root_shorten(struct identity *identity, uint32_t customer) {
 }
 
 void identity_count(struct identity *identity, const struct customer *customer, int step) {
-    counter_add(customer->identifier_count ? &identity->customer_count : &identity->unowned_count,
-                (uint64_t)(int64_t)step);
+    _Atomic uint64_t *counter = customer->shared             ? &identity->shared_count
+                                : customer->identifier_count ? &identity->customer_count
+                                                             : &identity->unowned_count;
+    counter_add(counter, (uint64_t)(int64_t)step);
 }
 
-uint32_t identity_customer_add(struct identity *identity) {
+uint32_t identity_customer_add(struct identity *identity, bool shared) {
     struct customer *customer = chunks_next(&identity->customers);
+    customer->shared = shared;
     identity_count(identity, customer, 1);
     return chunks_publish(&identity->customers);
 }
@@ -167,6 +175,7 @@ void identity_identifier_list(struct identity *identity, uint32_t number, uint32
     uint32_t *last = entry->document ? &customer->last_document : &customer->last;
     assert(!atomic_load_explicit(&customer->redirect, memory_order_relaxed));
     assert(!atomic_load_explicit(&entry->next, memory_order_relaxed));
+    assert(!(customer->shared && entry->document));
     atomic_store_explicit(*last ? &identifier_at(identity, *last)->next : first, number, memory_order_release);
     *last = number;
     if (entry->document)
@@ -234,6 +243,7 @@ uint32_t identity_unite(struct identity *identity, uint32_t a, uint32_t b) {
     uint32_t winner = rows_a != rows_b ? (rows_a > rows_b ? a : b) : (a < b ? a : b);
     struct customer *into = customer_at(identity, winner), *from = customer_at(identity, a + b - winner);
     assert(a != b && !atomic_load(&into->redirect) && !atomic_load(&from->redirect));
+    assert(into->shared == from->shared);
     identity_count(identity, into, -1);
     identity_count(identity, from, -1);
     generation_step(identity);
@@ -310,6 +320,11 @@ struct customer_id identity_redirect(const struct identity *identity, struct cus
     return (struct customer_id){identity_root(identity, customer.number)};
 }
 
+bool identity_is_shared(const struct identity *identity, struct customer_id customer) {
+    return customer.number && customer.number <= chunks_count(&identity->customers) &&
+           customer_at(identity, customer.number)->shared;
+}
+
 uint16_t identity_namespace(const struct identity *identity, struct identifier_id identifier) {
     return known(identity, identifier)->namespace_number;
 }
@@ -376,6 +391,7 @@ static uint64_t counter_read(const _Atomic uint64_t *counter) {
 void identity_counters_read(const struct identity *identity, struct identity_counters *out) {
     *out = (struct identity_counters){.customers = counter_read(&identity->customer_count),
                                       .unowned = counter_read(&identity->unowned_count),
+                                      .shared = counter_read(&identity->shared_count),
                                       .created = chunks_count(&identity->customers),
                                       .identifiers = chunks_count(&identity->identifiers),
                                       .edges = chunks_count(&identity->edges),

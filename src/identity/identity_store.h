@@ -67,6 +67,7 @@ struct customer {
     uint32_t last, last_document;
     uint32_t identifier_count; /* in the first list */
     uint32_t row_count;        /* history rows, at most UINT32_MAX */
+    bool shared;               /* of a shared device: set before it is published, never after */
     _Atomic uint32_t journal;  /* oldest reference (see journal_link) */
     uint32_t journal_last;
 };
@@ -99,9 +100,10 @@ struct identity {
     struct value_block *values;
     size_t value_used; /* in the newest block */
     uint64_t value_bytes, value_memory_bytes;
+    enum shared_device_policy shared_devices;
     _Atomic uint64_t generation;
-    _Atomic uint64_t customer_count, unowned_count, merge_count, conflict_count, limited_count, moved_count,
-        blocked_count, memory_bytes;
+    _Atomic uint64_t customer_count, unowned_count, shared_count, merge_count, conflict_count, limited_count,
+        moved_count, blocked_count, memory_bytes;
     struct moves *moves; /* since an image was frozen */
     struct tally *tally; /* identity_rules' scratch */
 };
@@ -139,7 +141,8 @@ uint32_t identity_root(const struct identity *identity, uint32_t customer);
 /* --- fold thread only --- */
 /* The same, shortening the way for the next ones. */
 uint32_t identity_root_shorten(struct identity *identity, uint32_t customer);
-uint32_t identity_customer_add(struct identity *identity);
+/* A new customer; `shared`: of a shared device. */
+uint32_t identity_customer_add(struct identity *identity, bool shared);
 /* A new identifier, attached to `customer` (a root) and findable. */
 uint32_t identity_identifier_add(struct identity *identity, uint64_t hash, uint16_t namespace_number, bool document,
                                  struct slice value, uint32_t customer, uint64_t position);
@@ -150,11 +153,12 @@ void identity_identifier_list(struct identity *identity, uint32_t identifier, ui
 /* Takes a person's or device's identifier out of its customer's list and attaches it to `customer`, a root.
  * Cost: O(identifiers of the customer it leaves). */
 void identity_move(struct identity *identity, uint32_t identifier, uint32_t customer);
-/* Folds one root into another: the one with more rows stays, at a tie the older. Returns it. Cost: O(1). */
+/* Folds one root into another: the one with more rows stays, at a tie the older. Returns it. Both are of shared devices
+ * or neither is. Cost: O(1). */
 uint32_t identity_unite(struct identity *identity, uint32_t a, uint32_t b);
 /* Once per pair: false where they are joined already. */
 bool identity_edge_add(struct identity *identity, uint32_t a, uint32_t b, uint64_t position);
-/* Counts `customer` in (or, with -1, out of) customer_count or unowned_count as it is now. */
+/* Counts `customer` in (or, with -1, out of) customer_count, unowned_count or shared_count as it is now. */
 void identity_count(struct identity *identity, const struct customer *customer, int step);
 /* Stores what everything takes, for readers. Cheap. */
 void identity_measure(struct identity *identity);

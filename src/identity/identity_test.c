@@ -199,7 +199,7 @@ static void test_tie_older_survives(void **state) {
     bed_close(&bed);
 }
 
-static void test_shared_device_moves(void **state) {
+static void test_shared_device(void **state) {
     (void)state;
     struct bed bed;
     bed_open(&bed);
@@ -207,28 +207,158 @@ static void test_shared_device_moves(void **state) {
     assert_int_equal(see(&bed, "user_id=u1 anonymous_id=a"), 1);
     assert_int_equal(see(&bed, "user_id=u2 anonymous_id=a"), 2); /* a second person logs in */
     assert_true(bed.last.created);
-    assert_int_equal(owner_of(&bed, "anonymous_id", "a"), 2);
-    assert_int_equal(see(&bed, "anonymous_id=a"), 2); /* last authenticated */
-    assert_int_equal(see(&bed, "user_id=u1"), 1);
+    uint32_t own = owner_of(&bed, "anonymous_id", "a");
+    assert_int_equal(own, 3);
+    assert_true(identity_is_shared(bed.identity, (struct customer_id){own}));
+    assert_false(identity_is_shared(bed.identity, (struct customer_id){1}));
+    assert_false(identity_is_shared(bed.identity, (struct customer_id){0}));
+    assert_false(identity_is_shared(bed.identity, (struct customer_id){4}));
+    assert_int_equal(see(&bed, "anonymous_id=a"), own); /* could be either */
+    assert_false(bed.last.created);
+    assert_int_equal(bed.last.arrival.number, number_of(&bed, "anonymous_id", "a"));
+    for (int i = 0; i < 3; i++) { /* both go on, and it is no news */
+        assert_int_equal(see(&bed, "user_id=u1 anonymous_id=a"), 1);
+        assert_int_equal(see(&bed, "user_id=u2 anonymous_id=a"), 2);
+        assert_int_equal(see(&bed, "user_id=u3 anonymous_id=a"), 4);
+    }
     assert_identifiers(&bed, 1, "2,");
-    assert_identifiers(&bed, 2, "1,3,");
+    assert_identifiers(&bed, 2, "3,");
+    assert_identifiers(&bed, own, "1,");
+    for (uint32_t customer = 1; customer <= 2; customer++) {
+        struct entries entries = journal_of(&bed, customer);
+        assert_int_equal(entries.count, 1);
+        assert_int_equal(entries.entry[0].kind, JOURNAL_SHARED_DEVICE);
+        assert_int_equal(entries.entry[0].winner.number, 2);
+        assert_int_equal(entries.entry[0].loser.number, 1);
+        assert_int_equal(entries.entry[0].strong.number, number_of(&bed, "user_id", "u2"));
+        assert_int_equal(entries.entry[0].weak.number, 1);
+        assert_int_equal(entries.entry[0].namespace_number, ns(&bed, "user_id"));
+    }
+    assert_int_equal(journal_of(&bed, 4).count, 0);
+    assert_int_equal(counters(&bed).customers, 3);
+    assert_int_equal(counters(&bed).shared, 1);
+    assert_int_equal(counters(&bed).moved, 1);
+    assert_int_equal(counters(&bed).merges, 0);
+    assert_int_equal(counters(&bed).edges, 3); /* who uses it is known: each of the three, once */
+    bed_close(&bed);
+}
+
+/* What a person could be merged through must not be a shared device. */
+static void test_shared_device_joins_nobody(void **state) {
+    (void)state;
+    struct bed bed;
+    bed_open(&bed);
+    see(&bed, "user_id=u1 device_id=d");
+    see(&bed, "user_id=u2 device_id=d");
+    assert_int_equal(see(&bed, "phone=p device_id=d"), 4); /* by the phone alone */
+    assert_int_equal(see(&bed, "email=e device_id=d"), 5);
+    assert_int_equal(owner_of(&bed, "device_id", "d"), 3);
+    assert_int_equal(see(&bed, "user_id=u1 phone=p device_id=d"), 1);
+    assert_int_equal(counters(&bed).merges, 1);                 /* which the phone did */
+    assert_int_equal(see(&bed, "user_id=null device_id=d"), 3); /* a blocked value is nothing */
+    assert_int_equal(counters(&bed).shared, 1);
+    bed_close(&bed);
+}
+
+static void test_unshared_device_beside_a_shared_one(void **state) {
+    (void)state;
+    struct bed bed;
+    bed_open(&bed);
+    see(&bed, "user_id=u1 device_id=d");
+    see(&bed, "user_id=u2 device_id=d");                          /* 3 is the device's */
+    assert_int_equal(see(&bed, "device_id=d anonymous_id=a"), 4); /* somebody: the new id's own customer */
+    assert_true(bed.last.created);
+    assert_false(identity_is_shared(bed.identity, (struct customer_id){4}));
+    assert_int_equal(bed.last.arrival.number, number_of(&bed, "anonymous_id", "a"));
+    assert_int_equal(see(&bed, "device_id=d anonymous_id=a"), 4);
+    assert_int_equal(see(&bed, "user_id=u2 device_id=d anonymous_id=a"), 4); /* who logs in: theirs, the smaller goes */
+    assert_int_equal(bed.last.merges[0].loser.number, 2);
+    assert_int_equal(owner_of(&bed, "user_id", "u2"), 4);
+    assert_int_equal(see(&bed, "device_id=d anonymous_id=a"), 4);
+    assert_int_equal(see(&bed, "user_id=u1 device_id=d anonymous_id=a"), 1); /* and then it is shared too */
+    assert_int_equal(see(&bed, "device_id=d anonymous_id=a"), 3);
+    assert_int_equal(see(&bed, "device_id=d"), 3);
+    bed_close(&bed);
+}
+
+static void test_order_on_a_shared_device(void **state) {
+    (void)state;
+    struct bed bed;
+    bed_open(&bed);
+    see(&bed, "user_id=u1 device_id=d");
+    see(&bed, "user_id=u2 device_id=d");
+    assert_int_equal(see(&bed, "device_id=d order_id=o"), 4); /* waits for its owner */
+    assert_int_equal(counters(&bed).unowned, 1);
+    assert_int_equal(see(&bed, "device_id=d order_id=o"), 4);
+    see(&bed, "user_id=u1 order_id=o");
+    assert_int_equal(owner_of(&bed, "order_id", "o"), owner_of(&bed, "user_id", "u1"));
+    assert_int_equal(see(&bed, "device_id=d order_id=o"), owner_of(&bed, "user_id", "u1"));
+    assert_int_equal(counters(&bed).shared, 1);
+    bed_close(&bed);
+}
+
+static void test_shared_devices_merge(void **state) {
+    (void)state;
+    struct bed bed;
+    bed_open(&bed);
+    see(&bed, "user_id=u1 device_id=d anonymous_id=a");
+    see(&bed, "user_id=u2 device_id=d anonymous_id=a");
+    assert_int_equal(counters(&bed).shared, 2);
+    assert_int_equal(counters(&bed).moved, 2);
+    assert_int_equal(see(&bed, "device_id=d anonymous_id=a"), 3); /* one machine */
+    assert_int_equal(bed.last.merge_count, 1);
+    assert_int_equal(counters(&bed).shared, 1);
+    assert_int_equal(counters(&bed).customers, 2);
+    assert_true(identity_is_shared(bed.identity, (struct customer_id){4})); /* also by its old number */
+    assert_int_equal(see(&bed, "anonymous_id=a"), 3);
+    assert_int_equal(see(&bed, "user_id=u2 device_id=d anonymous_id=a"), 2);
+    assert_int_equal(journal_of(&bed, 3).count, 1);
+    assert_int_equal(journal_of(&bed, 3).entry[0].kind, JOURNAL_MERGE);
+    bed_close(&bed);
+}
+
+/* Without a second person nothing becomes shared: a full customer, too many devices. */
+static void test_not_shared(void **state) {
+    (void)state;
+    struct bed bed;
+    bed_open(&bed);
+    struct namespace *rule = (struct namespace *)dictionary_namespace_at(bed.dictionary, ns(&bed, "device_id"));
+    rule->limit = 1;
+    see(&bed, "user_id=u1 device_id=d1");
+    see(&bed, "device_id=d2");
+    assert_int_equal(see(&bed, "user_id=u1 device_id=d2"), 1);
+    assert_int_equal(owner_of(&bed, "device_id", "d2"), 2);
+    assert_int_equal(counters(&bed).shared, 0);
+    assert_int_equal(counters(&bed).limited, 1);
+    see(&bed, "phone=p device_id=d3");
+    see(&bed, "user_id=u4 phone=p device_id=d3"); /* one person who had no user id yet */
+    assert_int_equal(counters(&bed).shared, 0);
+    bed_close(&bed);
+}
+
+static void test_last_authenticated(void **state) {
+    (void)state;
+    struct bed bed;
+    bed_open(&bed);
+    identity_share_devices(bed.identity, SHARED_DEVICE_LAST);
+    see(&bed, "anonymous_id=a");
+    see(&bed, "user_id=u1 anonymous_id=a");
+    assert_int_equal(see(&bed, "user_id=u2 anonymous_id=a"), 2);
+    assert_int_equal(owner_of(&bed, "anonymous_id", "a"), 2);
+    assert_int_equal(see(&bed, "anonymous_id=a"), 2);
     assert_int_equal(see(&bed, "user_id=u1 anonymous_id=a"), 1); /* and back */
     assert_int_equal(see(&bed, "anonymous_id=a"), 1);
     assert_identifiers(&bed, 1, "1,2,");
     struct entries entries = journal_of(&bed, 1);
     assert_int_equal(entries.count, 2);
-    assert_int_equal(entries.entry[0].kind, JOURNAL_MOVED_DEVICE);
-    assert_int_equal(entries.entry[0].winner.number, 2);
-    assert_int_equal(entries.entry[0].loser.number, 1);
-    assert_int_equal(entries.entry[0].weak.number, 1);
-    assert_int_equal(entries.entry[0].namespace_number, ns(&bed, "user_id"));
+    assert_int_equal(entries.entry[1].kind, JOURNAL_SHARED_DEVICE);
     assert_int_equal(entries.entry[1].winner.number, 1);
     assert_int_equal(counters(&bed).moved, 2);
-    assert_int_equal(counters(&bed).merges, 0);
+    assert_int_equal(counters(&bed).shared, 0);
     bed_close(&bed);
 }
 
-static void test_device_alone_does_not_move_a_device(void **state) {
+static void test_device_alone_shares_no_device(void **state) {
     (void)state;
     struct bed bed;
     bed_open(&bed);
@@ -592,6 +722,7 @@ static void same_state(const struct identity *identity, const struct model *m) {
     }
     for (uint32_t c = 1; c <= m->customer_count; c++) {
         assert_int_equal(identity_redirect(identity, (struct customer_id){c}).number, model_redirect(m, c));
+        assert_int_equal(identity_is_shared(identity, (struct customer_id){c}), m->shared[c]);
         if (!m->merged_into[c])
             same_customer(identity, m, c);
     }
@@ -610,6 +741,7 @@ static void saved_path(char *out, size_t size) { snprintf(out, size, "/tmp/ident
 static struct identity *load(struct bed *bed, const char *path) {
     struct fault fault = {0};
     struct identity *fresh = identity_create(os_real(), bed->dictionary);
+    identity_share_devices(fresh, bed->identity ? bed->identity->shared_devices : SHARED_DEVICE_OWN);
     enum status status = identity_load(fresh, path, &fault);
     if (status != STATUS_OK)
         print_message("load: %s\n", fault.text);
@@ -630,7 +762,7 @@ static void reload(struct bed *bed) {
     unlink(path);
 }
 
-static void run_differential(uint64_t seed, unsigned records, unsigned pool) {
+static void run_differential(uint64_t seed, unsigned records, unsigned pool, enum shared_device_policy policy) {
     struct bed bed;
     struct random random;
     struct resolution expected;
@@ -638,6 +770,8 @@ static void run_differential(uint64_t seed, unsigned records, unsigned pool) {
     bed_open(&bed);
     random_init(&random, seed);
     struct model *m = model_create(bed.dictionary);
+    m->policy = policy;
+    identity_share_devices(bed.identity, policy);
     for (unsigned i = 0; i < records; i++) {
         struct governed record;
         random_text(&random, text, 600, pool);
@@ -669,8 +803,9 @@ static void test_differential(void **state) {
     for (unsigned run = 0; run < runs; run++) {
         uint64_t seed = asked ? strtoull(asked, NULL, 0) + run : 20261121 + run;
         unsigned pool = 3u << (run % 8);
-        print_message("seed %llu, pool %u\n", (unsigned long long)seed, pool);
-        run_differential(seed, 400, pool);
+        enum shared_device_policy policy = run % 3 == 2 ? SHARED_DEVICE_LAST : SHARED_DEVICE_OWN;
+        print_message("seed %llu, pool %u, policy %d\n", (unsigned long long)seed, pool, (int)policy);
+        run_differential(seed, 400, pool, policy);
     }
 }
 
@@ -776,6 +911,7 @@ static void test_freeze_is_one_instant(void **state) {
     assert_int_equal(identity_write(image, path, &fault), STATUS_OK);
     identity_image_free(image);
     identity_free(bed.identity);
+    bed.identity = NULL;
     bed.identity = load(&bed, path);
     struct identity_counters after = counters(&bed);
     before.memory_bytes = after.memory_bytes;
@@ -791,7 +927,7 @@ static void test_freeze_is_one_instant(void **state) {
 /* Writes the image again with one section changed by `change`, and loads it. */
 static enum status load_changed(struct bed *bed, const char *name, void (*change)(struct buffer *section)) {
     static const char *names[] = {"identity.head",      "identity.identifiers", "identity.values", "identity.owners",
-                                  "identity.customers", "identity.edges",       "identity.journal"};
+                                  "identity.customers", "identity.shared",      "identity.edges",  "identity.journal"};
     char path[64], other[80];
     struct image *image;
     struct image_writer *writer;
@@ -822,7 +958,13 @@ static enum status load_changed(struct bed *bed, const char *name, void (*change
 
 static void put32(struct buffer *b, size_t at, uint32_t value) { memcpy(b->data + at, &value, sizeof value); }
 static void change_nothing(struct buffer *b) { (void)b; }
-static void change_version(struct buffer *b) { put32(b, 0, 2); }
+static void change_version(struct buffer *b) { put32(b, 0, 3); }
+static void change_version_before(struct buffer *b) { put32(b, 0, 1); }
+static void change_shared_high(struct buffer *b) { put32(b, 0, 1000); }
+static void change_shared_zero(struct buffer *b) { put32(b, 0, 0); }
+static void change_shared_document(struct buffer *b) { put32(b, 0, 1); }
+static void change_shared_merged(struct buffer *b) { put32(b, 0, 4); }
+static void change_shared_merge(struct buffer *b) { put32(b, 16, 1); }
 static void change_count(struct buffer *b) { put32(b, 4, 1); }
 static void change_cut(struct buffer *b) { b->size -= 4; }
 static void change_namespace(struct buffer *b) { put32(b, 8, 0x00010000u | 60000u); }
@@ -854,6 +996,7 @@ static void test_damaged_images(void **state) {
     see(&bed, "user_id=u2 phone=+8613912345678");
     see(&bed, "email=a@b.cn order_id=o");
     see(&bed, "user_id=u2 email=a@b.cn user_id=null");
+    see(&bed, "user_id=u1 order_id=o1");
     struct identity_image *image = identity_freeze(bed.identity);
     assert_int_equal(identity_write(image, path, NULL), STATUS_OK);
     identity_image_free(image);
@@ -861,6 +1004,13 @@ static void test_damaged_images(void **state) {
         const char *section;
         void (*change)(struct buffer *section);
     } changes[] = {{"identity.head", change_version},
+                   {"identity.head", change_version_before},
+                   {"identity.shared", change_shared_high},
+                   {"identity.shared", change_shared_zero},
+                   {"identity.shared", change_shared_document},
+                   {"identity.shared", change_shared_merged},
+                   {"identity.shared", change_cut},
+                   {"identity.customers", change_shared_merge},
                    {"identity.head", change_count},
                    {"identity.head", change_cut},
                    {"identity.identifiers", change_namespace},
@@ -988,8 +1138,14 @@ int main(void) {
         cmocka_unit_test(test_anonymous_then_known),
         cmocka_unit_test(test_merge_larger_survives),
         cmocka_unit_test(test_tie_older_survives),
-        cmocka_unit_test(test_shared_device_moves),
-        cmocka_unit_test(test_device_alone_does_not_move_a_device),
+        cmocka_unit_test(test_shared_device),
+        cmocka_unit_test(test_shared_device_joins_nobody),
+        cmocka_unit_test(test_unshared_device_beside_a_shared_one),
+        cmocka_unit_test(test_order_on_a_shared_device),
+        cmocka_unit_test(test_shared_devices_merge),
+        cmocka_unit_test(test_not_shared),
+        cmocka_unit_test(test_last_authenticated),
+        cmocka_unit_test(test_device_alone_shares_no_device),
         cmocka_unit_test(test_shared_phone_stays),
         cmocka_unit_test(test_partial_identities_merge),
         cmocka_unit_test(test_several_merge_at_once),

@@ -205,7 +205,7 @@ static const char *journal_kind_name(uint8_t kind) {
                                         [JOURNAL_CONFLICT] = "conflict",
                                         [JOURNAL_LIMIT] = "limit",
                                         [JOURNAL_BLOCKED] = "blocked",
-                                        [JOURNAL_MOVED_DEVICE] = "moved_device"};
+                                        [JOURNAL_SHARED_DEVICE] = "shared_device"};
     return kind && kind < sizeof names / sizeof *names && names[kind] ? names[kind] : "other";
 }
 
