@@ -102,8 +102,9 @@ struct history_counters {
 void history_counters_read(const struct history *history, struct history_counters *out);
 
 /* --- background thread --- */
-/* Compacts the span that gains most, if any is due (`all`: until every delta is folded in); END when nothing was to do. The fold thread
- * takes the new base in at its next history_tidy. */
+/* Compacts the span that gains most, if any is due (`all`: whichever has rows in its delta); where none is, holds a base that was loaded
+ * against its checksums. END when nothing was to do. The fold thread takes the new base in at its next history_tidy.
+ * Errors: DAMAGED (file and section named: the process must stop), DISK_FULL, IO (try again later). */
 enum status history_compact(struct history *history, bool all, struct fault *fault) WARN_UNUSED;
 /* Fold thread, between batches: swaps in finished bases, frees what no reader holds. True when the delta budget is used up and
  * the fold should wait for the compactor. */

@@ -43,11 +43,29 @@ static enum status compact_span(struct history *h, struct span *span, uint64_t n
     f->delta_rows = atomic_load_explicit(&view->delta->row_count, memory_order_acquire);
     for (unsigned i = 0; i < SPAN_CUSTOMERS / 64; i++)
         gone[i] = atomic_load_explicit(&span->gone[i], memory_order_acquire);
-    enum status status = span_compact(h->os, view, f->delta_rows, gone, h->dictionary, path, &rows, fault);
+    enum status status = view->base ? base_verify(view->base, fault) : STATUS_OK; /* damage must not be copied on */
+    if (!status)
+        status = span_compact(h->os, view, f->delta_rows, gone, h->dictionary, path, &rows, fault);
     if (!status)
         status = base_open(h->os, path, number, &f->base, fault);
+    if (!status)
+        f->base->verified = true; /* written just now */
     history_leave(h, hold);
     free(path);
+    return status;
+}
+
+/* With nothing to compact: holds one base that was loaded against its CRCs; END when none is left. */
+static enum status verify_some(struct history *h, struct fault *fault) {
+    enum status status = STATUS_END;
+    struct history_hold hold = history_enter(h);
+    for (uint32_t n = 0; n < atomic_load_explicit(&h->span_limit, memory_order_acquire) && status == STATUS_END; n++) {
+        struct span *span = history_span(h, n);
+        struct base *base = span ? span_view(span)->base : NULL;
+        if (base && !base->verified)
+            status = base_verify(base, fault);
+    }
+    history_leave(h, hold);
     return status;
 }
 
@@ -67,7 +85,7 @@ enum status history_compact(struct history *h, bool all, struct fault *fault) {
     number = h->next_file++;
     pthread_mutex_unlock(&h->lock);
     if (!span)
-        return STATUS_END;
+        return all ? STATUS_END : verify_some(h, fault);
     struct finished *f = memory_get(1, sizeof *f);
     f->span = span;
     enum status status = compact_span(h, span, number, f, fault);

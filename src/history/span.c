@@ -122,6 +122,7 @@ enum status base_open(struct os *os, const char *path, uint64_t number, struct b
     struct base *b = memory_get(1, sizeof *b);
     b->image = image;
     b->number = number;
+    b->path = memory_text(slice_text(path));
     b->bytes = image_bytes(image);
     b->tables = memory_get(index.size / 4, sizeof *b->tables);
     for (size_t i = 0; i < index.size / 4 && !status; i++) {
@@ -150,7 +151,20 @@ void base_free(struct base *base) {
         return;
     image_close(base->image);
     free(base->tables);
+    free(base->path);
     free(base);
+}
+
+enum status base_verify(struct base *base, struct fault *fault) {
+    enum status status = STATUS_OK;
+    for (uint32_t i = 0; i < base->table_count && !base->verified && !status; i++) {
+        struct slice section;
+        char name[16];
+        snprintf(name, sizeof name, "t%u", base->tables[i]->type);
+        status = image_find(base->image, name, true, &section, fault);
+    }
+    base->verified = base->verified || !status;
+    return status;
 }
 
 const struct table_head *base_table(const struct base *base, uint16_t type) {

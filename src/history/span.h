@@ -70,10 +70,14 @@ struct base {
     uint32_t table_count;
     uint64_t bytes;
     const struct table_head **tables; /* ascending by type */
+    char *path;
+    bool verified; /* every byte was held against its CRC since it was opened; background thread */
 };
-/* Maps and checks. Errors as image_open, DAMAGED. */
+/* Maps it and checks what holds it together, not yet every byte: a restart must not read everything. Errors as image_open, DAMAGED. */
 enum status base_open(struct os *os, const char *path, uint64_t number, struct base **base, struct fault *fault) WARN_UNUSED;
 void base_free(struct base *base);
+/* Holds every table against its CRC, once. Background thread. DAMAGED names file and section. */
+enum status base_verify(struct base *base, struct fault *fault) WARN_UNUSED;
 const struct table_head *base_table(const struct base *base, uint16_t type); /* or NULL */
 
 struct span_view {

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "base/decimal.h"
 #include "base/time.h"
 #include "history/history.h"
 
@@ -13,51 +14,64 @@ static bool inside(const struct table_head *t, uint64_t offset, uint64_t size) {
 }
 
 static bool check_offsets(const struct table_head *t, uint64_t offset, uint64_t count, uint64_t limit) {
+    if (offset % 4 || !inside(t, offset, (count + 1) * 4))
+        return false;
     const uint32_t *o = at(t, offset);
-    return offset % 4 == 0 && inside(t, offset, (count + 1) * 4) && o[0] == 0 && o[count] <= limit;
+    return o[0] == 0 && o[count] <= limit;
 }
 
-static bool check_column(const struct table_head *t, const struct column_head *c) {
+static bool check_table(const struct table_head *t, size_t size, unsigned depth);
+
+static bool check_column(const struct table_head *t, const struct column_head *c, unsigned depth) {
     uint64_t rows = t->row_count, bitmap_bytes = (rows + 7) / 8;
     if ((c->absent && !inside(t, c->absent, bitmap_bytes)) || (c->nulls && !inside(t, c->nulls, bitmap_bytes)))
         return false;
-    if (c->width > 8 || (c->width & (c->width - 1)))
+    if (c->width > 8 || (c->width & (c->width - 1)) || c->data % 8 || c->scale > DECIMAL_SCALE_MAX)
+        return false;
+    if (c->property >= TABLE_SYSTEM && c->encoding > COLUMN_INTEGER_CODES)
         return false;
     switch (c->encoding) {
     case COLUMN_INTEGER:
-        return inside(t, c->data, rows * c->width);
+        return c->kind <= VALUE_DATE && inside(t, c->data, rows * c->width);
     case COLUMN_INTEGER_CODES:
-        return inside(t, c->data, rows * c->width) && inside(t, c->dictionary, 8ull * c->dictionary_count);
+        return c->kind <= VALUE_DATE && c->dictionary % 8 == 0 && inside(t, c->data, rows * c->width) &&
+               inside(t, c->dictionary, 8ull * c->dictionary_count);
     case COLUMN_REAL:
         return inside(t, c->data, rows * 8);
     case COLUMN_TEXT_CODES: {
+        if (!inside(t, c->dictionary, 4ull * (c->dictionary_count + 1ull)))
+            return false;
         uint64_t bytes_at = c->dictionary + 4ull * (c->dictionary_count + 1ull);
-        return inside(t, c->data, rows * c->width) && bytes_at <= t->bytes &&
-               check_offsets(t, c->dictionary, c->dictionary_count, t->bytes - bytes_at);
+        return inside(t, c->data, rows * c->width) && check_offsets(t, c->dictionary, c->dictionary_count, t->bytes - bytes_at);
     }
     case COLUMN_TEXT:
         return c->dictionary <= t->bytes && check_offsets(t, c->data, rows, t->bytes - c->dictionary);
     case COLUMN_ROWS: {
+        if (depth || c->dictionary % 8 || !inside(t, c->dictionary, sizeof(struct table_head)))
+            return false; /* items hold no rows of their own */
         const struct table_head *child = at(t, c->dictionary);
-        return c->dictionary % 8 == 0 && inside(t, c->dictionary, sizeof *child) &&
-               table_check(child, t->bytes - c->dictionary) && check_offsets(t, c->data, rows, child->row_count);
+        bool list = c->kind == VALUE_LIST;
+        return (list || c->kind == VALUE_ITEMS) && (!list || child->column_count <= 1) && check_table(child, t->bytes - c->dictionary, depth + 1) && check_offsets(t, c->data, rows, child->row_count);
     }
     default:
         return false;
     }
 }
 
-bool table_check(const struct table_head *t, size_t size) {
-    if (size < sizeof *t || t->magic != TABLE_MAGIC || t->bytes > size || t->bytes < sizeof *t ||
+static bool check_table(const struct table_head *t, size_t size, unsigned depth) {
+    if (size < sizeof *t || t->magic != TABLE_MAGIC || t->kind > TYPE_ITEM || t->bytes > size || t->bytes < sizeof *t ||
         !inside(t, sizeof *t, t->column_count * sizeof(struct column_head)))
         return false;
     if (t->starts && (t->starts % 4 || !inside(t, t->starts, 4 * (SPAN_CUSTOMERS + 1))))
         return false;
     for (unsigned i = 0; i < t->column_count; i++)
-        if (!check_column(t, &table_columns(t)[i]))
+        if (!check_column(t, &table_columns(t)[i], depth) ||
+            (i && table_columns(t)[i].property <= table_columns(t)[i - 1].property))
             return false;
     return true;
 }
+
+bool table_check(const struct table_head *t, size_t size) { return check_table(t, size, 0); }
 
 const struct column_head *table_column(const struct table_head *t, uint16_t property) {
     const struct column_head *c = table_columns(t);
@@ -100,7 +114,7 @@ int64_t table_system_value(const struct table_head *t, enum table_system which, 
 }
 
 int64_t table_time_ms(const struct table_head *t, uint32_t row) {
-    return table_system_value(t, TABLE_TIME_S, row) * 1000 + table_system_value(t, TABLE_TIME_MS, row);
+    return table_time_of(table_system_value(t, TABLE_TIME_S, row), table_system_value(t, TABLE_TIME_MS, row));
 }
 
 bool table_is_top(const struct table_head *t) {
@@ -119,6 +133,7 @@ void table_range(const struct table_head *t, uint32_t owner, uint32_t *first, ui
         const uint32_t *starts = at(t, t->starts);
         *first = starts[owner] < t->row_count ? starts[owner] : t->row_count;
         *end = starts[owner + 1] < t->row_count ? starts[owner + 1] : t->row_count;
+        *first = *first < *end ? *first : *end;
         return;
     }
     const struct column_head *c = table_column(t, TABLE_OWNER);

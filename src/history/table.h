@@ -92,8 +92,12 @@ struct table_order {
     const struct column_head *seconds, *ms, *position;
 };
 struct table_order table_order_of(const struct table_head *t);
+/* Unsigned inside: a damaged file may hold seconds that do not fit. */
+static inline int64_t table_time_of(int64_t seconds, int64_t ms) {
+    return (int64_t)((uint64_t)seconds * 1000 + (uint64_t)ms);
+}
 static inline int64_t table_order_time(const struct table_order *o, uint32_t row) {
-    return column_integer(o->table, o->seconds, row) * 1000 + column_integer(o->table, o->ms, row);
+    return table_time_of(column_integer(o->table, o->seconds, row), column_integer(o->table, o->ms, row));
 }
 static inline uint64_t table_order_position(const struct table_order *o, uint32_t row) {
     return (uint64_t)column_integer(o->table, o->position, row);

@@ -150,6 +150,8 @@ static bool compact_some(struct running *r, bool all) {
     enum status history = history_compact(r->engine.history, all, &fault);
     enum status seen = history == STATUS_OK || history == STATUS_END ? seen_compact(r->engine.seen, &fault) : STATUS_END;
     bool failed = (history && history != STATUS_END) || (seen && seen != STATUS_END);
+    if (history == STATUS_DAMAGED || seen == STATUS_DAMAGED)
+        stop_process("a file of the state is damaged", &fault);
     if (failed) {
         fprintf(stderr, "onefold: compaction: %s\n", fault.text);
         pthread_mutex_lock(&r->lock);
