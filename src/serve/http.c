@@ -27,7 +27,7 @@
 
 #include "serve/query.h"
 
-#define CONNECTION_MEMORY_BYTES (64u << 10) /* headers and receive buffer of a connection */
+#define CONNECTION_MEMORY_BYTES (32u << 10) /* headers and receive buffer; the library zeroes it for every request, so no larger */
 #define BODY_KEPT_BYTES (160u << 10)        /* a buffer up to this size is kept for the connection's next request */
 #define SAME_BODY_BYTES 192
 #define SWALLOW_BYTES (1u << 20)
