@@ -394,6 +394,7 @@ static uint64_t take_pending(struct log *log) {
 
 static void *writer_run(void *context) {
     struct log *log = context;
+    pthread_setname_np(pthread_self(), "log-writer");
     pthread_mutex_lock(&log->mutex);
     while (!log->dead) {
         while (!log->pending.size && !log->closing) {
