@@ -1,5 +1,5 @@
-/* dictionary: storage, look-up, discovery and the preset; see dictionary_inside.h for how readers and the fold thread share it.
- * Definitions and saving are dictionary_json.c's. */
+/* dictionary: storage, look-up, discovery and the preset; see dictionary_inside.h for how readers and the fold thread
+ * share it. Definitions and saving are dictionary_json.c's. */
 #include "govern/dictionary.h"
 
 #include <assert.h>
@@ -13,18 +13,16 @@
 
 #define INDEX_SLOTS_FIRST 4096
 
-/* What a slot's number names: two bits above, the number below. */
-enum { NAMES_ALIAS = 0u << 30, NAMES_TYPE = 1u << 30, NAMES_PROPERTY = 2u << 30, NAMES_NAMESPACE = 3u << 30 };
-#define NAMES_BITS 0xc0000000u
-#define PROPERTY_BITS 11
-_Static_assert(DICTIONARY_PROPERTIES_MAX < 1 << PROPERTY_BITS, "a property's number fits a slot");
-_Static_assert((uint64_t)DICTIONARY_TYPES_MAX << PROPERTY_BITS <= 1u << 30, "so does its type's");
+/* What the index finds begins with its name. */
+_Static_assert(offsetof(struct type, name) == 0 && offsetof(struct property, name) == 0, "the slot's name leads to it");
+_Static_assert(offsetof(struct namespace, name) == 0, "here too");
 
 /* --- names of enumerations --- */
 
 static const char *const property_type_names[] = {"text", "number",    "money",       "bool", "time",
                                                   "date", "text_list", "number_list", "items"};
-static const char *const normaliser_names[] = {"none", "phone", "email", "gender", "idcard", "name", "lower", "birthday"};
+static const char *const normaliser_names[] = {"none",   "phone", "email", "gender",
+                                               "idcard", "name",  "lower", "birthday"};
 static const char *const type_kind_names[] = {"attributes", "event", "document", "master", "item"};
 static const char *const namespace_kind_names[] = {"person", "device", "document", "any"};
 #define COUNT(array) (int)(sizeof(array) / sizeof(array)[0])
@@ -49,12 +47,10 @@ int namespace_kind_parse(struct slice name) {
 
 /* --- the index --- */
 
-struct alias {
-    const char *written, *name;
-};
-static const struct alias aliases[] = {
-    {0}, /* slots of value 0 are empty */
-#define ALIAS(written, name) {written, name},
+static const struct alias {
+    struct slice written, name;
+} aliases[] = {
+#define ALIAS(written, name) {{written, sizeof(written) - 1}, {name, sizeof(name) - 1}},
 #include "govern/dictionary_preset.def"
 };
 
@@ -63,87 +59,58 @@ static uint64_t space_of_types(enum type_kind kind) { return 1 + (uint64_t)kind;
 static const uint64_t space_of_namespaces = 16, space_of_aliases = 17;
 static uint64_t space_of_properties(uint16_t type) { return 32 + (uint64_t)type; }
 
-static struct slice name_in_slot(const struct dictionary *d, uint32_t names, uint64_t space) {
-    uint32_t number = names & ~NAMES_BITS;
-    switch (names & NAMES_BITS) {
-    case NAMES_TYPE: {
-        const struct type *type = d->types[number];
-        return space == space_of_types(type->kind) ? type->name : SLICE_NONE;
-    }
-    case NAMES_NAMESPACE:
-        return space == space_of_namespaces ? d->namespaces[number]->name : SLICE_NONE;
-    case NAMES_PROPERTY: {
-        uint16_t type = (uint16_t)(number >> PROPERTY_BITS);
-        const struct property *property = d->types[type]->properties[number & ((1 << PROPERTY_BITS) - 1)];
-        return space == space_of_properties(type) ? property->name : SLICE_NONE;
-    }
-    default:
-        return space == space_of_aliases ? slice_text(aliases[number].written) : SLICE_NONE;
-    }
-}
-
-/* What `name` names in `space`; 0 for nothing. */
-static uint32_t index_find(const struct dictionary *d, uint64_t space, struct slice name) {
-    const struct dictionary_slots *slots = atomic_load_explicit(&d->index, memory_order_acquire);
+static uint64_t hash_of(uint64_t space, struct slice name) {
     uint64_t hash = hash_bytes(name, space);
+    return hash ? hash : 1;
+}
+
+/* What is called `name` in `space`, by its first member; NULL for nothing. */
+static const void *index_find(const struct dictionary *d, uint64_t space, struct slice name) {
+    const struct dictionary_slots *slots = atomic_load_explicit(&d->index, memory_order_acquire);
+    uint64_t hash = hash_of(space, name);
     for (uint64_t at = hash & slots->mask;; at = (at + 1) & slots->mask) {
-        uint64_t slot = atomic_load_explicit(&slots->slot[at], memory_order_acquire);
-        if (slot == 0)
-            return 0;
-        if (slot >> 32 == hash >> 32 && slice_equal(name_in_slot(d, (uint32_t)slot, space), name))
-            return (uint32_t)slot;
+        const struct dictionary_slot *slot = &slots->slot[at];
+        uint64_t here = atomic_load_explicit(&slot->hash, memory_order_acquire);
+        if (here == 0)
+            return NULL;
+        if (here == hash && slot->space == space && slice_equal(*slot->name, name))
+            return slot->name;
     }
 }
 
-static void slots_add(struct dictionary_slots *slots, uint64_t hash, uint32_t names) {
+static void slots_add(struct dictionary_slots *slots, uint64_t hash, uint64_t space, const struct slice *name) {
     uint64_t at = hash & slots->mask;
-    while (atomic_load_explicit(&slots->slot[at], memory_order_relaxed))
+    while (atomic_load_explicit(&slots->slot[at].hash, memory_order_relaxed))
         at = (at + 1) & slots->mask;
-    atomic_store_explicit(&slots->slot[at], (hash >> 32 << 32) | names, memory_order_release);
+    slots->slot[at].space = space;
+    slots->slot[at].name = name;
+    atomic_store_explicit(&slots->slot[at].hash, hash, memory_order_release);
 }
 
 static struct dictionary_slots *slots_create(struct dictionary *d, uint64_t count) {
-    size_t bytes = sizeof(struct dictionary_slots) + count * sizeof(uint64_t);
+    size_t bytes = sizeof(struct dictionary_slots) + count * sizeof(struct dictionary_slot);
     struct dictionary_slots *slots = arena_get(&d->arena, bytes);
     memset(slots, 0, bytes);
     slots->mask = count - 1;
     return slots;
 }
 
-static uint64_t space_in_slot(const struct dictionary *d, uint32_t names) {
-    uint32_t number = names & ~NAMES_BITS;
-    switch (names & NAMES_BITS) {
-    case NAMES_TYPE:
-        return space_of_types(d->types[number]->kind);
-    case NAMES_NAMESPACE:
-        return space_of_namespaces;
-    case NAMES_PROPERTY:
-        return space_of_properties((uint16_t)(number >> PROPERTY_BITS));
-    default:
-        return space_of_aliases;
-    }
-}
-
 /* Twice the slots; readers in the old table go on reading it. */
 static void index_grow(struct dictionary *d) {
     const struct dictionary_slots *old = d->index;
     struct dictionary_slots *slots = slots_create(d, (old->mask + 1) * 2);
-    for (uint64_t i = 0; i <= old->mask; i++) {
-        uint32_t names = (uint32_t)old->slot[i];
-        if (!old->slot[i])
-            continue;
-        uint64_t space = space_in_slot(d, names);
-        slots_add(slots, hash_bytes(name_in_slot(d, names, space), space), names);
-    }
+    for (uint64_t i = 0; i <= old->mask; i++)
+        if (old->slot[i].hash)
+            slots_add(slots, old->slot[i].hash, old->slot[i].space, old->slot[i].name);
     atomic_store_explicit(&d->index, slots, memory_order_release);
 }
 
-static void index_add(struct dictionary *d, uint64_t space, struct slice name, uint32_t names) {
-    assert(names != 0 && index_find(d, space, name) == 0);
+static void index_add(struct dictionary *d, uint64_t space, const struct slice *name) {
+    assert(index_find(d, space, *name) == NULL);
     d->index_count++;
     if (d->index_count * 2 > d->index->mask)
         index_grow(d);
-    slots_add(d->index, hash_bytes(name, space), names);
+    slots_add(d->index, hash_of(space, *name), space, name);
 }
 
 /* --- readers --- */
@@ -162,8 +129,7 @@ const struct type *dictionary_type_at(const struct dictionary *d, uint16_t numbe
 }
 
 const struct type *dictionary_type_find(const struct dictionary *d, enum type_kind kind, struct slice name) {
-    uint32_t names = index_find(d, space_of_types(kind), name);
-    return names ? dictionary_type_at(d, (uint16_t)(names & ~NAMES_BITS)) : NULL;
+    return index_find(d, space_of_types(kind), name);
 }
 
 const struct property *dictionary_property_at(const struct type *type, uint16_t number) {
@@ -173,15 +139,16 @@ const struct property *dictionary_property_at(const struct type *type, uint16_t 
 
 struct property *dictionary_property_lookup(const struct dictionary *d, const struct type *type, struct slice name) {
     uint64_t space = space_of_properties(type->number);
-    uint32_t names = index_find(d, space, name);
-    if (names == 0 && type->number == DICTIONARY_CUSTOMER) { /* an exact name first, then other spellings */
-        uint32_t alias = index_find(d, space_of_aliases, name);
-        names = alias ? index_find(d, space, slice_text(aliases[alias].name)) : 0;
+    const void *found = index_find(d, space, name);
+    if (!found && type->number == DICTIONARY_CUSTOMER) { /* an exact name first, then other spellings */
+        const struct alias *alias = index_find(d, space_of_aliases, name);
+        found = alias ? index_find(d, space, alias->name) : NULL;
     }
-    return names ? type->properties[names & ((1 << PROPERTY_BITS) - 1)] : NULL;
+    return (struct property *)found;
 }
 
-const struct property *dictionary_property_find(const struct dictionary *d, const struct type *type, struct slice name) {
+const struct property *dictionary_property_find(const struct dictionary *d, const struct type *type,
+                                                struct slice name) {
     return dictionary_property_lookup(d, type, name);
 }
 
@@ -195,8 +162,7 @@ const struct namespace *dictionary_namespace_at(const struct dictionary *d, uint
 }
 
 const struct namespace *dictionary_namespace_find(const struct dictionary *d, struct slice name) {
-    uint32_t names = index_find(d, space_of_namespaces, name);
-    return names ? dictionary_namespace_at(d, (uint16_t)(names & ~NAMES_BITS)) : NULL;
+    return index_find(d, space_of_namespaces, name);
 }
 
 /* --- discovery --- */
@@ -212,8 +178,8 @@ bool dictionary_name_valid(struct slice name) {
 
 static enum status bad_name(struct slice name, const char *what, struct fault *fault) {
     char start[TEXT_QUOTE_BYTES];
-    return fault_set(fault, STATUS_INVALID, "%s name \"%s\" of %zu bytes: names have 1 to %d and no control characters", what,
-                     text_quote(name, start), name.size, DICTIONARY_NAME_BYTES_MAX);
+    return fault_set(fault, STATUS_INVALID, "%s name \"%s\" of %zu bytes: names have 1 to %d and no control characters",
+                     what, text_quote(name, start), name.size, DICTIONARY_NAME_BYTES_MAX);
 }
 
 static void *arena_zeroed(struct arena *arena, size_t size) { return memset(arena_get(arena, size), 0, size); }
@@ -235,15 +201,17 @@ static enum status key_namespace(struct dictionary *d, struct slice type, uint16
 
 enum status dictionary_type(struct dictionary *d, enum type_kind kind, struct slice name, struct type **type,
                             struct fault *fault) {
-    uint32_t names = index_find(d, space_of_types(kind), name), count = d->type_count;
-    if (names) {
-        *type = dictionary_type_mutable(d, (uint16_t)(names & ~NAMES_BITS));
+    const void *found = index_find(d, space_of_types(kind), name);
+    uint32_t count = d->type_count;
+    if (found) {
+        *type = (struct type *)found;
         return STATUS_OK;
     }
     if (!dictionary_name_valid(name))
         return bad_name(name, type_kind_name(kind), fault);
     if (kind == TYPE_ATTRIBUTES && count > 0)
-        return fault_set(fault, STATUS_INVALID, "customer attributes are one type, \"customer\"; not \"%.*s\"", SLICE_ARG(name));
+        return fault_set(fault, STATUS_INVALID, "customer attributes are one type, \"customer\"; not \"%.*s\"",
+                         SLICE_ARG(name));
     if (count >= DICTIONARY_TYPES_MAX)
         return fault_set(fault, STATUS_FULL, "%.*s would be type %u; at most %d are kept", SLICE_ARG(name), count,
                          DICTIONARY_TYPES_MAX);
@@ -260,7 +228,7 @@ enum status dictionary_type(struct dictionary *d, enum type_kind kind, struct sl
     made->properties[0] = NULL;
     atomic_store_explicit(&d->types[count], made, memory_order_release);
     atomic_store_explicit(&d->type_count, count + 1, memory_order_release);
-    index_add(d, space_of_types(kind), name, NAMES_TYPE | count);
+    index_add(d, space_of_types(kind), &made->name);
     *type = made;
     return STATUS_OK;
 }
@@ -307,24 +275,24 @@ enum status dictionary_property(struct dictionary *d, struct type *type, struct 
         return status;
     type->properties[count + 1] = made;
     atomic_store_explicit(&type->property_count, count + 1, memory_order_release);
-    index_add(d, space_of_properties(type->number), name,
-              NAMES_PROPERTY | (uint32_t)type->number << PROPERTY_BITS | (count + 1));
+    index_add(d, space_of_properties(type->number), &made->name);
     *property = made;
     return STATUS_OK;
 }
 
 enum status dictionary_namespace_mutable(struct dictionary *d, struct slice name, struct namespace **ns,
                                          struct fault *fault) {
-    uint32_t names = index_find(d, space_of_namespaces, name), count = d->namespace_count;
-    if (names) {
-        *ns = d->namespaces[names & ~NAMES_BITS];
+    const void *found = index_find(d, space_of_namespaces, name);
+    uint32_t count = d->namespace_count;
+    if (found) {
+        *ns = (struct namespace *)found;
         return STATUS_OK;
     }
     if (!dictionary_name_valid(name))
         return bad_name(name, "identifier namespace", fault);
     if (count >= DICTIONARY_NAMESPACES_MAX)
-        return fault_set(fault, STATUS_FULL, "%.*s would be identifier namespace %u; at most %d are kept", SLICE_ARG(name),
-                         count + 1, DICTIONARY_NAMESPACES_MAX);
+        return fault_set(fault, STATUS_FULL, "%.*s would be identifier namespace %u; at most %d are kept",
+                         SLICE_ARG(name), count + 1, DICTIONARY_NAMESPACES_MAX);
     struct namespace *made = arena_zeroed(&d->arena, sizeof *made);
     made->name = arena_copy(&d->arena, name);
     made->number = (uint16_t)(count + 1);
@@ -332,12 +300,13 @@ enum status dictionary_namespace_mutable(struct dictionary *d, struct slice name
     made->priority = DICTIONARY_PRIORITY_FOUND;
     atomic_store_explicit(&d->namespaces[count + 1], made, memory_order_release);
     atomic_store_explicit(&d->namespace_count, count + 1, memory_order_release);
-    index_add(d, space_of_namespaces, name, NAMES_NAMESPACE | (count + 1));
+    index_add(d, space_of_namespaces, &made->name);
     *ns = made;
     return STATUS_OK;
 }
 
-enum status dictionary_namespace(struct dictionary *d, struct slice name, const struct namespace **ns, struct fault *fault) {
+enum status dictionary_namespace(struct dictionary *d, struct slice name, const struct namespace **ns,
+                                 struct fault *fault) {
     struct namespace *found;
     enum status status = dictionary_namespace_mutable(d, name, &found, fault);
     if (status == STATUS_OK)
@@ -363,7 +332,7 @@ static const struct preset_namespace {
     const char *name;
     struct namespace rules;
 } preset_namespaces[] = {
-#define NAMESPACE(called, of, by, rank, alone, most) \
+#define NAMESPACE(called, of, by, rank, alone, most)                                                                   \
     {called, {.kind = NAMESPACE_##of, .normaliser = NORMALISE_##by, .priority = rank, .unique = alone, .limit = most}},
 #include "govern/dictionary_preset.def"
 };
@@ -435,8 +404,8 @@ void dictionary_empty(struct dictionary *d) {
     atomic_store(&d->type_count, 0);
     atomic_store(&d->namespace_count, 0);
     atomic_store(&d->index, slots_create(d, INDEX_SLOTS_FIRST));
-    for (uint32_t i = 1; i < COUNT(aliases); i++)
-        index_add(d, space_of_aliases, slice_text(aliases[i].written), NAMES_ALIAS | i);
+    for (int i = 0; i < COUNT(aliases); i++)
+        index_add(d, space_of_aliases, &aliases[i].written);
 }
 
 struct dictionary *dictionary_create(void) {

@@ -1,12 +1,13 @@
 /* dictionary: every type, property, attribute and identifier namespace the workspace knows, discovered or declared.
  *
- * A type is an event type, document type, master type, item type, or the one type of customer attributes (number 0, "customer").
- * Its properties are numbered from 1 in order of appearance. Numbers never change or vanish: they stand in records.
- * A discovered property takes the type of its first usable value; a declared one has the type it was given, and values that
- * cannot be read as that type are refused one by one (quarantine), the record staying.
+ * A type is an event type, document type, master type, item type, or the one type of customer attributes (number 0,
+ * "customer"). Its properties are numbered from 1 in order of appearance. Numbers never change or vanish: they stand in
+ * records. A discovered property takes the type of its first usable value; a declared one has the type it was given,
+ * and values that cannot be read as that type are refused one by one (quarantine), the record staying.
  *
- * The dictionary is part of the folded state: only the fold thread changes it (dictionary_type, _property, _define). Readers on
- * other threads may call what is marked "any": entries are published whole, never moved, never freed before the end. */
+ * The dictionary is part of the folded state: only the fold thread changes it (dictionary_type, _property, _define).
+ * Readers on other threads may call what is marked "any": entries are published whole, never moved, never freed before
+ * the end. */
 #ifndef ONEFOLD_GOVERN_DICTIONARY_H
 #define ONEFOLD_GOVERN_DICTIONARY_H
 
@@ -19,7 +20,7 @@
 #define DICTIONARY_PROPERTIES_MAX 2000 /* per type; properties past it likewise */
 #define DICTIONARY_NAMESPACES_MAX 1000
 #define DICTIONARY_NAME_BYTES_MAX 255
-#define DICTIONARY_CUSTOMER 0 /* number of the type of customer attributes */
+#define DICTIONARY_CUSTOMER 0         /* number of the type of customer attributes */
 #define DICTIONARY_PRIORITY_FOUND 100 /* of a namespace that was discovered */
 
 /* Type of a property's values. On disk. */
@@ -47,8 +48,8 @@ enum normaliser {
     NORMALISE_BIRTHDAY /* of a date: one that somebody living can be born on */
 };
 
-/* Names of the above as they stand in definitions and answers ("text_list", "phone", "event", "person"); static text. The _parse functions
- * return -1 for a name that is none. */
+/* Names of the above as they stand in definitions and answers ("text_list", "phone", "event", "person"); static text.
+ * The _parse functions return -1 for a name that is none. */
 const char *property_type_name(enum property_type type);
 const char *normaliser_name(enum normaliser normaliser);
 const char *type_kind_name(enum type_kind kind);
@@ -92,22 +93,24 @@ struct namespace {
     uint16_t number; /* from 1 */
     uint8_t kind;
     uint8_t normaliser;
-    uint8_t priority;   /* 0 strongest */
-    bool unique;        /* two customers with different values never merge by themselves */
-    uint16_t limit;     /* most values a customer may have; 0 = no limit */
+    uint8_t priority; /* 0 strongest */
+    bool unique;      /* two customers with different values never merge by themselves */
+    uint16_t limit;   /* most values a customer may have; 0 = no limit */
 };
 
 struct dictionary;
 
-/* With the built-in commerce preset (Segment's e-commerce names, order documents, namespaces; dictionary_preset.def). */
+/* With the built-in commerce preset (Segment's e-commerce names, order documents, namespaces; dictionary_preset.def).
+ * */
 struct dictionary *dictionary_create(void);
 void dictionary_free(struct dictionary *d);
 
 /* --- readers: thread any --- */
-uint32_t dictionary_type_count(const struct dictionary *d);                        /* numbers 0 .. count-1 */
+uint32_t dictionary_type_count(const struct dictionary *d);                         /* numbers 0 .. count-1 */
 const struct type *dictionary_type_at(const struct dictionary *d, uint16_t number); /* never NULL below the count */
-const struct type *dictionary_type_find(const struct dictionary *d, enum type_kind kind, struct slice name); /* or NULL */
-const struct property *dictionary_property_at(const struct type *type, uint16_t number);                     /* or NULL */
+const struct type *dictionary_type_find(const struct dictionary *d, enum type_kind kind,
+                                        struct slice name);                              /* or NULL */
+const struct property *dictionary_property_at(const struct type *type, uint16_t number); /* or NULL */
 const struct property *dictionary_property_find(const struct dictionary *d, const struct type *type, struct slice name);
 uint32_t dictionary_namespace_count(const struct dictionary *d); /* numbers 1 .. count */
 const struct namespace *dictionary_namespace_at(const struct dictionary *d, uint16_t number);
@@ -115,9 +118,10 @@ const struct namespace *dictionary_namespace_find(const struct dictionary *d, st
 void dictionary_write_json(const struct dictionary *d, struct json_writer *w); /* everything, with counters */
 
 /* --- fold thread only --- */
-/* Finds or discovers; FULL past the limits, INVALID for an unusable name (empty, too long, control characters). A discovered document type
- * "x" gets the namespace "x_id" for its keys; items properties get the item type "<type>.<property>". Camel-case names of well-known
- * customer attributes find the declared ones (firstName: first_name), here and in dictionary_property_find. */
+/* Finds or discovers; FULL past the limits, INVALID for an unusable name (empty, too long, control characters). A
+ * discovered document type "x" gets the namespace "x_id" for its keys; items properties get the item type
+ * "<type>.<property>". Camel-case names of well-known customer attributes find the declared ones (firstName:
+ * first_name), here and in dictionary_property_find. */
 enum status dictionary_type(struct dictionary *d, enum type_kind kind, struct slice name, struct type **type,
                             struct fault *fault) WARN_UNUSED;
 enum status dictionary_property(struct dictionary *d, struct type *type, struct slice name, enum property_type if_new,
@@ -136,8 +140,8 @@ enum status dictionary_check(const struct dictionary *d, struct json_parser *p, 
 enum status dictionary_define(struct dictionary *d, struct json_parser *p, const struct json *definition,
                               struct fault *fault) WARN_UNUSED;
 
-/* Saving: dictionary_write_json's output is complete; dictionary_load reads it back over a fresh dictionary, to the same numbers; reading it
- * twice does no harm. What a newer preset adds comes after. Errors: DAMAGED. */
+/* Saving: dictionary_write_json's output is complete; dictionary_load reads it back over a fresh dictionary, to the
+ * same numbers; reading it twice does no harm. What a newer preset adds comes after. Errors: DAMAGED. */
 enum status dictionary_load(struct dictionary *d, struct slice json, struct fault *fault) WARN_UNUSED;
 
 #endif

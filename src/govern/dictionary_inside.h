@@ -1,17 +1,23 @@
-/* dictionary_inside: what dictionary.c (storage, look-up, discovery, preset) and dictionary_json.c (definitions, saving) share.
+/* dictionary_inside: what dictionary.c (storage, look-up, discovery, preset) and dictionary_json.c (definitions,
+ * saving) share.
  *
- * All memory is the arena's and stays until the end, so that readers on other threads never meet freed memory: types, properties,
- * namespaces, names and outgrown index tables. One open-addressing index finds everything by (space, name): a space is the types
- * of one kind, the namespaces, or the properties of one type. The fold thread writes a slot last, with release; a reader that sees the
- * slot sees all that it names. */
+ * All memory is the arena's and stays until the end, so that readers on other threads never meet freed memory: types,
+ * properties, namespaces, names and outgrown index tables. One open-addressing index finds everything by (space, name):
+ * a space is the types of one kind, the namespaces, or the properties of one type. The fold thread writes a slot's hash
+ * last, with release; a reader that sees it sees all that it leads to. */
 #ifndef ONEFOLD_GOVERN_DICTIONARY_INSIDE_H
 #define ONEFOLD_GOVERN_DICTIONARY_INSIDE_H
 
 #include "govern/dictionary.h"
 
+struct dictionary_slot {
+    _Atomic uint64_t hash; /* of the name, seeded by the space; 0: empty */
+    uint64_t space;
+    const struct slice *name; /* the first member of what is found */
+};
 struct dictionary_slots {
     uint64_t mask;
-    _Atomic uint64_t slot[]; /* upper half: of the name's hash; lower half: what and number; 0: empty */
+    struct dictionary_slot slot[];
 };
 
 struct dictionary {

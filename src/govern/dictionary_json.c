@@ -1,5 +1,5 @@
-/* dictionary_json: definitions (checked whole before anything changes), and saving: the dictionary written as JSON and read back
- * to the same numbers. */
+/* dictionary_json: definitions (checked whole before anything changes), and saving: the dictionary written as JSON and
+ * read back to the same numbers. */
 #include "govern/dictionary_json.h"
 
 #include <assert.h>
@@ -30,17 +30,18 @@ static enum status read_property(struct json_parser *p, const struct json *m, st
     *out = (struct wanted){property_type_parse(type), normaliser.size ? normaliser_parse(normaliser) : NORMALISE_NONE,
                            object ? json_get(p, m, "properties") : NULL};
     if (!dictionary_name_valid(m->key))
-        return fault_set(fault, STATUS_INVALID, "a property name of %zu bytes; 1 to %d without control characters are possible",
-                         m->key.size, DICTIONARY_NAME_BYTES_MAX);
+        return fault_set(fault, STATUS_INVALID,
+                         "a property name of %zu bytes; 1 to %d without control characters are possible", m->key.size,
+                         DICTIONARY_NAME_BYTES_MAX);
     if (out->type < 0)
         return choice_fault(fault, "a property's type", type, PROPERTY_TYPES);
     if (out->normaliser < 0)
         return choice_fault(fault, "a property's normalise", normaliser, NORMALISERS);
-    if (out->normaliser == NORMALISE_GENDER ? out->type != PROPERTY_NUMBER
-        : out->normaliser == NORMALISE_BIRTHDAY
-            ? out->type != PROPERTY_DATE
-            : out->normaliser != NORMALISE_NONE && out->type != PROPERTY_TEXT)
-        return fault_set(fault, STATUS_INVALID, "%.*s: gender needs the type number, birthday date, the other normalisers text",
+    if (out->normaliser == NORMALISE_GENDER     ? out->type != PROPERTY_NUMBER
+        : out->normaliser == NORMALISE_BIRTHDAY ? out->type != PROPERTY_DATE
+                                                : out->normaliser != NORMALISE_NONE && out->type != PROPERTY_TEXT)
+        return fault_set(fault, STATUS_INVALID,
+                         "%.*s: gender needs the type number, birthday date, the other normalisers text",
                          SLICE_ARG(m->key));
     if (out->properties && (out->type != PROPERTY_ITEMS || out->properties->kind != JSON_OBJECT))
         return fault_set(fault, STATUS_INVALID, "%.*s: only items have properties, as an object of name and type",
@@ -65,13 +66,15 @@ static enum status check_properties(const struct dictionary *d, struct json_pars
         const struct property *have = type && status == STATUS_OK ? dictionary_property_find(d, type, m->key) : NULL;
         if (status == STATUS_OK && have && !change_allowed(have, (enum property_type)want.type))
             status = fault_set(fault, STATUS_CONFLICT, "%.*s holds %llu values of type %s, which cannot be read as %s",
-                               SLICE_ARG(m->key), (unsigned long long)have->present_count, property_type_name(have->type),
-                               property_type_name((enum property_type)want.type));
+                               SLICE_ARG(m->key), (unsigned long long)have->present_count,
+                               property_type_name(have->type), property_type_name((enum property_type)want.type));
         if (status == STATUS_OK && want.type >= PROPERTY_TEXT_LIST && of_item)
-            status = fault_set(fault, STATUS_INVALID, "%.*s: items cannot have lists or items of their own", SLICE_ARG(m->key));
+            status = fault_set(fault, STATUS_INVALID, "%.*s: items cannot have lists or items of their own",
+                               SLICE_ARG(m->key));
         if (status == STATUS_OK && want.properties) {
             bool known = have && have->type == PROPERTY_ITEMS;
-            status = check_properties(d, p, known ? dictionary_type_at(d, have->item_type) : NULL, want.properties, true, fault);
+            status = check_properties(d, p, known ? dictionary_type_at(d, have->item_type) : NULL, want.properties,
+                                      true, fault);
         }
         if (status != STATUS_OK)
             return status;
@@ -102,23 +105,25 @@ static enum status check_type(const struct dictionary *d, struct json_parser *p,
         name = dictionary_type_at(d, DICTIONARY_CUSTOMER)->name;
     const struct type *type = dictionary_type_find(d, (enum type_kind)kind, name);
     if (kind == TYPE_ATTRIBUTES && !type)
-        return fault_set(fault, STATUS_INVALID, "customer attributes are one type, \"customer\"; not \"%.*s\"", SLICE_ARG(name));
+        return fault_set(fault, STATUS_INVALID, "customer attributes are one type, \"customer\"; not \"%.*s\"",
+                         SLICE_ARG(name));
     if (!dictionary_name_valid(name) || name.size > DICTIONARY_NAME_BYTES_MAX - 3)
-        return fault_set(fault, STATUS_INVALID, "\"name\": 1 to %d bytes without control characters", DICTIONARY_NAME_BYTES_MAX - 3);
+        return fault_set(fault, STATUS_INVALID, "\"name\": 1 to %d bytes without control characters",
+                         DICTIONARY_NAME_BYTES_MAX - 3);
     if (key.size && kind != TYPE_DOCUMENT)
         return fault_set(fault, STATUS_INVALID, "\"key_namespace\": only documents have one");
     if (key.size && !dictionary_name_valid(key))
         return fault_set(fault, STATUS_INVALID, "\"key_namespace\": no possible name");
     if (key.size && type && type->record_count &&
         !slice_equal(dictionary_namespace_at(d, type->key_namespace)->name, key))
-        return fault_set(fault, STATUS_CONFLICT, "%.*s has %llu records whose keys are in another namespace", SLICE_ARG(name),
-                         (unsigned long long)type->record_count);
+        return fault_set(fault, STATUS_CONFLICT, "%.*s has %llu records whose keys are in another namespace",
+                         SLICE_ARG(name), (unsigned long long)type->record_count);
     if (properties && properties->kind != JSON_OBJECT)
         return fault_set(fault, STATUS_INVALID, "\"properties\" is an object of name and type");
     if (dictionary_type_count(d) + types_added(p, properties) > DICTIONARY_TYPES_MAX ||
         dictionary_namespace_count(d) + 2 > DICTIONARY_NAMESPACES_MAX)
-        return fault_set(fault, STATUS_FULL, "at most %d types and %d identifier namespaces are kept", DICTIONARY_TYPES_MAX,
-                         DICTIONARY_NAMESPACES_MAX);
+        return fault_set(fault, STATUS_FULL, "at most %d types and %d identifier namespaces are kept",
+                         DICTIONARY_TYPES_MAX, DICTIONARY_NAMESPACES_MAX);
     return check_properties(d, p, type, properties, false, fault);
 }
 
@@ -136,7 +141,8 @@ static enum status check_namespace(const struct dictionary *d, struct json_parse
     struct slice normaliser = json_get_text(p, definition, "normalise");
     int by = normaliser.size ? normaliser_parse(normaliser) : NORMALISE_NONE;
     if (!dictionary_name_valid(name))
-        return fault_set(fault, STATUS_INVALID, "\"name\": 1 to %d bytes without control characters", DICTIONARY_NAME_BYTES_MAX);
+        return fault_set(fault, STATUS_INVALID, "\"name\": 1 to %d bytes without control characters",
+                         DICTIONARY_NAME_BYTES_MAX);
     if (kind.size && (namespace_kind_parse(kind) < 0 || namespace_kind_parse(kind) == NAMESPACE_ANY))
         return choice_fault(fault, "\"kind\"", kind, "person, device, document");
     if (by < 0 || by == NORMALISE_GENDER || by == NORMALISE_NAME || by == NORMALISE_BIRTHDAY)
@@ -144,7 +150,8 @@ static enum status check_namespace(const struct dictionary *d, struct json_parse
     enum status status = check_range(p, definition, "priority", UINT8_MAX, fault);
     if (status == STATUS_OK)
         status = check_range(p, definition, "limit", UINT16_MAX, fault);
-    if (status == STATUS_OK && !dictionary_namespace_find(d, name) && dictionary_namespace_count(d) >= DICTIONARY_NAMESPACES_MAX)
+    if (status == STATUS_OK && !dictionary_namespace_find(d, name) &&
+        dictionary_namespace_count(d) >= DICTIONARY_NAMESPACES_MAX)
         status = fault_set(fault, STATUS_FULL, "at most %d identifier namespaces are kept", DICTIONARY_NAMESPACES_MAX);
     return status;
 }
@@ -183,7 +190,8 @@ static enum status apply_properties(struct dictionary *d, struct json_parser *p,
     return STATUS_OK;
 }
 
-static enum status apply_type(struct dictionary *d, struct json_parser *p, const struct json *definition, struct fault *fault) {
+static enum status apply_type(struct dictionary *d, struct json_parser *p, const struct json *definition,
+                              struct fault *fault) {
     struct slice name = json_get_text(p, definition, "name"), key = json_get_text(p, definition, "key_namespace");
     enum type_kind kind = (enum type_kind)type_kind_parse(json_get_text(p, definition, "kind"));
     struct type *type;
@@ -301,14 +309,16 @@ static enum status damaged(struct fault *fault, const char *what, struct slice n
     return fault_set(fault, STATUS_DAMAGED, "the saved dictionary: %s \"%.*s\" makes no sense", what, SLICE_ARG(name));
 }
 
-static enum status load_namespace(struct dictionary *d, struct json_parser *p, const struct json *m, struct fault *fault) {
+static enum status load_namespace(struct dictionary *d, struct json_parser *p, const struct json *m,
+                                  struct fault *fault) {
     struct slice name = json_get_text(p, m, "name"), normaliser = json_get_text(p, m, "normalise");
     int kind = namespace_kind_parse(json_get_text(p, m, "kind"));
     int by = normaliser.size ? normaliser_parse(normaliser) : NORMALISE_NONE;
     int64_t priority = json_get_integer(p, m, "priority", -1), limit = json_get_integer(p, m, "limit", -1);
     struct namespace *ns;
     if (kind < 0 || by < 0 || priority < 0 || priority > UINT8_MAX || limit < 0 || limit > UINT16_MAX ||
-        dictionary_namespace_mutable(d, name, &ns, NULL) != STATUS_OK || ns->number != json_get_integer(p, m, "number", 0))
+        dictionary_namespace_mutable(d, name, &ns, NULL) != STATUS_OK ||
+        ns->number != json_get_integer(p, m, "number", 0))
         return damaged(fault, "namespace", name);
     ns->kind = (uint8_t)kind;
     ns->normaliser = (uint8_t)by;
@@ -355,7 +365,8 @@ static enum status load_property(struct dictionary *d, struct json_parser *p, st
     return STATUS_OK;
 }
 
-/* Whether what is there (the preset of this program) has the same numbers as what was saved, so that it can stay in place. */
+/* Whether what is there (the preset of this program) has the same numbers as what was saved, so that it can stay in
+ * place. */
 static bool compatible(const struct dictionary *d, struct json_parser *p, const struct json *root) {
     const struct json *m = json_first(p, json_get(p, root, "namespaces"));
     for (uint32_t i = 1; i <= dictionary_namespace_count(d); i++, m = json_next(p, m))

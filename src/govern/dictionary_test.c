@@ -34,7 +34,8 @@ static enum status define(struct dictionary *d, const char *json, struct fault *
     return status;
 }
 
-static const struct property *property_of(struct dictionary *d, enum type_kind kind, const char *type, const char *name) {
+static const struct property *property_of(struct dictionary *d, enum type_kind kind, const char *type,
+                                          const char *name) {
     const struct type *found = dictionary_type_find(d, kind, slice_text(type));
     assert_non_null(found);
     return dictionary_property_find(d, found, slice_text(name));
@@ -60,7 +61,8 @@ static void the_preset_is_there(void **state) {
     assert_true(property_of(d, TYPE_ATTRIBUTES, "customer", "phone")->declared);
     const struct type *order = dictionary_type_find(d, TYPE_DOCUMENT, SLICE("order"));
     assert_true(slice_is(dictionary_namespace_at(d, order->key_namespace)->name, "order_id"));
-    const struct namespace *user = dictionary_namespace_find(d, SLICE("user_id")), *phone = dictionary_namespace_find(d, SLICE("phone"));
+    const struct namespace *user = dictionary_namespace_find(d, SLICE("user_id")),
+                           *phone = dictionary_namespace_find(d, SLICE("phone"));
     assert_true(user->unique && user->priority == 0 && user->kind == NAMESPACE_PERSON && user->number == 1);
     assert_true(!phone->unique && phone->limit == 5 && phone->normaliser == NORMALISE_PHONE);
     assert_int_equal(dictionary_namespace_find(d, SLICE("anonymous_id"))->kind, NAMESPACE_DEVICE);
@@ -70,7 +72,8 @@ static void the_preset_is_there(void **state) {
 
 static void spellings_of_attributes_find_the_declared_one(void **state) {
     struct dictionary *d = *state;
-    assert_ptr_equal(property_of(d, TYPE_ATTRIBUTES, "customer", "firstName"), property_of(d, TYPE_ATTRIBUTES, "customer", "first_name"));
+    assert_ptr_equal(property_of(d, TYPE_ATTRIBUTES, "customer", "firstName"),
+                     property_of(d, TYPE_ATTRIBUTES, "customer", "first_name"));
     assert_null(property_of(d, TYPE_EVENT, "page", "firstName"));
 }
 
@@ -125,14 +128,18 @@ static void limits_hold(void **state) {
     char name[32];
     MUST(dictionary_type(d, TYPE_EVENT, SLICE("wide"), &type, &fault));
     for (int i = 0; i < DICTIONARY_PROPERTIES_MAX; i++)
-        MUST(dictionary_property(d, type, slice_of(name, (size_t)snprintf(name, sizeof name, "p%d", i)), PROPERTY_TEXT, &property, &fault));
+        MUST(dictionary_property(d, type, slice_of(name, (size_t)snprintf(name, sizeof name, "p%d", i)), PROPERTY_TEXT,
+                                 &property, &fault));
     assert_int_equal(dictionary_property(d, type, SLICE("one more"), PROPERTY_TEXT, &property, &fault), STATUS_FULL);
     MUST(dictionary_property(d, type, SLICE("p7"), PROPERTY_TEXT, &property, &fault));
     while (dictionary_type_count(d) < DICTIONARY_TYPES_MAX)
-        MUST(dictionary_type(d, TYPE_EVENT, slice_of(name, (size_t)snprintf(name, sizeof name, "t%u", dictionary_type_count(d))), &type, &fault));
+        MUST(dictionary_type(d, TYPE_EVENT,
+                             slice_of(name, (size_t)snprintf(name, sizeof name, "t%u", dictionary_type_count(d))),
+                             &type, &fault));
     assert_int_equal(dictionary_type(d, TYPE_EVENT, SLICE("one more"), &type, &fault), STATUS_FULL);
     while (dictionary_namespace_count(d) < DICTIONARY_NAMESPACES_MAX)
-        MUST(dictionary_namespace(d, slice_of(name, (size_t)snprintf(name, sizeof name, "n%u", dictionary_namespace_count(d))), &ns, &fault));
+        MUST(dictionary_namespace(
+            d, slice_of(name, (size_t)snprintf(name, sizeof name, "n%u", dictionary_namespace_count(d))), &ns, &fault));
     assert_int_equal(dictionary_namespace(d, SLICE("one more"), &ns, &fault), STATUS_FULL);
     assert_non_null(dictionary_type_find(d, TYPE_EVENT, SLICE("t4095")));
     assert_int_equal(dictionary_namespace_find(d, SLICE("n999"))->number, 1000);
@@ -141,19 +148,30 @@ static void limits_hold(void **state) {
 static void definitions_apply(void **state) {
     struct dictionary *d = *state;
     struct fault fault = {0};
-    MUST(define(d, "{\"define\":\"type\",\"kind\":\"document\",\"name\":\"visit\",\"key_namespace\":\"visit_no\",\"properties\":{\"fee\":\"money\","
-                   "\"mobile\":{\"type\":\"text\",\"normalise\":\"phone\"},\"drugs\":{\"type\":\"items\",\"properties\":{\"code\":\"text\",\"dose\":\"number\"}},\"tags\":\"text_list\"}}", &fault));
+    MUST(define(d,
+                "{\"define\":\"type\",\"kind\":\"document\",\"name\":\"visit\",\"key_namespace\":\"visit_no\","
+                "\"properties\":{\"fee\":\"money\","
+                "\"mobile\":{\"type\":\"text\",\"normalise\":\"phone\"},\"drugs\":{\"type\":\"items\",\"properties\":{"
+                "\"code\":\"text\",\"dose\":\"number\"}},\"tags\":\"text_list\"}}",
+                &fault));
     const struct type *visit = dictionary_type_find(d, TYPE_DOCUMENT, SLICE("visit"));
     assert_true(visit->declared);
     assert_true(slice_is(dictionary_namespace_at(d, visit->key_namespace)->name, "visit_no"));
     assert_int_equal(dictionary_namespace_at(d, visit->key_namespace)->kind, NAMESPACE_DOCUMENT);
     assert_int_equal(property_of(d, TYPE_DOCUMENT, "visit", "mobile")->normaliser, NORMALISE_PHONE);
     assert_int_equal(property_of(d, TYPE_ITEM, "visit.drugs", "dose")->type, PROPERTY_NUMBER);
-    MUST(define(d, "{\"define\":\"type\",\"kind\":\"attributes\",\"properties\":{\"card\":{\"type\":\"text\",\"normalise\":\"lower\"}}}", &fault));
+    MUST(define(d,
+                "{\"define\":\"type\",\"kind\":\"attributes\",\"properties\":{\"card\":{\"type\":\"text\","
+                "\"normalise\":\"lower\"}}}",
+                &fault));
     assert_int_equal(property_of(d, TYPE_ATTRIBUTES, "customer", "card")->normaliser, NORMALISE_LOWER);
-    MUST(define(d, "{\"define\":\"namespace\",\"name\":\"card\",\"kind\":\"person\",\"priority\":4,\"unique\":true,\"limit\":2,\"normalise\":\"lower\"}", &fault));
+    MUST(define(d,
+                "{\"define\":\"namespace\",\"name\":\"card\",\"kind\":\"person\",\"priority\":4,\"unique\":true,"
+                "\"limit\":2,\"normalise\":\"lower\"}",
+                &fault));
     const struct namespace *card = dictionary_namespace_find(d, SLICE("card"));
-    assert_true(card->kind == NAMESPACE_PERSON && card->priority == 4 && card->unique && card->limit == 2 && card->normaliser == NORMALISE_LOWER);
+    assert_true(card->kind == NAMESPACE_PERSON && card->priority == 4 && card->unique && card->limit == 2 &&
+                card->normaliser == NORMALISE_LOWER);
     MUST(define(d, "{\"define\":\"namespace\",\"name\":\"card\",\"limit\":3}", &fault));
     assert_true(card->limit == 3 && card->unique && card->priority == 4);
 }
@@ -165,20 +183,28 @@ static void values_keep_their_type(void **state) {
     struct property *property;
     MUST(dictionary_type(d, TYPE_EVENT, SLICE("E"), &type, &fault));
     MUST(dictionary_property(d, type, SLICE("n"), PROPERTY_NUMBER, &property, &fault));
-    MUST(define(d, "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"E\",\"properties\":{\"n\":\"date\"}}", &fault)); /* no values yet */
-    MUST(define(d, "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"E\",\"properties\":{\"n\":\"number\"}}", &fault));
+    MUST(define(d, "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"E\",\"properties\":{\"n\":\"date\"}}",
+                &fault)); /* no values yet */
+    MUST(
+        define(d, "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"E\",\"properties\":{\"n\":\"number\"}}", &fault));
     property->present_count = 5;
-    assert_int_equal(define(d, "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"E\",\"properties\":{\"n\":\"date\"}}", &fault), STATUS_CONFLICT);
+    assert_int_equal(
+        define(d, "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"E\",\"properties\":{\"n\":\"date\"}}", &fault),
+        STATUS_CONFLICT);
     assert_non_null(strstr(fault.text, "5 values"));
     MUST(define(d, "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"E\",\"properties\":{\"n\":\"money\"}}", &fault));
     MUST(define(d, "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"E\",\"properties\":{\"n\":\"text\"}}", &fault));
-    assert_int_equal(define(d, "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"E\",\"properties\":{\"n\":\"number\"}}", &fault), STATUS_CONFLICT);
+    assert_int_equal(
+        define(d, "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"E\",\"properties\":{\"n\":\"number\"}}", &fault),
+        STATUS_CONFLICT);
     type->record_count = 0;
 }
 
 static void definitions_that_cannot_be(void **state) {
     struct dictionary *d = *state;
-    static const struct { const char *json, *says; } bad[] = {
+    static const struct {
+        const char *json, *says;
+    } bad[] = {
         {"{}", "define"},
         {"[]", "define"},
         {"{\"define\":\"type\",\"kind\":\"verb\",\"name\":\"x\"}", "verb"},
@@ -189,10 +215,18 @@ static void definitions_that_cannot_be(void **state) {
         {"{\"define\":\"type\",\"kind\":\"event\",\"name\":\"x\",\"properties\":[]}", "properties"},
         {"{\"define\":\"type\",\"kind\":\"event\",\"name\":\"x\",\"properties\":{\"p\":\"colour\"}}", "colour"},
         {"{\"define\":\"type\",\"kind\":\"event\",\"name\":\"x\",\"properties\":{\"p\":7}}", "type"},
-        {"{\"define\":\"type\",\"kind\":\"event\",\"name\":\"x\",\"properties\":{\"p\":{\"type\":\"text\",\"normalise\":\"x\"}}}", "normalise"},
-        {"{\"define\":\"type\",\"kind\":\"event\",\"name\":\"x\",\"properties\":{\"p\":{\"type\":\"money\",\"normalise\":\"phone\"}}}", "text"},
-        {"{\"define\":\"type\",\"kind\":\"event\",\"name\":\"x\",\"properties\":{\"p\":{\"type\":\"text\",\"properties\":{}}}}", "items"},
-        {"{\"define\":\"type\",\"kind\":\"event\",\"name\":\"x\",\"properties\":{\"p\":{\"type\":\"items\",\"properties\":{\"q\":\"items\"}}}}", "their own"},
+        {"{\"define\":\"type\",\"kind\":\"event\",\"name\":\"x\",\"properties\":{\"p\":{\"type\":\"text\","
+         "\"normalise\":\"x\"}}}",
+         "normalise"},
+        {"{\"define\":\"type\",\"kind\":\"event\",\"name\":\"x\",\"properties\":{\"p\":{\"type\":\"money\","
+         "\"normalise\":\"phone\"}}}",
+         "text"},
+        {"{\"define\":\"type\",\"kind\":\"event\",\"name\":\"x\",\"properties\":{\"p\":{\"type\":\"text\","
+         "\"properties\":{}}}}",
+         "items"},
+        {"{\"define\":\"type\",\"kind\":\"event\",\"name\":\"x\",\"properties\":{\"p\":{\"type\":\"items\","
+         "\"properties\":{\"q\":\"items\"}}}}",
+         "their own"},
         {"{\"define\":\"type\",\"kind\":\"event\",\"name\":\"x\",\"properties\":{\"\":\"text\"}}", "name"},
         {"{\"define\":\"namespace\"}", "name"},
         {"{\"define\":\"namespace\",\"name\":\"n\",\"kind\":\"any\"}", "any"},
@@ -228,7 +262,8 @@ static void grow(struct dictionary *d, uint64_t seed, int steps) {
         size_t size = (size_t)snprintf(name, sizeof name, "t\"%d", (int)random_below(&random, 40));
         MUST(dictionary_type(d, kind, slice_of(name, size), &type, &fault));
         size = (size_t)snprintf(name, sizeof name, "p%d", (int)random_below(&random, 30));
-        MUST(dictionary_property(d, type, slice_of(name, size), (enum property_type)random_below(&random, 9), &property, &fault));
+        MUST(dictionary_property(d, type, slice_of(name, size), (enum property_type)random_below(&random, 9), &property,
+                                 &fault));
         property->present_count++;
         type->record_count++;
         if (random_chance(&random, 0.1))
@@ -261,11 +296,17 @@ static void saved_is_loaded_to_the_same(void **state) {
 
 static void damaged_saves_are_told(void **state) {
     struct dictionary *d = *state;
-    static const char *const bad[] = {"", "{", "{}", "[]", "{\"types\":[]}",
-                                      "{\"namespaces\":[{\"number\":2,\"name\":\"a\",\"kind\":\"person\",\"priority\":0,\"limit\":0}],\"types\":[]}",
-                                      "{\"types\":[{\"number\":0,\"name\":\"E\",\"kind\":\"event\"}]}",
-                                      "{\"types\":[{\"number\":1,\"name\":\"customer\",\"kind\":\"attributes\"}]}",
-                                      "{\"types\":[{\"number\":0,\"name\":\"customer\",\"kind\":\"attributes\",\"properties\":[{\"number\":1,\"name\":\"a\",\"type\":\"items\"}]}]}"};
+    static const char *const bad[] = {
+        "",
+        "{",
+        "{}",
+        "[]",
+        "{\"types\":[]}",
+        "{\"namespaces\":[{\"number\":2,\"name\":\"a\",\"kind\":\"person\",\"priority\":0,\"limit\":0}],\"types\":[]}",
+        "{\"types\":[{\"number\":0,\"name\":\"E\",\"kind\":\"event\"}]}",
+        "{\"types\":[{\"number\":1,\"name\":\"customer\",\"kind\":\"attributes\"}]}",
+        "{\"types\":[{\"number\":0,\"name\":\"customer\",\"kind\":\"attributes\",\"properties\":[{\"number\":1,"
+        "\"name\":\"a\",\"type\":\"items\"}]}]}"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct fault fault = {0};
         assert_int_equal(dictionary_load(d, slice_text(bad[i]), &fault), STATUS_DAMAGED);

@@ -54,7 +54,8 @@ static int64_t correction_for(struct event_clocks *clocks, uint64_t device, int6
     if (clocks->slots) {
         const struct event_clock *slot = find(clocks, device);
         int64_t apart;
-        if (slot->device && !__builtin_sub_overflow(skew, slot->correction_ms, &apart) && within(apart, EVENT_TIME_HOLD_MS))
+        if (slot->device && !__builtin_sub_overflow(skew, slot->correction_ms, &apart) &&
+            within(apart, EVENT_TIME_HOLD_MS))
             return slot->correction_ms;
     }
     remember(clocks, device, fresh);

@@ -58,9 +58,16 @@ void govern_free(struct govern *g) {
     free(g);
 }
 
-enum status govern_set_source(struct govern *g, uint16_t source, uint8_t priority, struct slice time_zone, struct fault *fault) {
+/* Zone files are the machine's, like phone tables; a simulated disk has none. */
+static enum status load_zone(struct os *os, struct slice name, struct zone **zone, struct fault *fault) {
+    enum status status = zone_load(os, name, zone, fault);
+    return status == STATUS_NOT_FOUND && os != os_real() ? zone_load(os_real(), name, zone, fault) : status;
+}
+
+enum status govern_set_source(struct govern *g, uint16_t source, uint8_t priority, struct slice time_zone,
+                              struct fault *fault) {
     struct zone *zone = NULL;
-    enum status status = time_zone.size ? zone_load(g->os, time_zone, &zone, fault) : STATUS_OK;
+    enum status status = time_zone.size ? load_zone(g->os, time_zone, &zone, fault) : STATUS_OK;
     if (status != STATUS_OK)
         return status;
     zone_free(g->sources[source].zone);
@@ -77,8 +84,8 @@ void govern_refuse(struct govern *g, enum quarantine_reason reason, struct slice
         return;
     if (g->line) {
         int shown = (int)(field.size < DICTIONARY_NAME_BYTES_MAX ? field.size : DICTIONARY_NAME_BYTES_MAX);
-        field.size = (size_t)snprintf(place, sizeof place, "%s%.*s%sline %llu", shown ? "column " : "", shown, field.data,
-                                      shown ? " " : "", (unsigned long long)g->line);
+        field.size = (size_t)snprintf(place, sizeof place, "%s%.*s%sline %llu", shown ? "column " : "", shown,
+                                      field.data, shown ? " " : "", (unsigned long long)g->line);
         field.data = place;
     }
     g->refusals[g->refusal_count++] =
@@ -279,7 +286,8 @@ struct record_builder *govern_begin(struct govern *g, enum type_kind kind, struc
     enum status status = dictionary_type(g->dictionary, kind, type_name, &g->types[at], &g->fault);
     if (status != STATUS_OK) {
         struct fault fault = g->fault;
-        govern_refuse_whole(g, status == STATUS_FULL ? QUARANTINE_TOO_MANY_TYPES : QUARANTINE_BAD_NAME, SLICE("type"), "%s", fault.text);
+        govern_refuse_whole(g, status == STATUS_FULL ? QUARANTINE_TOO_MANY_TYPES : QUARANTINE_BAD_NAME, SLICE("type"),
+                            "%s", fault.text);
         return NULL;
     }
     struct record_head head = {.type = g->types[at]->number,
@@ -411,7 +419,7 @@ enum status govern_check_mapping(struct json_parser *p, const struct json *defin
 static enum status put_mapping(struct govern *g, struct mapping *mapping, struct fault *fault) {
     enum status status = STATUS_OK;
     if (mapping->zone_name.size)
-        status = zone_load(g->os, mapping->zone_name, &mapping->zone, fault);
+        status = load_zone(g->os, mapping->zone_name, &mapping->zone, fault);
     pthread_mutex_lock(&g->mappings_lock);
     if (status == STATUS_OK)
         status = mappings_put(&g->mappings, mapping, fault);
@@ -421,7 +429,8 @@ static enum status put_mapping(struct govern *g, struct mapping *mapping, struct
     return status;
 }
 
-enum status govern_define_mapping(struct govern *g, struct json_parser *p, const struct json *definition, struct fault *fault) {
+enum status govern_define_mapping(struct govern *g, struct json_parser *p, const struct json *definition,
+                                  struct fault *fault) {
     struct mapping *mapping;
     enum status status = mapping_parse(p, definition, &mapping, fault);
     return status == STATUS_OK ? put_mapping(g, mapping, fault) : status;
@@ -451,13 +460,15 @@ static const struct quality_name {
     const char *name;
     size_t offset;
 } quality_names[] = {
-#define COUNTER(name) {#name, offsetof(struct quality, name)}
-    COUNTER(records),        COUNTER(whole_refused), COUNTER(values_present), COUNTER(values_refused),
-    COUNTER(time_missing),   COUNTER(time_bad),      COUNTER(time_future),    COUNTER(time_corrected),
-    COUNTER(late),           COUNTER(identifiers),   COUNTER(placeholders),
+#define COUNTER(name)                                                                                                  \
+    { #name, offsetof(struct quality, name) }
+    COUNTER(records),      COUNTER(whole_refused), COUNTER(values_present), COUNTER(values_refused),
+    COUNTER(time_missing), COUNTER(time_bad),      COUNTER(time_future),    COUNTER(time_corrected),
+    COUNTER(late),         COUNTER(identifiers),   COUNTER(placeholders),
 #undef COUNTER
 };
-_Static_assert(sizeof quality_names / sizeof *quality_names * sizeof(uint64_t) == sizeof(struct quality), "all of them");
+_Static_assert(sizeof quality_names / sizeof *quality_names * sizeof(uint64_t) == sizeof(struct quality),
+               "all of them");
 
 void govern_quality_json(struct govern *g, struct json_writer *w) {
     json_array(w);
@@ -493,7 +504,8 @@ static void gather_quality(const struct govern *g, struct buffer *into) {
         }
 }
 
-static enum status add_buffer(struct image_writer *image, const char *name, struct buffer *content, struct fault *fault) {
+static enum status add_buffer(struct image_writer *image, const char *name, struct buffer *content,
+                              struct fault *fault) {
     enum status status = image_add(image, name, content->data, content->size, fault);
     buffer_clear(content);
     return status;
@@ -545,7 +557,8 @@ static enum status load_mappings(struct govern *g, struct slice json, struct fau
     struct json_parser *p = json_parser_create();
     const struct json *root;
     enum status status = json_parse(p, json, false, &root, fault);
-    for (const struct json *m = status == STATUS_OK ? json_first(p, root) : NULL; m && status == STATUS_OK; m = json_next(p, m))
+    for (const struct json *m = status == STATUS_OK ? json_first(p, root) : NULL; m && status == STATUS_OK;
+         m = json_next(p, m))
         status = govern_define_mapping(g, p, m, fault);
     json_parser_free(p);
     return status;

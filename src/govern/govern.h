@@ -1,8 +1,8 @@
 /* govern: raw record -> clean, typed records plus the identifiers they carry.
  *
- * Reads the log's payloads (collect/payload.h), applies the source's mapping and the dictionary, normalises, counts quality, and
- * puts what cannot be used into quarantine with a reason. Pure: the same log gives the same output, whatever the clock.
- * Part of the folded state; fold thread only, except where said. */
+ * Reads the log's payloads (collect/payload.h), applies the source's mapping and the dictionary, normalises, counts
+ * quality, and puts what cannot be used into quarantine with a reason. Pure: the same log gives the same output,
+ * whatever the clock. Part of the folded state; fold thread only, except where said. */
 #ifndef ONEFOLD_GOVERN_GOVERN_H
 #define ONEFOLD_GOVERN_GOVERN_H
 
@@ -18,9 +18,10 @@ struct claim {
     struct slice value; /* valid until the next govern_apply */
 };
 
-/* What one raw record became. Everything is valid until the next govern_apply or govern_replay. Claims without records (an identify without
- * traits) only say that the identifiers belong together. Records are one event, document, master row or set of attributes each; a call may
- * give several (the event, what its context.traits set, the order it is about). */
+/* What one raw record became. Everything is valid until the next govern_apply or govern_replay. Claims without records
+ * (an identify without traits) only say that the identifiers belong together. Records are one event, document, master
+ * row or set of attributes each; a call may give several (the event, what its context.traits set, the order it is
+ * about). */
 struct governed {
     uint64_t message_hash; /* 0: no message id, nothing to deduplicate by */
     int64_t time_ms;
@@ -46,18 +47,19 @@ struct govern;
 struct govern *govern_create(struct os *os, struct dictionary *dictionary);
 void govern_free(struct govern *g);
 
-/* What govern must know of a source: its priority goes into every record, its zone reads times that come without one (empty: UTC). Default
- * 100 and UTC. Not saved: say it again after loading. Errors: INVALID or NOT_FOUND for the zone (nothing changed). */
+/* What govern must know of a source: its priority goes into every record, its zone reads times that come without one
+ * (empty: UTC). Default 100 and UTC. Not saved: say it again after loading. Errors: INVALID or NOT_FOUND for the zone
+ * (nothing changed). */
 enum status govern_set_source(struct govern *g, uint16_t source, uint8_t priority, struct slice time_zone,
                               struct fault *fault) WARN_UNUSED;
 
-/* Works one LOG_SEGMENT_ITEM or LOG_ROW, whose payload has 64 readable bytes past its end. Never fails: what cannot be used is
- * quarantined (whole records, or single values of an otherwise good record) and counted.
+/* Works one LOG_SEGMENT_ITEM or LOG_ROW, whose payload has 64 readable bytes past its end. Never fails: what cannot be
+ * used is quarantined (whole records, or single values of an otherwise good record) and counted.
  * Cost: about 1 microsecond for a track call of 600 bytes. */
 void govern_apply(struct govern *g, const struct log_record *raw, struct governed *out);
 
-/* The canonical form of an identifier somebody typed ("138 0000 1111"), as claims carry it, for looking people up. `canonical` is in
- * `arena`. Errors: INVALID, the fault saying why. Thread: any. */
+/* The canonical form of an identifier somebody typed ("138 0000 1111"), as claims carry it, for looking people up.
+ * `canonical` is in `arena`. Errors: INVALID, the fault saying why. Thread: any. */
 enum status govern_normalise_identifier(const struct namespace *ns, struct slice raw, struct arena *arena,
                                         struct slice *canonical, struct fault *fault) WARN_UNUSED;
 
@@ -83,8 +85,9 @@ struct quarantine_entry {
 };
 /* Calls `each` for the entries with number > after that match (source 0 = all, reason < 0 = all), up to `limit`.
  * Thread: any (holds a short lock). Slices are valid inside the call. */
-void quarantine_list(struct govern *g, uint64_t after, unsigned limit, uint16_t source, int reason, bool include_repaired,
-                     void (*each)(void *context, const struct quarantine_entry *entry), void *context);
+void quarantine_list(struct govern *g, uint64_t after, unsigned limit, uint16_t source, int reason,
+                     bool include_repaired, void (*each)(void *context, const struct quarantine_entry *entry),
+                     void *context);
 /* Counts by source and reason, waiting and repaired, as JSON. Thread: any. */
 void quarantine_counts_json(struct govern *g, struct json_writer *w);
 uint64_t quarantine_waiting(const struct govern *g);
@@ -92,8 +95,8 @@ uint64_t quarantine_waiting(const struct govern *g);
 void quarantine_positions(struct govern *g, uint16_t source, int reason, struct buffer *positions);
 /* Works the raw record of a quarantined position again. True when that helped, and `out` is filled:
  *   it waited as a whole and now gives records: its entries are marked repaired (values still refused get new ones);
- *   only values of it waited, and none is refused any more: likewise. `out` then holds the record as it should have been: history has it without
- *   those values, under the same message hash.
+ *   only values of it waited, and none is refused any more: likewise. `out` then holds the record as it should have
+ *   been; history has it without those values, under the same message hash.
  * Otherwise false, and its entries stay as they are. */
 bool govern_replay(struct govern *g, const struct log_record *raw, struct governed *out);
 
@@ -107,8 +110,8 @@ int quarantine_reason_find(struct slice name);
 /* Quality per source: records, values present/refused, missing times, future times ... as JSON. Thread: any. */
 void govern_quality_json(struct govern *g, struct json_writer *w);
 
-/* Saving: govern_save writes sections "govern.*" (call it with the fold paused), the dictionary among them; govern_load reads them into a
- * fresh govern and its dictionary. Errors: DAMAGED, or what the image says. */
+/* Saving: govern_save writes sections "govern.*" (call it with the fold paused), the dictionary among them; govern_load
+ * reads them into a fresh govern and its dictionary. Errors: DAMAGED, or what the image says. */
 struct image_writer;
 struct image;
 enum status govern_save(struct govern *g, struct image_writer *image, struct fault *fault) WARN_UNUSED;

@@ -2,8 +2,8 @@
  *   S  a call's JSON      C  a context, a line end, a call's JSON     P  a LOG_SEGMENT_ITEM payload as it stands
  *   R  a row's cells, separated by '|', under a fixed header          J  a jsonl row           Q  a LOG_ROW payload
  *   M  a mapping          D  a dictionary definition                  L  a saved dictionary
- * What comes out must be whole: records that check, properties that exist, claims in known namespaces; and the same the second
- * time, since govern is pure. */
+ * What comes out must be whole: records that check, properties that exist, claims in known namespaces; and the same the
+ * second time, since govern is pure. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +15,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const mappings[] = {
-    "{\"name\":\"csv\",\"record\":\"document\",\"type\":\"order\",\"items\":\"append\",\"time_zone\":\"+08:00\",\"columns\":{\"a\":\"key\",\"b\":\"time\",\"c\":[\"identifier phone\",{\"to\":\"attribute phone\","
-    "\"type\":\"phone\"}],\"d\":{\"to\":\"field total\",\"unit\":\"fen\"},\"e\":\"item sku\",\"f\":{\"to\":\"attribute birthday\",\"format\":\"excel\"},\"g\":\"identifier card\"}}",
-    "{\"name\":\"jsonl\",\"format\":\"jsonl\",\"record\":\"event\",\"columns\":{\"a.b\":\"identifier user_id\",\"t\":\"type\",\"at\":\"time\",\"id\":\"message_id\",\"x\":\"field y\",\"l\":\"item z\",\"c\":\"attribute city\"}}",
+    "{\"name\":\"csv\",\"record\":\"document\",\"type\":\"order\",\"items\":\"append\",\"time_zone\":\"+08:00\","
+    "\"columns\":{\"a\":\"key\",\"b\":\"time\",\"c\":[\"identifier phone\",{\"to\":\"attribute phone\","
+    "\"type\":\"phone\"}],\"d\":{\"to\":\"field total\",\"unit\":\"fen\"},\"e\":\"item sku\",\"f\":{\"to\":\"attribute "
+    "birthday\",\"format\":\"excel\"},\"g\":\"identifier card\"}}",
+    "{\"name\":\"jsonl\",\"format\":\"jsonl\",\"record\":\"event\",\"columns\":{\"a.b\":\"identifier "
+    "user_id\",\"t\":\"type\",\"at\":\"time\",\"id\":\"message_id\",\"x\":\"field y\",\"l\":\"item "
+    "z\",\"c\":\"attribute city\"}}",
 };
 static const char header[] = "a\0b\0c\0d\0e\0f\0g\0h";
 
@@ -34,7 +38,8 @@ static void define(struct govern *g, struct dictionary *d, struct slice json, bo
     struct fault fault = {0};
     if (json_parse(p, json, false, &root, &fault) == STATUS_OK) {
         enum status checked = mapping ? govern_check_mapping(p, root, &fault) : dictionary_check(d, p, root, &fault);
-        enum status status = mapping ? govern_define_mapping(g, p, root, &fault) : dictionary_define(d, p, root, &fault);
+        enum status status =
+            mapping ? govern_define_mapping(g, p, root, &fault) : dictionary_define(d, p, root, &fault);
         require(checked == status, "a definition was accepted that does not apply, or the reverse");
     }
     json_parser_free(p);
@@ -48,7 +53,8 @@ static void check_values(const struct dictionary *d, const struct record_head *r
         require(i == 0 || v[i - 1].property < v[i].property, "properties out of order");
         for (uint32_t k = 0; v[i].kind == VALUE_ITEMS && k < v[i].count; k++) {
             const struct record_item *item = &record_items(r, &v[i])[k];
-            check_values(d, r, dictionary_type_at(d, property->item_type), record_item_values(r, item), item->value_count);
+            check_values(d, r, dictionary_type_at(d, property->item_type), record_item_values(r, item),
+                         item->value_count);
         }
     }
 }
@@ -62,7 +68,8 @@ static void check_governed(const struct dictionary *d, const struct governed *ou
         require((r->kind == TYPE_DOCUMENT) == (out->document_keys[i].namespace_number != 0), "a document without key");
     }
     for (size_t i = 0; i < out->claim_count; i++)
-        require(dictionary_namespace_at(d, out->claims[i].namespace_number)->kind != NAMESPACE_DOCUMENT && out->claims[i].value.size > 0,
+        require(dictionary_namespace_at(d, out->claims[i].namespace_number)->kind != NAMESPACE_DOCUMENT &&
+                    out->claims[i].value.size > 0,
                 "a claim that is none");
 }
 
@@ -78,7 +85,8 @@ static void flatten(const struct governed *out, struct buffer *into) {
 }
 
 static void work(struct govern *g, struct dictionary *d, enum log_kind kind, struct slice payload) {
-    struct log_record raw = {.position = 1, .received_ms = 1772691729000, .kind = (uint16_t)kind, .source = 1, .payload = payload};
+    struct log_record raw = {
+        .position = 1, .received_ms = 1772691729000, .kind = (uint16_t)kind, .source = 1, .payload = payload};
     struct governed out;
     struct buffer first = {0}, second = {0};
     govern_apply(g, &raw, &out); /* may discover; from then on it must stay the same */
@@ -112,7 +120,11 @@ static void add_cell(struct buffer *payload, struct payload_row *head, const cha
 
 static void build_row(struct buffer *payload, struct slice rest, bool jsonl) {
     struct slice name = jsonl ? SLICE("jsonl") : SLICE("csv");
-    struct payload_row head = {.job = 1, .line = 2, .row_hash = 3, .name_bytes = (uint32_t)name.size, .header_bytes = jsonl ? 0 : sizeof header};
+    struct payload_row head = {.job = 1,
+                               .line = 2,
+                               .row_hash = 3,
+                               .name_bytes = (uint32_t)name.size,
+                               .header_bytes = jsonl ? 0 : sizeof header};
     buffer_add(payload, &head, sizeof head);
     buffer_add_slice(payload, name);
     buffer_add(payload, header, head.header_bytes);

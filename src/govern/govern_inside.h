@@ -1,8 +1,8 @@
 /* govern_inside: what the files of govern share while they work one raw record.
  *
- * govern.c begins and ends every record and owns the state; govern_segment.c and govern_row.c know the two kinds of payload;
- * govern_value.c reads single values into typed records. What is refused on the way gathers in `refusals` and goes to quarantine at
- * the end, so that a replay can look before anything is written. */
+ * govern.c begins and ends every record and owns the state; govern_segment.c and govern_row.c know the two kinds of
+ * payload; govern_value.c reads single values into typed records. What is refused on the way gathers in `refusals` and
+ * goes to quarantine at the end, so that a replay can look before anything is written. */
 #ifndef ONEFOLD_GOVERN_GOVERN_INSIDE_H
 #define ONEFOLD_GOVERN_GOVERN_INSIDE_H
 
@@ -17,12 +17,12 @@
 
 /* Quality of one source. On disk: add at the end. */
 struct quality {
-    uint64_t records;        /* raw ones */
-    uint64_t whole_refused;  /* of them, in quarantine as a whole */
+    uint64_t records;       /* raw ones */
+    uint64_t whole_refused; /* of them, in quarantine as a whole */
     uint64_t values_present, values_refused;
     uint64_t time_missing, time_bad, time_future;
-    uint64_t time_corrected; /* a device's wrong clock set right */
-    uint64_t late;           /* arrived more than two hours after it happened */
+    uint64_t time_corrected;            /* a device's wrong clock set right */
+    uint64_t late;                      /* arrived more than two hours after it happened */
     uint64_t identifiers, placeholders; /* identifiers taken; placeholders dropped */
 };
 #define QUALITY_LATE_MS (2 * 3600 * 1000LL)
@@ -70,8 +70,8 @@ struct govern {
     struct type *types[GOVERN_RECORDS_MAX];
     struct refusal refusals[REFUSALS_MAX];
     size_t refusal_count;
-    struct fault fault;         /* of the call that failed last; its text is empty otherwise */
-    uint16_t time_flags;        /* enum record_flags of the record's time */
+    struct fault fault;       /* of the call that failed last; its text is empty otherwise */
+    uint16_t time_flags;      /* enum record_flags of the record's time */
     struct quality replaying; /* counts of a replay, thrown away */
 };
 

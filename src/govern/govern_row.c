@@ -1,6 +1,6 @@
-/* govern_row: the row's cells are first laid out as (column, value) pairs, whatever the format; then worked in three passes: what
- * says who, when and which (key, time, type, identifiers); the main record; the attributes. A csv cell is a JSON text without the
- * quotes, so that both formats go the same way from there. */
+/* govern_row: the row's cells are first laid out as (column, value) pairs, whatever the format; then worked in three
+ * passes: what says who, when and which (key, time, type, identifiers); the main record; the attributes. A csv cell is
+ * a JSON text without the quotes, so that both formats go the same way from there. */
 #include "govern/govern_row.h"
 
 #include <assert.h>
@@ -50,8 +50,8 @@ static bool read_row(struct row *row) {
     }
     memcpy(&head, bytes.data, sizeof head);
     if (!take(&rest, head.name_bytes, &name) || !take(&rest, head.header_bytes, &row->header)) {
-        govern_refuse_whole(g, QUARANTINE_BAD_PAYLOAD, SLICE_NONE, "a name of %u bytes and a header of %u in %zu", head.name_bytes,
-                            head.header_bytes, g->raw->payload.size);
+        govern_refuse_whole(g, QUARANTINE_BAD_PAYLOAD, SLICE_NONE, "a name of %u bytes and a header of %u in %zu",
+                            head.name_bytes, head.header_bytes, g->raw->payload.size);
         return false;
     }
     g->line = head.line;
@@ -70,7 +70,8 @@ static bool read_row(struct row *row) {
     return true;
 }
 
-static void add_cell(struct row *row, struct slice name, const struct mapping_column *column, const struct json *value) {
+static void add_cell(struct row *row, struct slice name, const struct mapping_column *column,
+                     const struct json *value) {
     if (row->count == row->capacity) {
         size_t grown = row->capacity ? row->capacity * 2 : 64;
         struct cell *all = arena_get(&row->g->scratch, grown * sizeof *all);
@@ -97,8 +98,8 @@ static bool lay_out_cells(struct row *row) {
     const struct mapping_plan *plan = mappings_plan(&g->mappings, row->mapping, row->header);
     struct slice rest = row->cells, text;
     if (!plan || plan->column_count != row->cell_count) {
-        govern_refuse_whole(g, QUARANTINE_BAD_PAYLOAD, SLICE_NONE, "%u cells under %zu columns",
-                            row->cell_count, plan ? plan->column_count : 0);
+        govern_refuse_whole(g, QUARANTINE_BAD_PAYLOAD, SLICE_NONE, "%u cells under %zu columns", row->cell_count,
+                            plan ? plan->column_count : 0);
         return false;
     }
     for (size_t i = 0; i < plan->column_count; i++) {
@@ -134,8 +135,7 @@ static bool lay_out_json(struct row *row) {
     struct slice rest = row->cells, text;
     const struct json *root;
     if (row->cell_count != 1 || !take_cell(&rest, &text)) {
-        govern_refuse_whole(g, QUARANTINE_BAD_PAYLOAD, SLICE_NONE, "a jsonl row has one cell, not %u",
-                            row->cell_count);
+        govern_refuse_whole(g, QUARANTINE_BAD_PAYLOAD, SLICE_NONE, "a jsonl row has one cell, not %u", row->cell_count);
         return false;
     }
     if (json_parse(g->parser, text, false, &root, &g->fault) != STATUS_OK || root->kind != JSON_OBJECT) {
@@ -211,7 +211,12 @@ static bool read_targets(struct row *row) {
 static struct place place_for(struct row *row, struct record_builder *builder) {
     struct govern *g = row->g;
     bool unset = row->mapping->record != TYPE_EVENT && row->mapping->format == MAPPING_JSONL;
-    return (struct place){.g = g, .p = g->parser, .builder = builder, .type = g->types[g->out->record_count], .where = "", .nulls_unset = unset};
+    return (struct place){.g = g,
+                          .p = g->parser,
+                          .builder = builder,
+                          .type = g->types[g->out->record_count],
+                          .where = "",
+                          .nulls_unset = unset};
 }
 
 static void put(struct place *place, const struct cell *cell, struct slice name, const struct reading *reading) {
@@ -220,7 +225,8 @@ static void put(struct place *place, const struct cell *cell, struct slice name,
     value_put(place, name, cell->value);
 }
 
-/* Values for targets of `kind`; unlisted columns count as `kind` under their own name where `unlisted`. True if there was any. */
+/* Values for targets of `kind`; unlisted columns count as `kind` under their own name where `unlisted`. True if there
+ * was any. */
 static void put_targets(struct row *row, struct place *place, enum mapping_target_kind kind, bool unlisted) {
     for (size_t i = 0; i < row->count; i++) {
         const struct cell *cell = &row->all[i];
@@ -251,10 +257,12 @@ static void put_item(struct row *row, struct place *place) {
     struct property *items;
     if (!has_target(row, TARGET_ITEM))
         return;
-    enum status status = dictionary_property(g->dictionary, place->type, SLICE("items"), PROPERTY_ITEMS, &items, &g->fault);
+    enum status status =
+        dictionary_property(g->dictionary, place->type, SLICE("items"), PROPERTY_ITEMS, &items, &g->fault);
     if (status != STATUS_OK || items->type != PROPERTY_ITEMS) {
         govern_refuse(g, QUARANTINE_WRONG_TYPE, SLICE("items"),
-                      status != STATUS_OK ? slice_text(g->fault.text) : SLICE("the property \"items\" is there already and holds no items"));
+                      status != STATUS_OK ? slice_text(g->fault.text)
+                                          : SLICE("the property \"items\" is there already and holds no items"));
         g->fault.text[0] = 0;
         return;
     }

@@ -1,4 +1,5 @@
-/* govern_row: one row of a file (LOG_ROW) by its mapping (docs/mapping.md) into a main record, attributes, and claims. */
+/* govern_row: one row of a file (LOG_ROW) by its mapping (docs/mapping.md) into a main record, attributes, and claims.
+ * */
 #ifndef ONEFOLD_GOVERN_GOVERN_ROW_H
 #define ONEFOLD_GOVERN_GOVERN_ROW_H
 

@@ -1,5 +1,5 @@
-/* govern_segment: the item is parsed once, its top level read in one pass; then claims, time, and the records in the order event,
- * attributes, order. */
+/* govern_segment: the item is parsed once, its top level read in one pass; then claims, time, and the records in the
+ * order event, attributes, order. */
 #include "govern/govern_segment.h"
 
 #include <assert.h>
@@ -8,11 +8,24 @@
 #include "govern/govern_value.h"
 
 /* The members of a call that have a meaning of their own. */
-#define CALL_MEMBERS(M)                                                                                                   \
-    M(type, "type") M(event, "event") M(user_id, "userId") M(anonymous_id, "anonymousId") M(message_id, "messageId")      \
-    M(timestamp, "timestamp") M(original_timestamp, "originalTimestamp") M(sent_at, "sentAt") M(context, "context")       \
-    M(properties, "properties") M(traits, "traits") M(name, "name") M(category, "category") M(group_id, "groupId")        \
+// clang-format off
+#define CALL_MEMBERS(M)                      \
+    M(type, "type")                          \
+    M(event, "event")                        \
+    M(user_id, "userId")                     \
+    M(anonymous_id, "anonymousId")           \
+    M(message_id, "messageId")               \
+    M(timestamp, "timestamp")                \
+    M(original_timestamp, "originalTimestamp") \
+    M(sent_at, "sentAt")                     \
+    M(context, "context")                    \
+    M(properties, "properties")              \
+    M(traits, "traits")                      \
+    M(name, "name")                          \
+    M(category, "category")                  \
+    M(group_id, "groupId")                   \
     M(previous_id, "previousId")
+// clang-format on
 
 struct call {
 #define MEMBER(name, text) const struct json *name;
@@ -23,10 +36,10 @@ struct call {
 
 static void read_members(const struct json_parser *p, const struct json *item, struct call *call) {
     for (const struct json *m = json_first(p, item); m; m = json_next(p, m)) {
-#define MEMBER(name, text)                                                                                                \
-    if (m->key.size == sizeof(text) - 1 && memcmp(m->key.data, text, sizeof(text) - 1) == 0) {                            \
-        call->name = m;                                                                                                   \
-        continue;                                                                                                         \
+#define MEMBER(name, text)                                                                                             \
+    if (m->key.size == sizeof(text) - 1 && memcmp(m->key.data, text, sizeof(text) - 1) == 0) {                         \
+        call->name = m;                                                                                                \
+        continue;                                                                                                      \
     }
         CALL_MEMBERS(MEMBER)
 #undef MEMBER
@@ -52,7 +65,8 @@ static bool parse_context(struct govern *g, struct slice context, struct call *c
         buffer_clear(&g->context_text);
         buffer_add_slice(&g->context_text, context);
         g->context_root = NULL;
-        if (json_parse(g->context_parser, buffer_slice(&g->context_text), true, &g->context_root, &g->fault) != STATUS_OK) {
+        if (json_parse(g->context_parser, buffer_slice(&g->context_text), true, &g->context_root, &g->fault) !=
+            STATUS_OK) {
             g->context_root = NULL;
             return false;
         }
@@ -84,7 +98,8 @@ static bool read_call(struct govern *g, struct payload_segment *head, struct cal
         return false;
     }
     if (json_parse(g->parser, item, true, &root, &g->fault) != STATUS_OK || root->kind != JSON_OBJECT) {
-        govern_refuse_whole(g, QUARANTINE_INVALID_JSON, SLICE_NONE, "%s", g->fault.text[0] ? g->fault.text : "no JSON object");
+        govern_refuse_whole(g, QUARANTINE_INVALID_JSON, SLICE_NONE, "%s",
+                            g->fault.text[0] ? g->fault.text : "no JSON object");
         return false;
     }
     read_members(g->parser, root, call);
@@ -139,11 +154,11 @@ static void claim_properties(struct govern *g, const struct json *properties) {
 /* --- time --- */
 
 static void set_time(struct govern *g, const struct call *call, int64_t sent_ms) {
-    const struct json *written = call->timestamp && call->timestamp->kind != JSON_NULL ? call->timestamp : call->original_timestamp;
+    const struct json *written =
+        call->timestamp && call->timestamp->kind != JSON_NULL ? call->timestamp : call->original_timestamp;
     struct slice field = written == call->timestamp ? SLICE("timestamp") : SLICE("originalTimestamp");
     if (sent_ms == TIME_NONE && call->sent_at) {
-        struct fault *ignored = NULL;
-        if (normalise_time(text_of(g, call->sent_at), g->zone, NULL, &sent_ms, ignored) != STATUS_OK)
+        if (normalise_time(text_of(g, call->sent_at), g->zone, NULL, &sent_ms, NULL) != STATUS_OK)
             sent_ms = TIME_NONE;
     }
     struct slice text = written && written->kind < JSON_ARRAY ? text_of(g, written) : SLICE_NONE;
@@ -153,12 +168,14 @@ static void set_time(struct govern *g, const struct call *call, int64_t sent_ms)
 /* --- records --- */
 
 static struct place place_for(struct govern *g, struct record_builder *builder, const char *where) {
-    return (struct place){.g = g, .p = g->parser, .builder = builder, .type = g->types[g->out->record_count], .where = where};
+    return (struct place){
+        .g = g, .p = g->parser, .builder = builder, .type = g->types[g->out->record_count], .where = where};
 }
 
 /* The context's fields, "context.page.url" and so on; traits and externalIds are used otherwise. */
 static void put_context(struct place *place, const struct call *call) {
-    static const struct renaming left_out[] = {{SLICE("traits"), NULL}, {SLICE("externalIds"), NULL}, {SLICE_NONE, NULL}};
+    static const struct renaming left_out[] = {
+        {SLICE("traits"), NULL}, {SLICE("externalIds"), NULL}, {SLICE_NONE, NULL}};
     struct place inside = *place;
     inside.where = "";
     inside.renamings = left_out;
@@ -261,8 +278,8 @@ static void put_status(struct place *place, const struct json *properties, const
 /* A refund names what is given back: the order's own amounts and items stay as they are. */
 static void put_refund(struct place *place, const struct json *properties) {
     static const struct renaming renamings[] = {
-        {SLICE("order_id"), NULL}, {SLICE("total"), NULL},    {SLICE("value"), NULL},     {SLICE("revenue"), NULL},
-        {SLICE("subtotal"), NULL}, {SLICE("shipping"), NULL}, {SLICE("tax"), NULL},       {SLICE("discount"), NULL},
+        {SLICE("order_id"), NULL}, {SLICE("total"), NULL},    {SLICE("value"), NULL},         {SLICE("revenue"), NULL},
+        {SLICE("subtotal"), NULL}, {SLICE("shipping"), NULL}, {SLICE("tax"), NULL},           {SLICE("discount"), NULL},
         {SLICE("items"), NULL},    {SLICE("coupon"), NULL},   {SLICE("products"), "refunds"}, {SLICE_NONE, NULL}};
     const struct json *products = json_get(place->p, properties, "products");
     const struct json *total = json_get(place->p, properties, "total");
@@ -278,7 +295,8 @@ static void put_refund(struct place *place, const struct json *properties) {
 }
 
 static void put_order(struct place *place, const struct json *properties, const char *status) {
-    static const struct renaming renamings[] = {{SLICE("order_id"), NULL}, {SLICE("products"), "items"}, {SLICE_NONE, NULL}};
+    static const struct renaming renamings[] = {
+        {SLICE("order_id"), NULL}, {SLICE("products"), "items"}, {SLICE_NONE, NULL}};
     place->renamings = renamings;
     value_put_members(place, properties);
     place->renamings = NULL;

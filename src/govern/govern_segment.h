@@ -1,10 +1,12 @@
-/* govern_segment: one call of Segment's tracking API (LOG_SEGMENT_ITEM) into records and claims (docs/http-tracking.md).
+/* govern_segment: one call of Segment's tracking API (LOG_SEGMENT_ITEM) into records and claims
+ * (docs/http-tracking.md).
  *
  *   identify   attributes from traits (and context.traits)
- *   track      an event of its own name, with properties and "context." fields; events of ORDER_EVENT update the document "order" too
+ *   track      an event of its own name, with properties and "context." fields; events of ORDER_EVENT update the
+ *   document "order" too
  *   page, screen, group, alias   events of these names
- * Every call: userId, anonymousId, context.externalIds, context.device.id and identifying traits are claims; context.traits set
- * attributes. The batch's outer context and the item's own are one, the item's fields winning. */
+ * Every call: userId, anonymousId, context.externalIds, context.device.id and identifying traits are claims;
+ * context.traits set attributes. The batch's outer context and the item's own are one, the item's fields winning. */
 #ifndef ONEFOLD_GOVERN_GOVERN_SEGMENT_H
 #define ONEFOLD_GOVERN_GOVERN_SEGMENT_H
 

@@ -1,5 +1,5 @@
-/* govern_test: raw calls and rows in, records, claims and quarantine out. Every rule of docs/mapping.md and of the headers has its
- * case here; expectations are written as the JSON-like text that `shown` makes of a record. */
+/* govern_test: raw calls and rows in, records, claims and quarantine out. Every rule of docs/mapping.md and of the
+ * headers has its case here; expectations are written as the JSON-like text that `shown` makes of a record. */
 #include "govern/govern.h"
 
 #include <setjmp.h>
@@ -75,7 +75,8 @@ static void apply_with(struct world *w, int64_t sent_ms, const char *context, co
 static void apply(struct world *w, const char *item) { apply_with(w, SENT_NONE, "", item); }
 
 /* `cells` and `header`: texts separated by '|'. */
-static struct log_record row_raw(struct world *w, const char *mapping, uint64_t line, const char *header, const char *cells) {
+static struct log_record row_raw(struct world *w, const char *mapping, uint64_t line, const char *header,
+                                 const char *cells) {
     struct payload_row head = {.job = 1, .line = line, .row_hash = hash_bytes(slice_text(cells), line)};
     bool columns = header[0] != 0;
     buffer_clear(&w->payload);
@@ -109,7 +110,8 @@ static enum status parse_and(struct world *w, const char *json, bool mapping, st
     struct json_parser *p = json_parser_create();
     const struct json *root;
     MUST(json_parse(p, slice_text(json), false, &root, fault));
-    enum status checked = mapping ? govern_check_mapping(p, root, fault) : dictionary_check(w->dictionary, p, root, fault);
+    enum status checked =
+        mapping ? govern_check_mapping(p, root, fault) : dictionary_check(w->dictionary, p, root, fault);
     enum status status =
         mapping ? govern_define_mapping(w->govern, p, root, fault) : dictionary_define(w->dictionary, p, root, fault);
     assert_int_equal(checked, status);
@@ -131,8 +133,8 @@ static void define(struct world *w, const char *json) {
 
 /* --- looking at what came out --- */
 
-static void show_values(struct world *w, const struct record_head *r, const struct type *type, const struct record_value *v,
-                        size_t count);
+static void show_values(struct world *w, const struct record_head *r, const struct type *type,
+                        const struct record_value *v, size_t count);
 
 static void show_value(struct world *w, const struct record_head *r, const struct property *property,
                        const struct record_value *v) {
@@ -172,15 +174,16 @@ static void show_value(struct world *w, const struct record_head *r, const struc
         for (uint32_t i = 0; i < v->count; i++) {
             const struct record_item *item = &record_items(r, v)[i];
             buffer_print(into, i ? "," : "[");
-            show_values(w, r, dictionary_type_at(w->dictionary, property->item_type), record_item_values(r, item), item->value_count);
+            show_values(w, r, dictionary_type_at(w->dictionary, property->item_type), record_item_values(r, item),
+                        item->value_count);
         }
         buffer_print(into, "]");
         break;
     }
 }
 
-static void show_values(struct world *w, const struct record_head *r, const struct type *type, const struct record_value *v,
-                        size_t count) {
+static void show_values(struct world *w, const struct record_head *r, const struct type *type,
+                        const struct record_value *v, size_t count) {
     buffer_print(&w->shown, "{");
     for (size_t i = 0; i < count; i++) {
         const struct property *property = dictionary_property_at(type, v[i].property);
@@ -247,13 +250,16 @@ static const char *quarantined(struct world *w, uint64_t after) {
 
 static void identify_sets_attributes_and_claims(void **state) {
     struct world *w = *state;
-    apply(w, "{\"type\":\"identify\",\"userId\":\"u1\",\"anonymousId\":\"a1\",\"messageId\":\"m1\",\"traits\":{\"firstName\":\"San\","
+    apply(w, "{\"type\":\"identify\",\"userId\":\"u1\",\"anonymousId\":\"a1\",\"messageId\":\"m1\",\"traits\":{"
+             "\"firstName\":\"San\","
              "\"phone\":\"138 0000 1111\",\"email\":\"San@Example.COM\",\"gender\":\"女\",\"birthday\":\"1990-02-03\","
              "\"address\":{\"city\":\"上海\",\"postalCode\":\"200000\"},\"vip\":true,\"score\":12.5}}");
     assert_false(w->out.quarantined);
     assert_int_equal(w->out.record_count, 1);
-    assert_string_equal(shown(w, 0), "customer{first_name:\"San\",gender:2,birthday:1990-02-03,email:\"san@example.com\","
-                                     "phone:\"+8613800001111\",address.city:\"上海\",address.postal_code:\"200000\",vip:true,score:12.5}");
+    assert_string_equal(
+        shown(w, 0),
+        "customer{first_name:\"San\",gender:2,birthday:1990-02-03,email:\"san@example.com\","
+        "phone:\"+8613800001111\",address.city:\"上海\",address.postal_code:\"200000\",vip:true,score:12.5}");
     assert_string_equal(claims(w), "user_id=u1 phone=+8613800001111 email=san@example.com anonymous_id=a1");
     assert_int_equal(w->out.records[0]->type, 0);
     assert_int_equal(w->out.records[0]->source, 3);
@@ -274,7 +280,8 @@ static void identify_without_traits_links(void **state) {
 
 static void an_explicit_null_unsets_an_attribute(void **state) {
     struct world *w = *state;
-    apply(w, "{\"type\":\"identify\",\"userId\":\"u\",\"traits\":{\"city\":null,\"name\":\"\",\"unknown\":null,\"level\":\" \"}}");
+    apply(w, "{\"type\":\"identify\",\"userId\":\"u\",\"traits\":{\"city\":null,\"name\":\"\",\"unknown\":null,"
+             "\"level\":\" \"}}");
     assert_string_equal(shown(w, 0), "customer{city:null}");
     apply(w, "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"city\":null}}");
     assert_string_equal(shown(w, 0), "E{}");
@@ -282,13 +289,20 @@ static void an_explicit_null_unsets_an_attribute(void **state) {
 
 static void track_flattens_properties_and_context(void **state) {
     struct world *w = *state;
-    apply(w, "{\"type\":\"track\",\"event\":\"Song Played\",\"userId\":\"u\",\"properties\":{\"a\":{\"b\":{\"c\":1},\"d\":\"x\"},\"n\":-1.25},"
-             "\"context\":{\"page\":{\"url\":\"http://x\"},\"campaign\":{\"source\":\"wx\"},\"ip\":\"1.2.3.4\",\"device\":{\"id\":\"d9\","
-             "\"type\":\"ios\"},\"traits\":{\"level\":\"gold\",\"memberId\":\"M8\"},\"externalIds\":[{\"id\":\"oX\",\"type\":\"openid\","
-             "\"collection\":\"users\"},{\"id\":5,\"type\":\"crm_id\"},{\"id\":\"\",\"type\":\"x\"},{\"type\":\"y\"},7]}}");
+    apply(
+        w,
+        "{\"type\":\"track\",\"event\":\"Song "
+        "Played\",\"userId\":\"u\",\"properties\":{\"a\":{\"b\":{\"c\":1},\"d\":\"x\"},\"n\":-1.25},"
+        "\"context\":{\"page\":{\"url\":\"http://"
+        "x\"},\"campaign\":{\"source\":\"wx\"},\"ip\":\"1.2.3.4\",\"device\":{\"id\":\"d9\","
+        "\"type\":\"ios\"},\"traits\":{\"level\":\"gold\",\"memberId\":\"M8\"},\"externalIds\":[{\"id\":\"oX\","
+        "\"type\":\"openid\","
+        "\"collection\":\"users\"},{\"id\":5,\"type\":\"crm_id\"},{\"id\":\"\",\"type\":\"x\"},{\"type\":\"y\"},7]}}");
     assert_int_equal(w->out.record_count, 2);
-    assert_string_equal(shown(w, 0), "Song Played{a.b.c:1,a.d:\"x\",n:-1.25,context.page.url:\"http://x\",context.campaign.source:\"wx\","
-                                     "context.ip:\"1.2.3.4\",context.device.id:\"d9\",context.device.type:\"ios\"}");
+    assert_string_equal(
+        shown(w, 0),
+        "Song Played{a.b.c:1,a.d:\"x\",n:-1.25,context.page.url:\"http://x\",context.campaign.source:\"wx\","
+        "context.ip:\"1.2.3.4\",context.device.id:\"d9\",context.device.type:\"ios\"}");
     assert_string_equal(shown(w, 1), "customer{member_id:\"M8\",level:\"gold\"}");
     assert_string_equal(claims(w), "user_id=u member_id=M8 openid=oX device_id=d9 crm_id=5");
     const struct namespace *crm = dictionary_namespace_find(w->dictionary, SLICE("crm_id"));
@@ -298,11 +312,16 @@ static void track_flattens_properties_and_context(void **state) {
 
 static void outer_context_is_merged(void **state) {
     struct world *w = *state;
-    const char *outer = "{\"ip\":\"9.9.9.9\",\"locale\":\"zh-CN\",\"page\":{\"url\":\"outer\",\"title\":\"t\"},\"traits\":{\"city\":\"A\",\"level\":\"L\"}}";
+    const char *outer = "{\"ip\":\"9.9.9.9\",\"locale\":\"zh-CN\",\"page\":{\"url\":\"outer\",\"title\":\"t\"},"
+                        "\"traits\":{\"city\":\"A\",\"level\":\"L\"}}";
     for (int i = 0; i < 2; i++) { /* the second time from what was parsed before */
-        apply_with(w, SENT_NONE, outer, "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"context\":{\"ip\":\"1.1.1.1\",\"page\":{\"url\":\"inner\"},"
-                                        "\"traits\":{\"city\":\"B\"}}}");
-        assert_string_equal(shown(w, 0), "E{context.ip:\"1.1.1.1\",context.locale:\"zh-CN\",context.page.url:\"inner\",context.page.title:\"t\"}");
+        apply_with(w, SENT_NONE, outer,
+                   "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"context\":{\"ip\":\"1.1.1.1\",\"page\":{"
+                   "\"url\":\"inner\"},"
+                   "\"traits\":{\"city\":\"B\"}}}");
+        assert_string_equal(
+            shown(w, 0),
+            "E{context.ip:\"1.1.1.1\",context.locale:\"zh-CN\",context.page.url:\"inner\",context.page.title:\"t\"}");
         assert_string_equal(shown(w, 1), "customer{city:\"B\",level:\"L\"}");
     }
     apply_with(w, SENT_NONE, "[]", "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\"}");
@@ -313,7 +332,8 @@ static void outer_context_is_merged(void **state) {
 
 static void pages_screens_groups_aliases(void **state) {
     struct world *w = *state;
-    apply(w, "{\"type\":\"page\",\"anonymousId\":\"a\",\"name\":\"Home\",\"category\":\"Docs\",\"properties\":{\"url\":\"http://x\"}}");
+    apply(w, "{\"type\":\"page\",\"anonymousId\":\"a\",\"name\":\"Home\",\"category\":\"Docs\",\"properties\":{\"url\":"
+             "\"http://x\"}}");
     assert_string_equal(shown(w, 0), "page{name:\"Home\",category:\"Docs\",url:\"http://x\"}");
     apply(w, "{\"type\":\"screen\",\"anonymousId\":\"a\",\"name\":\"Cart\"}");
     assert_string_equal(shown(w, 0), "screen{name:\"Cart\"}");
@@ -327,24 +347,34 @@ static void pages_screens_groups_aliases(void **state) {
 
 static void arrays_become_lists_and_items(void **state) {
     struct world *w = *state;
-    apply(w, "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"tags\":[\"a\",null,\"b\",3],\"sizes\":[1,2.5,\"3\"],\"none\":[],"
+    apply(w, "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"tags\":[\"a\",null,\"b\",3],"
+             "\"sizes\":[1,2.5,\"3\"],\"none\":[],"
              "\"deep\":[[1],2],\"lines\":[{\"sku\":\"s1\",\"n\":2,\"dim\":{\"w\":3},\"l\":[1,\"x\"]},{\"n\":\"4\"}]}}");
-    assert_string_equal(shown(w, 0), "E{tags:[\"a\",\"b\",\"3\"],sizes:[1,2.5,3],deep:\"[[1],2]\",lines:[{sku:\"s1\",n:2,dim.w:3,l:\"[1,\\\"x\\\"]\"},{n:4}]}");
+    assert_string_equal(shown(w, 0), "E{tags:[\"a\",\"b\",\"3\"],sizes:[1,2.5,3],deep:\"[[1],2]\",lines:[{sku:\"s1\",n:"
+                                     "2,dim.w:3,l:\"[1,\\\"x\\\"]\"},{n:4}]}");
+    apply(w, "{\"type\":\"track\",\"event\":\"F\",\"userId\":\"u\",\"properties\":{\"mixed\":[1,0.1234567,2.5]}}");
+    for (unsigned i = 0; i < 3; i++) /* a list is of one kind */
+        assert_int_equal(record_list(w->out.records[0], record_values(w->out.records[0]))[i].kind, VALUE_REAL);
     const struct type *type = dictionary_type_find(w->dictionary, TYPE_ITEM, SLICE("E.lines"));
     assert_non_null(type);
     assert_int_equal(type->record_count, 2);
-    apply(w, "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"lines\":{\"sku\":\"only\"},\"tags\":\"one\"}}");
+    apply(w, "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"lines\":{\"sku\":\"only\"},"
+             "\"tags\":\"one\"}}");
     assert_string_equal(shown(w, 0), "E{tags:[\"one\"],lines:[{sku:\"only\"}]}");
-    apply(w, "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"lines\":[{\"n\":\"many\"},8],\"sizes\":[1,\"x\"]}}");
+    apply(w, "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"lines\":[{\"n\":\"many\"},8],"
+             "\"sizes\":[1,\"x\"]}}");
     assert_string_equal(shown(w, 0), "E{sizes:[1],lines:[{}]}");
-    assert_string_equal(quarantined(w, 0), "WRONG_TYPE properties.lines.n;WRONG_TYPE properties.lines;WRONG_TYPE properties.sizes;");
+    assert_string_equal(quarantined(w, 0),
+                        "WRONG_TYPE properties.lines.n;WRONG_TYPE properties.lines;WRONG_TYPE properties.sizes;");
 }
 
 static void discovery_takes_the_first_values_type(void **state) {
     struct world *w = *state;
-    apply(w, "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"n\":1,\"b\":false,\"t\":\"x\",\"sent_at\":\"2026-03-05T06:22:09Z\",\"note\":\"2026-03-05\"}}");
+    apply(w, "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"n\":1,\"b\":false,\"t\":\"x\","
+             "\"sent_at\":\"2026-03-05T06:22:09Z\",\"note\":\"2026-03-05\"}}");
     assert_string_equal(shown(w, 0), "E{n:1,b:false,t:\"x\",sent_at:2026-03-05T06:22:09.000Z,note:\"2026-03-05\"}");
-    apply(w, "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"n\":\"1,234.5\",\"b\":\"yes\",\"t\":17,\"sent_at\":1772691729,\"note\":true}}");
+    apply(w, "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"n\":\"1,234.5\",\"b\":\"yes\","
+             "\"t\":17,\"sent_at\":1772691729,\"note\":true}}");
     assert_string_equal(shown(w, 0), "E{n:1234.5,b:true,t:\"17\",sent_at:2026-03-05T06:22:09.000Z,note:\"true\"}");
     apply(w, "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"n\":true,\"b\":1,\"t\":1.5}}");
     assert_string_equal(shown(w, 0), "E{n:1,b:true,t:\"1.5\"}");
@@ -352,35 +382,44 @@ static void discovery_takes_the_first_values_type(void **state) {
 
 static void wrong_values_are_left_out_one_by_one(void **state) {
     struct world *w = *state;
-    apply(w, "{\"type\":\"track\",\"event\":\"Product Viewed\",\"userId\":\"u\",\"properties\":{\"price\":\"abc\",\"quantity\":[1],\"sku\":\"s\",\"name\":\"n\"}}");
+    apply(
+        w,
+        "{\"type\":\"track\",\"event\":\"Product "
+        "Viewed\",\"userId\":\"u\",\"properties\":{\"price\":\"abc\",\"quantity\":[1],\"sku\":\"s\",\"name\":\"n\"}}");
     assert_string_equal(shown(w, 0), "Product Viewed{sku:\"s\",name:\"n\"}");
     assert_string_equal(quarantined(w, 0), "WRONG_TYPE properties.price;WRONG_TYPE properties.quantity;");
     const struct type *type = dictionary_type_find(w->dictionary, TYPE_EVENT, SLICE("Product Viewed"));
     const struct property *price = dictionary_property_find(w->dictionary, type, SLICE("price"));
     assert_int_equal(price->refused_count, 1);
     assert_int_equal(price->present_count, 0);
-    apply(w, "{\"type\":\"identify\",\"userId\":\"u\",\"traits\":{\"phone\":\"12345\",\"email\":\"nope\",\"birthday\":\"2050-01-01\",\"idcard\":\"1\",\"city\":\"X\"}}");
+    apply(w, "{\"type\":\"identify\",\"userId\":\"u\",\"traits\":{\"phone\":\"12345\",\"email\":\"nope\",\"birthday\":"
+             "\"2050-01-01\",\"idcard\":\"1\",\"city\":\"X\"}}");
     assert_string_equal(shown(w, 0), "customer{city:\"X\"}");
     assert_string_equal(claims(w), "user_id=u");
-    assert_string_equal(quarantined(w, 2), "BAD_PHONE traits.phone;BAD_EMAIL traits.email;BAD_TIME traits.birthday;BAD_IDCARD traits.idcard;");
+    assert_string_equal(
+        quarantined(w, 2),
+        "BAD_PHONE traits.phone;BAD_EMAIL traits.email;BAD_TIME traits.birthday;BAD_IDCARD traits.idcard;");
 }
 
 static void money_is_exact(void **state) {
     struct world *w = *state;
-    apply(w, "{\"type\":\"track\",\"event\":\"Product Viewed\",\"userId\":\"u\",\"properties\":{\"price\":0.1,\"value\":\"¥1,234.50\",\"discount\":3}}");
+    apply(w, "{\"type\":\"track\",\"event\":\"Product "
+             "Viewed\",\"userId\":\"u\",\"properties\":{\"price\":0.1,\"value\":\"¥1,234.50\",\"discount\":3}}");
     assert_string_equal(shown(w, 0), "Product Viewed{price:0.1,value:1234.5,discount:3}");
     const struct record_value *v = record_values(w->out.records[0]);
     assert_int_equal(v[0].kind, VALUE_NUMBER);
     assert_int_equal(v[0].integer, 1);
     assert_int_equal(v[0].scale, 1);
-    apply(w, "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"n\":0.12345678901,\"big\":18446744073709551615}}");
+    apply(w, "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"n\":0.12345678901,\"big\":"
+             "18446744073709551615}}");
     assert_int_equal(record_values(w->out.records[0])[0].kind, VALUE_REAL);
     assert_int_equal(record_values(w->out.records[0])[1].kind, VALUE_REAL);
 }
 
 static void placeholders_are_no_identifiers(void **state) {
     struct world *w = *state;
-    apply(w, "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"null\",\"anonymousId\":\"00000000-0000-0000-0000-000000000000\",\"context\":{\"device\":{\"id\":\"d1\"}}}");
+    apply(w, "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"null\",\"anonymousId\":\"00000000-0000-0000-0000-"
+             "000000000000\",\"context\":{\"device\":{\"id\":\"d1\"}}}");
     assert_string_equal(claims(w), "device_id=d1");
     apply(w, "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"undefined\",\"messageId\":\"m\"}");
     assert_true(w->out.quarantined);
@@ -423,13 +462,16 @@ static void whole_records_that_cannot_be_used(void **state) {
     govern_apply(w->govern, &raw, &w->out);
     raw.kind = LOG_TICK;
     govern_apply(w->govern, &raw, &w->out);
-    assert_string_equal(quarantined(w, 0), "whole NO_EVENT_NAME event;whole UNKNOWN_CALL type;whole INVALID_JSON ;whole INVALID_JSON ;whole BAD_NAME type;"
-                                           "whole BAD_PAYLOAD ;whole BAD_PAYLOAD ;whole BAD_PAYLOAD ;");
+    assert_string_equal(
+        quarantined(w, 0),
+        "whole NO_EVENT_NAME event;whole UNKNOWN_CALL type;whole INVALID_JSON ;whole INVALID_JSON ;whole BAD_NAME type;"
+        "whole BAD_PAYLOAD ;whole BAD_PAYLOAD ;whole BAD_PAYLOAD ;");
 }
 
 static void message_ids_do_not_depend_on_the_source(void **state) {
     struct world *w = *state;
-    struct log_record raw = segment_raw(w, SENT_NONE, "", "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"messageId\":\"m-1\"}");
+    struct log_record raw =
+        segment_raw(w, SENT_NONE, "", "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"messageId\":\"m-1\"}");
     govern_apply(w->govern, &raw, &w->out);
     uint64_t hash = w->out.message_hash;
     raw.source = 9;
@@ -442,7 +484,8 @@ static void message_ids_do_not_depend_on_the_source(void **state) {
 
 static int64_t time_of(struct world *w, int64_t sent_ms, const char *device, const char *timestamp) {
     char item[512];
-    snprintf(item, sizeof item, "{\"type\":\"track\",\"event\":\"E\",\"anonymousId\":\"%s\",%s\"x\":0}", device, timestamp);
+    snprintf(item, sizeof item, "{\"type\":\"track\",\"event\":\"E\",\"anonymousId\":\"%s\",%s\"x\":0}", device,
+             timestamp);
     apply_with(w, sent_ms, "", item);
     assert_int_equal(w->out.record_count, 1);
     assert_true(w->out.records[0]->time_ms == w->out.time_ms);
@@ -452,10 +495,15 @@ static int64_t time_of(struct world *w, int64_t sent_ms, const char *device, con
 
 static void time_is_the_devices_within_the_bound(void **state) {
     struct world *w = *state;
-    assert_int_equal(time_of(w, SENT_NONE, "a", "\"timestamp\":\"2026-03-05T06:00:00Z\",\"originalTimestamp\":\"2026-03-05T05:00:00Z\","), -22 * MINUTE - 9000);
-    assert_int_equal(time_of(w, SENT_NONE, "a", "\"originalTimestamp\":\"2026-03-05T06:00:00Z\","), -22 * MINUTE - 9000);
-    assert_int_equal(time_of(w, RECEIVED - 4 * MINUTE, "b", "\"timestamp\":\"2026-03-05T06:00:00Z\","), -22 * MINUTE - 9000);
-    assert_int_equal(time_of(w, RECEIVED + 4 * MINUTE, "c", "\"timestamp\":\"2026-03-05T06:00:00Z\","), -22 * MINUTE - 9000);
+    assert_int_equal(time_of(w, SENT_NONE, "a",
+                             "\"timestamp\":\"2026-03-05T06:00:00Z\",\"originalTimestamp\":\"2026-03-05T05:00:00Z\","),
+                     -22 * MINUTE - 9000);
+    assert_int_equal(time_of(w, SENT_NONE, "a", "\"originalTimestamp\":\"2026-03-05T06:00:00Z\","),
+                     -22 * MINUTE - 9000);
+    assert_int_equal(time_of(w, RECEIVED - 4 * MINUTE, "b", "\"timestamp\":\"2026-03-05T06:00:00Z\","),
+                     -22 * MINUTE - 9000);
+    assert_int_equal(time_of(w, RECEIVED + 4 * MINUTE, "c", "\"timestamp\":\"2026-03-05T06:00:00Z\","),
+                     -22 * MINUTE - 9000);
     assert_int_equal(time_of(w, SENT_NONE, "d", "\"timestamp\":1772690400000,"), -22 * MINUTE - 9000);
     assert_int_equal(w->out.records[0]->flags, 0);
     assert_int_equal(quarantine_waiting(w->govern), 0);
@@ -464,10 +512,14 @@ static void time_is_the_devices_within_the_bound(void **state) {
 static void a_wrong_clock_is_set_right(void **state) {
     struct world *w = *state;
     /* sent an hour in the device's future: its clock is an hour ahead */
-    assert_int_equal(time_of(w, RECEIVED + 60 * MINUTE, "a", "\"timestamp\":\"2026-03-05T07:00:00Z\","), -22 * MINUTE - 9000);
+    assert_int_equal(time_of(w, RECEIVED + 60 * MINUTE, "a", "\"timestamp\":\"2026-03-05T07:00:00Z\","),
+                     -22 * MINUTE - 9000);
     /* the item's own sentAt where the batch has none */
-    assert_int_equal(time_of(w, SENT_NONE, "b", "\"timestamp\":\"2026-03-05T07:00:00Z\",\"sentAt\":\"2026-03-05T07:22:09Z\","), -22 * MINUTE - 9000);
-    assert_int_equal(time_of(w, SENT_NONE, "c", "\"timestamp\":\"2026-03-05T06:00:00Z\",\"sentAt\":\"nonsense\","), -22 * MINUTE - 9000);
+    assert_int_equal(
+        time_of(w, SENT_NONE, "b", "\"timestamp\":\"2026-03-05T07:00:00Z\",\"sentAt\":\"2026-03-05T07:22:09Z\","),
+        -22 * MINUTE - 9000);
+    assert_int_equal(time_of(w, SENT_NONE, "c", "\"timestamp\":\"2026-03-05T06:00:00Z\",\"sentAt\":\"nonsense\","),
+                     -22 * MINUTE - 9000);
 }
 
 static void no_time_and_bad_times(void **state) {
@@ -477,7 +529,8 @@ static void no_time_and_bad_times(void **state) {
     assert_int_equal(quarantine_waiting(w->govern), 0);
     assert_int_equal(time_of(w, SENT_NONE, "a", "\"timestamp\":\"yesterday\","), 0);
     assert_int_equal(w->out.records[0]->flags, RECORD_TIME_RECEIVED);
-    assert_int_equal(time_of(w, SENT_NONE, "a", "\"timestamp\":\"2026-03-06T06:22:09Z\","), 24 * 60 * MINUTE); /* just allowed */
+    assert_int_equal(time_of(w, SENT_NONE, "a", "\"timestamp\":\"2026-03-06T06:22:09Z\","),
+                     24 * 60 * MINUTE); /* just allowed */
     assert_int_equal(time_of(w, SENT_NONE, "a", "\"timestamp\":\"2026-03-06T06:22:09.001Z\","), 0);
     assert_int_equal(w->out.records[0]->flags, RECORD_TIME_RECEIVED);
     assert_string_equal(quarantined(w, 0), "BAD_TIME timestamp;FUTURE_TIME timestamp;");
@@ -486,8 +539,8 @@ static void no_time_and_bad_times(void **state) {
     assert_int_equal(w->out.records[0]->flags, 0);
 }
 
-/* A device whose clock is off by any constant, with ways of up to 2.5 minutes: corrected times keep the device's order, for
- * many clocks and delays. */
+/* A device whose clock is off by any constant, with ways of up to 2.5 minutes: corrected times keep the device's order,
+ * for many clocks and delays. */
 static void one_device_is_never_reordered(void **state) {
     struct world *w = *state;
     struct random random;
@@ -500,7 +553,9 @@ static void one_device_is_never_reordered(void **state) {
             int64_t sent = device_ms + random_between(&random, 0, 30000);
             int64_t received = sent + off + random_between(&random, 0, 150000);
             text[time_format(device_ms, text)] = 0;
-            snprintf(item, sizeof item, "{\"type\":\"track\",\"event\":\"E\",\"anonymousId\":\"dev%d\",\"timestamp\":\"%s\"}", device, text);
+            snprintf(item, sizeof item,
+                     "{\"type\":\"track\",\"event\":\"E\",\"anonymousId\":\"dev%d\",\"timestamp\":\"%s\"}", device,
+                     text);
             struct log_record raw = segment_raw(w, sent, "", item);
             raw.received_ms = received;
             govern_apply(w->govern, &raw, &w->out);
@@ -516,16 +571,22 @@ static void one_device_is_never_reordered(void **state) {
 
 static void order_events_update_the_order(void **state) {
     struct world *w = *state;
-    apply(w, "{\"type\":\"track\",\"event\":\"Order Completed\",\"userId\":\"u\",\"messageId\":\"m\",\"properties\":{\"order_id\":\"O-1\",\"total\":27.5,"
-             "\"revenue\":\"25.00\",\"currency\":\"CNY\",\"coupon\":null,\"products\":[{\"product_id\":\"p1\",\"price\":12.5,\"quantity\":2},{\"sku\":\"s2\",\"price\":\"2.5\"}]},"
+    apply(w, "{\"type\":\"track\",\"event\":\"Order "
+             "Completed\",\"userId\":\"u\",\"messageId\":\"m\",\"properties\":{\"order_id\":\"O-1\",\"total\":27.5,"
+             "\"revenue\":\"25.00\",\"currency\":\"CNY\",\"coupon\":null,\"products\":[{\"product_id\":\"p1\","
+             "\"price\":12.5,\"quantity\":2},{\"sku\":\"s2\",\"price\":\"2.5\"}]},"
              "\"context\":{\"ip\":\"1.1.1.1\"}}");
     assert_int_equal(w->out.record_count, 2);
-    assert_string_equal(shown(w, 0), "Order Completed{total:27.5,revenue:25,currency:\"CNY\",order_id:\"O-1\",products:[{product_id:\"p1\",price:12.5,quantity:2},"
+    assert_string_equal(shown(w, 0), "Order "
+                                     "Completed{total:27.5,revenue:25,currency:\"CNY\",order_id:\"O-1\",products:[{"
+                                     "product_id:\"p1\",price:12.5,quantity:2},"
                                      "{sku:\"s2\",price:2.5}],context.ip:\"1.1.1.1\"}");
-    assert_string_equal(shown(w, 1), "order{status:\"completed\",items:[{product_id:\"p1\",price:12.5,quantity:2},{sku:\"s2\",price:2.5}],total:27.5,revenue:25,"
+    assert_string_equal(shown(w, 1), "order{status:\"completed\",items:[{product_id:\"p1\",price:12.5,quantity:2},{sku:"
+                                     "\"s2\",price:2.5}],total:27.5,revenue:25,"
                                      "coupon:null,currency:\"CNY\"}");
     assert_int_equal(w->out.document_keys[0].namespace_number, 0);
-    assert_int_equal(w->out.document_keys[1].namespace_number, dictionary_namespace_find(w->dictionary, SLICE("order_id"))->number);
+    assert_int_equal(w->out.document_keys[1].namespace_number,
+                     dictionary_namespace_find(w->dictionary, SLICE("order_id"))->number);
     assert_true(slice_is(w->out.document_keys[1].value, "O-1"));
     assert_string_equal(claims(w), "user_id=u");
     assert_int_equal(w->out.records[1]->kind, TYPE_DOCUMENT);
@@ -533,7 +594,8 @@ static void order_events_update_the_order(void **state) {
     apply(w, "{\"type\":\"track\",\"event\":\"Order Cancelled\",\"userId\":\"u\",\"properties\":{\"order_id\":77}}");
     assert_string_equal(shown(w, 1), "order{status:\"cancelled\"}");
     assert_true(slice_is(w->out.document_keys[1].value, "77"));
-    apply(w, "{\"type\":\"track\",\"event\":\"Order Updated\",\"userId\":\"u\",\"properties\":{\"order_id\":\"1x\",\"status\":\"shipped\"}}");
+    apply(w, "{\"type\":\"track\",\"event\":\"Order "
+             "Updated\",\"userId\":\"u\",\"properties\":{\"order_id\":\"1x\",\"status\":\"shipped\"}}");
     assert_string_equal(shown(w, 1), "order{status:\"shipped\"}");
     apply(w, "{\"type\":\"track\",\"event\":\"Order Completed\",\"userId\":\"u\",\"properties\":{\"total\":\"x\"}}");
     assert_int_equal(w->out.record_count, 1);
@@ -542,19 +604,28 @@ static void order_events_update_the_order(void **state) {
 
 static void refunds_leave_the_orders_items_alone(void **state) {
     struct world *w = *state;
-    apply(w, "{\"type\":\"track\",\"event\":\"Order Refunded\",\"userId\":\"u\",\"properties\":{\"order_id\":\"O-1\",\"total\":30,\"value\":29,\"currency\":\"CNY\"}}");
+    apply(w, "{\"type\":\"track\",\"event\":\"Order "
+             "Refunded\",\"userId\":\"u\",\"properties\":{\"order_id\":\"O-1\",\"total\":30,\"value\":29,\"currency\":"
+             "\"CNY\"}}");
     assert_string_equal(shown(w, 1), "order{status:\"refunded\",currency:\"CNY\",refund_total:30}");
-    apply(w, "{\"type\":\"track\",\"event\":\"Order Refunded\",\"userId\":\"u\",\"properties\":{\"order_id\":\"O-1\",\"value\":12.5,\"tax\":1,\"products\":[{\"sku\":\"s1\",\"quantity\":1}]}}");
-    assert_string_equal(shown(w, 1), "order{status:\"partially refunded\",refund_total:12.5,refunds:[{sku:\"s1\",quantity:1}]}");
+    apply(w, "{\"type\":\"track\",\"event\":\"Order "
+             "Refunded\",\"userId\":\"u\",\"properties\":{\"order_id\":\"O-1\",\"value\":12.5,\"tax\":1,\"products\":[{"
+             "\"sku\":\"s1\",\"quantity\":1}]}}");
+    assert_string_equal(shown(w, 1),
+                        "order{status:\"partially refunded\",refund_total:12.5,refunds:[{sku:\"s1\",quantity:1}]}");
 }
 
 /* --- rows --- */
 
 static const char pos[] =
-    "{\"define\":\"mapping\",\"name\":\"pos\",\"format\":\"csv\",\"encoding\":\"gb18030\",\"time_zone\":\"Asia/Shanghai\",\"source\":\"pos\",\"record\":\"document\","
-    "\"type\":\"order\",\"repeats\":\"drop\",\"items\":\"append\",\"columns\":{\"单号\":\"key\",\"时间\":\"time\",\"手机号\":[\"identifier phone\",{\"to\":\"attribute phone\",\"type\":\"phone\"}],"
-    "\"会员\":\"identifier member_id\",\"城市\":{\"to\":\"attribute city\",\"values\":{\"沪\":\"上海\"}},\"金额\":{\"to\":\"field total\",\"type\":\"money\",\"unit\":\"fen\"},"
-    "\"货号\":\"item sku\",\"数量\":\"item quantity\",\"单价\":{\"to\":\"item price\",\"unit\":\"fen\"},\"备注\":\"skip\"}}";
+    "{\"define\":\"mapping\",\"name\":\"pos\",\"format\":\"csv\",\"encoding\":\"gb18030\",\"time_zone\":\"Asia/"
+    "Shanghai\",\"source\":\"pos\",\"record\":\"document\","
+    "\"type\":\"order\",\"repeats\":\"drop\",\"items\":\"append\",\"columns\":{\"单号\":\"key\",\"时间\":\"time\","
+    "\"手机号\":[\"identifier phone\",{\"to\":\"attribute phone\",\"type\":\"phone\"}],"
+    "\"会员\":\"identifier member_id\",\"城市\":{\"to\":\"attribute "
+    "city\",\"values\":{\"沪\":\"上海\"}},\"金额\":{\"to\":\"field total\",\"type\":\"money\",\"unit\":\"fen\"},"
+    "\"货号\":\"item sku\",\"数量\":\"item quantity\",\"单价\":{\"to\":\"item "
+    "price\",\"unit\":\"fen\"},\"备注\":\"skip\"}}";
 static const char pos_header[] = "单号|时间|手机号|会员|城市|金额|货号|数量|单价|备注|门店";
 
 static void rows_become_documents(void **state) {
@@ -568,7 +639,8 @@ static void rows_become_documents(void **state) {
     assert_int_equal(w->out.records[0]->flags, RECORD_ITEMS_APPEND);
     assert_true(slice_is(w->out.document_keys[0].value, "A100"));
     assert_int_equal(w->out.document_keys[1].namespace_number, 0);
-    assert_int_equal(w->out.time_ms - RECEIVED, (0 - 6 * 60 - 22) * MINUTE - 9000); /* 08:00 in Shanghai is midnight UTC */
+    assert_int_equal(w->out.time_ms - RECEIVED,
+                     (0 - 6 * 60 - 22) * MINUTE - 9000); /* 08:00 in Shanghai is midnight UTC */
     uint64_t hash = w->out.message_hash;
     apply_row(w, "pos", 13, pos_header, "A100|2026-03-05 08:00:00|138-0000-1111|M1|沪|12,345|S1|2|6150|x|徐家汇");
     assert_true(hash && w->out.message_hash && hash != w->out.message_hash);
@@ -582,18 +654,21 @@ static void bad_cells_name_column_and_line(void **state) {
     assert_string_equal(shown(w, 0), "order{items:[{sku:\"S1\",price:61.5}]}");
     assert_int_equal(w->out.claim_count, 0); /* the document's key is enough to keep it */
     assert_false(w->out.quarantined);
-    assert_string_equal(quarantined(w, 0), "BAD_PHONE column 手机号 line 12;BAD_TIME column 时间 line 12;WRONG_TYPE column 金额 line 12;"
-                                           "WRONG_TYPE column 数量 line 12;");
+    assert_string_equal(quarantined(w, 0),
+                        "BAD_PHONE column 手机号 line 12;BAD_TIME column 时间 line 12;WRONG_TYPE column 金额 line 12;"
+                        "WRONG_TYPE column 数量 line 12;");
     apply_row(w, "pos", 13, pos_header, " |2026-03-05|1|1|1|1|1|1|1|1|1");
     assert_true(w->out.quarantined);
     apply_row(w, "pos", 14, "单号|时间", "A1");
     apply_row(w, "nobody", 15, "a|b", "1|2");
-    assert_string_equal(quarantined(w, 4), "whole NO_KEY line 13;whole BAD_PAYLOAD line 14;whole UNKNOWN_MAPPING line 15;");
+    assert_string_equal(quarantined(w, 4),
+                        "whole NO_KEY line 13;whole BAD_PAYLOAD line 14;whole UNKNOWN_MAPPING line 15;");
 }
 
 static void rows_become_events_attributes_and_master_data(void **state) {
     struct world *w = *state;
-    define_mapping(w, "{\"name\":\"calls\",\"record\":\"event\",\"type\":\"Call\",\"columns\":{\"phone\":\"identifier phone\",\"what\":{\"to\":\"type\",\"values\":{\"c\":\"Complaint\"}},"
+    define_mapping(w, "{\"name\":\"calls\",\"record\":\"event\",\"type\":\"Call\",\"columns\":{\"phone\":\"identifier "
+                      "phone\",\"what\":{\"to\":\"type\",\"values\":{\"c\":\"Complaint\"}},"
                       "\"at\":{\"to\":\"time\",\"format\":\"excel\"},\"id\":\"message_id\"}}");
     apply_row(w, "calls", 2, "phone|what|at|id|seconds", "13800001111|c|46086.25|id-1|31");
     assert_string_equal(shown(w, 0), "Complaint{seconds:\"31\"}");
@@ -603,12 +678,14 @@ static void rows_become_events_attributes_and_master_data(void **state) {
     assert_true(w->out.message_hash == hash);
     apply_row(w, "calls", 3, "phone|what|at|id|seconds", "13800001111||||");
     assert_string_equal(shown(w, 0), "Call{}");
-    define_mapping(w, "{\"name\":\"members\",\"record\":\"attributes\",\"columns\":{\"id\":\"identifier member_id\",\"sex\":{\"to\":\"attribute gender\",\"type\":\"gender\"},\"n\":\"field points\"}}");
+    define_mapping(w, "{\"name\":\"members\",\"record\":\"attributes\",\"columns\":{\"id\":\"identifier "
+                      "member_id\",\"sex\":{\"to\":\"attribute gender\",\"type\":\"gender\"},\"n\":\"field points\"}}");
     apply_row(w, "members", 2, "id|sex|n|city", "M5|男|7|苏州");
     assert_string_equal(shown(w, 0), "customer{gender:1,city:\"苏州\",points:\"7\"}");
     apply_row(w, "members", 3, "id|sex|n|city", "-|男|7|苏州");
     assert_true(w->out.quarantined);
-    define_mapping(w, "{\"name\":\"goods\",\"record\":\"master\",\"type\":\"product\",\"columns\":{\"code\":\"key\",\"p\":{\"to\":\"field price\",\"unit\":\"fen\"}}}");
+    define_mapping(w, "{\"name\":\"goods\",\"record\":\"master\",\"type\":\"product\",\"columns\":{\"code\":\"key\","
+                      "\"p\":{\"to\":\"field price\",\"unit\":\"fen\"}}}");
     apply_row(w, "goods", 2, "code|p|name", "P1|1990|茶");
     assert_string_equal(shown(w, 0), "product{id:\"P1\",name:\"茶\",price:19.9}");
     assert_int_equal(w->out.claim_count, 0);
@@ -617,14 +694,19 @@ static void rows_become_events_attributes_and_master_data(void **state) {
 
 static void jsonl_rows_go_by_path(void **state) {
     struct world *w = *state;
-    define_mapping(w, "{\"name\":\"api\",\"format\":\"jsonl\",\"record\":\"document\",\"type\":\"ticket\",\"columns\":{\"no\":\"key\",\"buyer.mobile\":\"identifier phone\",\"lines\":\"field items\","
+    define_mapping(w, "{\"name\":\"api\",\"format\":\"jsonl\",\"record\":\"document\",\"type\":\"ticket\",\"columns\":{"
+                      "\"no\":\"key\",\"buyer.mobile\":\"identifier phone\",\"lines\":\"field items\","
                       "\"raw\":\"skip\",\"meta\":\"field about\"}}");
-    apply_row(w, "api", 1, "", "{\"no\":8,\"buyer\":{\"mobile\":13800001111,\"nick\":\"x\"},\"lines\":[{\"sku\":\"a\"}],\"raw\":{\"z\":1},\"meta\":{\"a\":1},\"open\":true,\"closed\":null}");
+    apply_row(w, "api", 1, "",
+              "{\"no\":8,\"buyer\":{\"mobile\":13800001111,\"nick\":\"x\"},\"lines\":[{\"sku\":\"a\"}],\"raw\":{\"z\":"
+              "1},\"meta\":{\"a\":1},\"open\":true,\"closed\":null}");
     assert_string_equal(shown(w, 0), "ticket{buyer.nick:\"x\",items:[{sku:\"a\"}],about.a:1,open:true}");
     assert_string_equal(claims(w), "phone=+8613800001111");
     assert_true(slice_is(w->out.document_keys[0].value, "8"));
-    assert_true(slice_is(dictionary_namespace_at(w->dictionary, w->out.document_keys[0].namespace_number)->name, "ticket_id"));
-    assert_int_equal(dictionary_namespace_at(w->dictionary, w->out.document_keys[0].namespace_number)->kind, NAMESPACE_DOCUMENT);
+    assert_true(
+        slice_is(dictionary_namespace_at(w->dictionary, w->out.document_keys[0].namespace_number)->name, "ticket_id"));
+    assert_int_equal(dictionary_namespace_at(w->dictionary, w->out.document_keys[0].namespace_number)->kind,
+                     NAMESPACE_DOCUMENT);
     apply_row(w, "api", 2, "", "{\"no\":8,\"open\":null}");
     assert_string_equal(shown(w, 0), "ticket{open:null}");
     apply_row(w, "api", 3, "", "nonsense");
@@ -633,23 +715,39 @@ static void jsonl_rows_go_by_path(void **state) {
 
 static void mappings_that_cannot_be(void **state) {
     struct world *w = *state;
-    static const struct { const char *json, *says; } bad[] = {
+    static const struct {
+        const char *json, *says;
+    } bad[] = {
         {"{\"record\":\"event\",\"type\":\"E\"}", "name"},
         {"{\"name\":\"m\",\"type\":\"E\"}", "record"},
         {"{\"name\":\"m\",\"record\":\"event\",\"columns\":{\"a\":\"identifier phone\"}}", "type"},
         {"{\"name\":\"m\",\"record\":\"event\",\"type\":\"E\"}", "identifier"},
         {"{\"name\":\"m\",\"record\":\"document\",\"type\":\"E\"}", "key"},
         {"{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\",\"b\":\"key\"}}", "key"},
-        {"{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\",\"b\":\"feild x\"}}", "feild x"},
+        {"{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\",\"b\":\"feild x\"}}",
+         "feild x"},
         {"{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier\"}}", "identifier"},
-        {"{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\",\"b\":{\"type\":\"text\"}}}", "none of"},
-        {"{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\",\"b\":{\"to\":\"attribute x\",\"type\":\"colour\"}}}", "colour"},
-        {"{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\",\"b\":{\"to\":\"attribute x\",\"unit\":\"cent\"}}}", "cent"},
-        {"{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\",\"b\":{\"to\":\"attribute x\",\"format\":\"yy\"}}}", "yy"},
-        {"{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\"},\"time_zone\":\"Mars/Base\"}", "Mars"},
-        {"{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\"},\"format\":\"xml\"}", "xml"},
-        {"{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\"},\"items\":\"append\"}", "items"},
-        {"{\"name\":\"m\",\"record\":\"master\",\"type\":\"x\",\"columns\":{\"a\":\"identifier phone\",\"b\":\"key\"}}", "customer"},
+        {"{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier "
+         "phone\",\"b\":{\"type\":\"text\"}}}",
+         "none of"},
+        {"{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\",\"b\":{\"to\":\"attribute "
+         "x\",\"type\":\"colour\"}}}",
+         "colour"},
+        {"{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\",\"b\":{\"to\":\"attribute "
+         "x\",\"unit\":\"cent\"}}}",
+         "cent"},
+        {"{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\",\"b\":{\"to\":\"attribute "
+         "x\",\"format\":\"yy\"}}}",
+         "yy"},
+        {"{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier "
+         "phone\"},\"time_zone\":\"Mars/Base\"}",
+         "Mars"},
+        {"{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\"},\"format\":\"xml\"}",
+         "xml"},
+        {"{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\"},\"items\":\"append\"}",
+         "items"},
+        {"{\"name\":\"m\",\"record\":\"master\",\"type\":\"x\",\"columns\":{\"a\":\"identifier phone\",\"b\":\"key\"}}",
+         "customer"},
         {"{\"name\":\"m\",\"record\":\"attributes\",\"columns\":[]}", "columns"},
         {"[]", "object"},
     };
@@ -664,14 +762,18 @@ static void mappings_that_cannot_be(void **state) {
 static void a_mapping_is_replaced_and_told(void **state) {
     struct world *w = *state;
     struct buffer json = {0};
-    define_mapping(w, "{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\",\"b\":\"attribute city\"}}");
+    define_mapping(
+        w,
+        "{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\",\"b\":\"attribute city\"}}");
     apply_row(w, "m", 1, "a|b", "13800001111|X");
     assert_string_equal(shown(w, 0), "customer{city:\"X\"}");
-    define_mapping(w, "{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\",\"b\":\"attribute level\"}}");
+    define_mapping(w, "{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier "
+                      "phone\",\"b\":\"attribute level\"}}");
     apply_row(w, "m", 1, "a|b", "13800001111|X");
     assert_string_equal(shown(w, 0), "customer{level:\"X\"}");
     assert_true(govern_mapping_json(w->govern, SLICE("m"), &json));
-    assert_true(slice_is(buffer_slice(&json), "{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\",\"b\":\"attribute level\"}}"));
+    assert_true(slice_is(buffer_slice(&json), "{\"name\":\"m\",\"record\":\"attributes\",\"columns\":{\"a\":"
+                                              "\"identifier phone\",\"b\":\"attribute level\"}}"));
     assert_false(govern_mapping_json(w->govern, SLICE("n"), &json));
     buffer_release(&json);
 }
@@ -688,7 +790,8 @@ static void a_repaired_mapping_lets_rows_through(void **state) {
     quarantine_positions(w->govern, 3, QUARANTINE_UNKNOWN_MAPPING, &positions);
     assert_int_equal(positions.size, sizeof(uint64_t));
     assert_memory_equal(positions.data, &raw.position, sizeof(uint64_t));
-    define_mapping(w, "{\"name\":\"late\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier phone\",\"b\":\"attribute city\"}}");
+    define_mapping(w, "{\"name\":\"late\",\"record\":\"attributes\",\"columns\":{\"a\":\"identifier "
+                      "phone\",\"b\":\"attribute city\"}}");
     assert_true(govern_replay(w->govern, &raw, &w->out));
     assert_string_equal(shown(w, 0), "customer{city:\"X\"}");
     assert_int_equal(quarantine_waiting(w->govern), 0);
@@ -703,7 +806,8 @@ static void a_repaired_mapping_lets_rows_through(void **state) {
 static void a_repaired_type_lets_values_through(void **state) {
     struct world *w = *state;
     apply(w, "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"code\":12}}");
-    struct log_record raw = segment_raw(w, SENT_NONE, "", "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"code\":\"A12\"}}");
+    struct log_record raw = segment_raw(
+        w, SENT_NONE, "", "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"code\":\"A12\"}}");
     govern_apply(w->govern, &raw, &w->out);
     assert_string_equal(shown(w, 0), "E{}");
     assert_false(govern_replay(w->govern, &raw, &w->out));
@@ -732,19 +836,26 @@ static void identifiers_are_normalised_for_looking_up(void **state) {
     struct arena arena = {0};
     struct slice got;
     struct fault fault = {0};
-    MUST(govern_normalise_identifier(dictionary_namespace_find(w->dictionary, SLICE("phone")), SLICE(" 138 0000 1111 "), &arena, &got, &fault));
+    MUST(govern_normalise_identifier(dictionary_namespace_find(w->dictionary, SLICE("phone")), SLICE(" 138 0000 1111 "),
+                                     &arena, &got, &fault));
     assert_true(slice_is(got, "+8613800001111"));
-    MUST(govern_normalise_identifier(dictionary_namespace_find(w->dictionary, SLICE("user_id")), SLICE(" u 1 "), &arena, &got, &fault));
+    MUST(govern_normalise_identifier(dictionary_namespace_find(w->dictionary, SLICE("user_id")), SLICE(" u 1 "), &arena,
+                                     &got, &fault));
     assert_true(slice_is(got, "u 1"));
-    assert_int_equal(govern_normalise_identifier(dictionary_namespace_find(w->dictionary, SLICE("email")), SLICE("x"), &arena, &got, &fault), STATUS_INVALID);
-    assert_int_equal(govern_normalise_identifier(dictionary_namespace_find(w->dictionary, SLICE("user_id")), SLICE(""), &arena, &got, &fault), STATUS_INVALID);
+    assert_int_equal(govern_normalise_identifier(dictionary_namespace_find(w->dictionary, SLICE("email")), SLICE("x"),
+                                                 &arena, &got, &fault),
+                     STATUS_INVALID);
+    assert_int_equal(govern_normalise_identifier(dictionary_namespace_find(w->dictionary, SLICE("user_id")), SLICE(""),
+                                                 &arena, &got, &fault),
+                     STATUS_INVALID);
     arena_release(&arena);
 }
 
 static void fill(struct world *w, bool second_half) {
     if (!second_half) {
         define_mapping(w, pos);
-        apply(w, "{\"type\":\"identify\",\"userId\":\"u1\",\"traits\":{\"vip\":true,\"phone\":\"1\",\"tags\":[\"a\"]}}");
+        apply(w,
+              "{\"type\":\"identify\",\"userId\":\"u1\",\"traits\":{\"vip\":true,\"phone\":\"1\",\"tags\":[\"a\"]}}");
         time_of(w, RECEIVED + 60 * MINUTE, "a", "\"timestamp\":\"2026-03-05T07:00:00Z\",");
         struct log_record raw = row_raw(w, "unknown", 5, "a|b", "1|2");
         govern_apply(w->govern, &raw, &w->out);

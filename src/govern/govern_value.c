@@ -1,5 +1,5 @@
-/* govern_value: see the header for what becomes of each value. The hot path is value_put: one look-up of (type, name), one
- * reading, one set. */
+/* govern_value: see the header for what becomes of each value. The hot path is value_put: one look-up of (type, name),
+ * one reading, one set. */
 #include "govern/govern_value.h"
 
 #include <assert.h>
@@ -32,8 +32,9 @@ static void refuse(struct place *place, enum quarantine_reason reason, struct sl
         govern_refuse(place->g, reason, place->field, text);
         return;
     }
-    int size = snprintf(field, sizeof field, "%s%.*s%s%s%.*s", outer ? outer->where : "", outer ? (int)outer->name_size : 0,
-                        outer ? outer->name : "", outer ? "." : "", place->where, (int)place->name_size, place->name);
+    int size =
+        snprintf(field, sizeof field, "%s%.*s%s%s%.*s", outer ? outer->where : "", outer ? (int)outer->name_size : 0,
+                 outer ? outer->name : "", outer ? "." : "", place->where, (int)place->name_size, place->name);
     govern_refuse(place->g, reason, slice_of(field, (size_t)size), text);
 }
 
@@ -115,8 +116,9 @@ static enum property_type discover(const struct place *place, const struct json 
     case JSON_OBJECT:
         return PROPERTY_ITEMS;
     default:
-        return names_a_time(name_now(place)) && time_parse_iso(value->text, &ignored, &zoned) == STATUS_OK ? PROPERTY_TIME
-                                                                                                            : PROPERTY_TEXT;
+        return names_a_time(name_now(place)) && time_parse_iso(value->text, &ignored, &zoned) == STATUS_OK
+                   ? PROPERTY_TIME
+                   : PROPERTY_TEXT;
     }
 }
 
@@ -128,13 +130,13 @@ static struct property *find_property(struct place *place, const struct json *va
     const struct reading *reading = place->reading;
     bool told = reading && reading->type >= 0 && value->kind != JSON_ARRAY;
     enum property_type type = told ? (enum property_type)reading->type : discover(place, value);
-    enum status status =
-        dictionary_property(g->dictionary, place->type, name_now(place), type, &property, &g->fault);
+    enum status status = dictionary_property(g->dictionary, place->type, name_now(place), type, &property, &g->fault);
     if (status == STATUS_OK) {
         property->normaliser = told ? reading->normaliser : NORMALISE_NONE;
         return property;
     }
-    refuse(place, status == STATUS_FULL ? QUARANTINE_TOO_MANY_PROPERTIES : QUARANTINE_BAD_NAME, slice_text(g->fault.text));
+    refuse(place, status == STATUS_FULL ? QUARANTINE_TOO_MANY_PROPERTIES : QUARANTINE_BAD_NAME,
+           slice_text(g->fault.text));
     g->fault.text[0] = 0;
     return NULL;
 }
@@ -150,7 +152,8 @@ struct slice value_as_text(struct govern *g, const struct json *value) {
     case JSON_BOOL:
         return value->boolean ? SLICE("true") : SLICE("false");
     case JSON_INTEGER:
-        return arena_copy(&g->scratch, slice_of(digits, (size_t)snprintf(digits, sizeof digits, "%lld", (long long)value->integer)));
+        return arena_copy(&g->scratch,
+                          slice_of(digits, (size_t)snprintf(digits, sizeof digits, "%lld", (long long)value->integer)));
     case JSON_REAL:
         buffer_clear(&g->text);
         json_real(&w, value->real);
@@ -160,7 +163,8 @@ struct slice value_as_text(struct govern *g, const struct json *value) {
     }
 }
 
-static bool read_text(struct place *place, const struct property *property, const struct json *value, struct slice *out) {
+static bool read_text(struct place *place, const struct property *property, const struct json *value,
+                      struct slice *out) {
     struct govern *g = place->g;
     struct slice raw = value_as_text(g, value);
     struct idcard idcard;
@@ -206,7 +210,8 @@ static bool set_number_text(struct place *place, const struct property *property
         record_set(place->builder, property->number, VALUE_NUMBER, gender, 0);
         return true;
     }
-    enum status status = money ? normalise_money(raw, unit, &exact, &g->fault) : normalise_number(raw, &exact, &g->fault);
+    enum status status =
+        money ? normalise_money(raw, unit, &exact, &g->fault) : normalise_number(raw, &exact, &g->fault);
     if (status == STATUS_OK)
         record_set(place->builder, property->number, VALUE_NUMBER, exact.value, (uint8_t)exact.scale);
     else if (status == STATUS_TOO_LARGE && normalise_real(raw, &real, &g->fault) == STATUS_OK) {
@@ -231,10 +236,9 @@ static bool set_number(struct place *place, const struct property *property, con
 
 static bool set_bool(struct place *place, const struct property *property, const struct json *value) {
     bool truth = value->kind == JSON_BOOL ? value->boolean : value->integer;
-    if (value->kind == JSON_TEXT ? normalise_bool(value->text, &truth, &place->g->fault) != STATUS_OK
-        : value->kind == JSON_REAL
-            ? true
-            : value->kind == JSON_INTEGER && (value->integer < 0 || value->integer > 1))
+    if (value->kind == JSON_TEXT   ? normalise_bool(value->text, &truth, &place->g->fault) != STATUS_OK
+        : value->kind == JSON_REAL ? true
+                                   : value->kind == JSON_INTEGER && (value->integer < 0 || value->integer > 1))
         return false;
     record_set(place->builder, property->number, VALUE_BOOL, truth, 0);
     return true;
@@ -245,11 +249,10 @@ static bool set_time(struct place *place, const struct property *property, const
     const char *format = place->reading ? place->reading->format : NULL;
     struct slice raw = value->kind == JSON_BOOL ? SLICE_NONE : value_as_text(g, value);
     int64_t got;
-    enum status status =
-        property->type == PROPERTY_TIME ? normalise_time(raw, g->zone, format, &got, &g->fault)
-        : property->normaliser == NORMALISE_BIRTHDAY
-            ? normalise_birthday(raw, g->zone, format, g->raw->received_ms / DAY_MS, &got, &g->fault)
-            : normalise_date(raw, g->zone, format, &got, &g->fault);
+    enum status status = property->type == PROPERTY_TIME ? normalise_time(raw, g->zone, format, &got, &g->fault)
+                         : property->normaliser == NORMALISE_BIRTHDAY
+                             ? normalise_birthday(raw, g->zone, format, g->raw->received_ms / DAY_MS, &got, &g->fault)
+                             : normalise_date(raw, g->zone, format, &got, &g->fault);
     if (status != STATUS_OK)
         return false;
     record_set(place->builder, property->number, property->type == PROPERTY_TIME ? VALUE_TIME : VALUE_DATE, got, 0);
@@ -291,13 +294,27 @@ static void set_json_text(struct place *place, const struct property *property, 
     record_set_text(place->builder, property->number, buffer_slice(w.out));
 }
 
+/* The open list's numbers are of one kind: where one needs a double, all are doubles. */
+static void even_out_list(struct record_builder *builder) {
+    struct record_value *v = (struct record_value *)builder->list.data;
+    size_t count = builder->list.size / sizeof *v, reals = 0;
+    for (size_t i = 0; i < count; i++)
+        reals += v[i].kind == VALUE_REAL;
+    for (size_t i = 0; reals && i < count; i++)
+        if (v[i].kind == VALUE_NUMBER) {
+            double real = record_number(&v[i]);
+            v[i] = (struct record_value){.kind = VALUE_REAL, .real = real};
+        }
+}
+
 static bool set_list(struct place *place, const struct property *property, const struct json *value) {
     bool single = value->kind != JSON_ARRAY, whole = true;
     struct property element = *property;
     element.number = 0;
     element.type = property->type == PROPERTY_TEXT_LIST ? PROPERTY_TEXT : PROPERTY_NUMBER;
     record_list_begin(place->builder, property->number);
-    for (const struct json *m = single ? value : json_first(place->p, value); m; m = single ? NULL : json_next(place->p, m)) {
+    for (const struct json *m = single ? value : json_first(place->p, value); m;
+         m = single ? NULL : json_next(place->p, m)) {
         struct slice text;
         if (m->kind == JSON_NULL)
             continue;
@@ -310,6 +327,7 @@ static bool set_list(struct place *place, const struct property *property, const
         else
             whole = false;
     }
+    even_out_list(place->builder);
     record_list_end(place->builder);
     return whole;
 }
@@ -329,7 +347,8 @@ static bool set_items(struct place *place, const struct property *property, cons
                            .quiet = place->quiet,
                            .in_item = true};
     record_items_begin(place->builder, property->number);
-    for (const struct json *m = single ? value : json_first(place->p, value); m; m = single ? NULL : json_next(place->p, m)) {
+    for (const struct json *m = single ? value : json_first(place->p, value); m;
+         m = single ? NULL : json_next(place->p, m)) {
         if (m->kind != JSON_OBJECT) {
             whole = whole && m->kind == JSON_NULL;
             continue;
@@ -370,7 +389,8 @@ static bool set_value(struct place *place, const struct property *property, cons
 }
 
 static bool is_nothing(const struct json *value) {
-    return value->kind == JSON_TEXT ? slice_trim(value->text).size == 0 : value->kind >= JSON_ARRAY && value->count == 0;
+    return value->kind == JSON_TEXT ? slice_trim(value->text).size == 0
+                                    : value->kind >= JSON_ARRAY && value->count == 0;
 }
 
 static void put_null(struct place *place) {
@@ -417,7 +437,8 @@ static void put_member(struct place *place, struct slice key, const struct json 
     size_t before = name_push(place, key);
     bool is_items = false;
     if (value->kind == JSON_OBJECT && !place->in_item) {
-        const struct property *property = dictionary_property_lookup(place->g->dictionary, place->type, name_now(place));
+        const struct property *property =
+            dictionary_property_lookup(place->g->dictionary, place->type, name_now(place));
         is_items = property && property->type == PROPERTY_ITEMS;
     }
     if (value->kind == JSON_OBJECT && !is_items) {

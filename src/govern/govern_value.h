@@ -1,5 +1,5 @@
-/* govern_value: single values into typed records: finds or discovers the property, reads the value as the property's type, normalises,
- * counts, and refuses what cannot be read (the property is left out, the value waits in quarantine).
+/* govern_value: single values into typed records: finds or discovers the property, reads the value as the property's
+ * type, normalises, counts, and refuses what cannot be read (the property is left out, the value waits in quarantine).
  *
  * What a value becomes, by the property's type:
  *   text         text as it is (or normalised); numbers and bools as they are written; lists as JSON text
@@ -8,10 +8,10 @@
  *   bool         bools; 0 and 1; the words of normalise_bool
  *   time, date   text and counts as normalise_time reads them; without a zone, in the source's
  *   lists        lists of scalars, each read as text or number; a single scalar is a list of one
- *   items        lists of objects, or one object: its members are read as the item type's properties, nested objects flattened
- *                with dots, lists as JSON text
- * Nothing (empty or blank text) is no value: the property is left out. An explicit null unsets in attributes and documents, and is
- * nothing elsewhere. */
+ *   items        lists of objects, or one object: its members are read as the item type's properties, nested objects
+ *                flattened with dots, lists as JSON text
+ * Nothing (empty or blank text) is no value: the property is left out. An explicit null unsets in attributes and
+ * documents, and is nothing elsewhere. */
 #ifndef ONEFOLD_GOVERN_GOVERN_VALUE_H
 #define ONEFOLD_GOVERN_GOVERN_VALUE_H
 

@@ -16,30 +16,31 @@ static const struct target_word {
     enum mapping_target_kind kind;
     bool named; /* a name follows */
 } target_words[] = {
-    {"skip", TARGET_SKIP, false},       {"key", TARGET_KEY, false},
-    {"time", TARGET_TIME, false},       {"message_id", TARGET_MESSAGE_ID, false},
-    {"type", TARGET_TYPE, false},       {"identifier", TARGET_IDENTIFIER, true},
+    {"skip", TARGET_SKIP, false},          {"key", TARGET_KEY, false},
+    {"time", TARGET_TIME, false},          {"message_id", TARGET_MESSAGE_ID, false},
+    {"type", TARGET_TYPE, false},          {"identifier", TARGET_IDENTIFIER, true},
     {"attribute", TARGET_ATTRIBUTE, true}, {"field", TARGET_FIELD, true},
     {"item", TARGET_ITEM, true},
 };
 #define TARGETS "key, time, message_id, type, identifier <namespace>, attribute <name>, field <name>, item <name>, skip"
 
-static enum status parse_target_text(struct mapping *m, struct slice column, struct slice text, struct mapping_target *out,
-                                     struct fault *fault) {
+static enum status parse_target_text(struct mapping *m, struct slice column, struct slice text,
+                                     struct mapping_target *out, struct fault *fault) {
     const char *blank = text.size ? memchr(text.data, ' ', text.size) : NULL;
     struct slice word = {text.data, blank ? (size_t)(blank - text.data) : text.size};
     struct slice name = slice_trim((struct slice){text.data + word.size, text.size - word.size});
     for (size_t i = 0; i < sizeof target_words / sizeof *target_words; i++)
         if (slice_is(word, target_words[i].word) && target_words[i].named == (name.size > 0)) {
             if (name.size > DICTIONARY_NAME_BYTES_MAX)
-                return fault_set(fault, STATUS_INVALID, "columns: \"%.*s\": a name of %zu bytes; at most %d are possible",
-                                 SLICE_ARG(column), name.size, DICTIONARY_NAME_BYTES_MAX);
+                return fault_set(fault, STATUS_INVALID,
+                                 "columns: \"%.*s\": a name of %zu bytes; at most %d are possible", SLICE_ARG(column),
+                                 name.size, DICTIONARY_NAME_BYTES_MAX);
             out->kind = target_words[i].kind;
             out->name = arena_copy(&m->arena, name);
             return STATUS_OK;
         }
-    return fault_set(fault, STATUS_INVALID, "columns: \"%.*s\" goes to \"%.*s\", which is none of " TARGETS, SLICE_ARG(column),
-                     (int)(text.size < 80 ? text.size : 80), text.data);
+    return fault_set(fault, STATUS_INVALID, "columns: \"%.*s\" goes to \"%.*s\", which is none of " TARGETS,
+                     SLICE_ARG(column), (int)(text.size < 80 ? text.size : 80), text.data);
 }
 
 static const struct value_type {
@@ -47,12 +48,12 @@ static const struct value_type {
     enum property_type type;
     enum normaliser normaliser;
 } value_types[] = {
-    {"text", PROPERTY_TEXT, NORMALISE_NONE},     {"number", PROPERTY_NUMBER, NORMALISE_NONE},
-    {"money", PROPERTY_MONEY, NORMALISE_NONE},   {"bool", PROPERTY_BOOL, NORMALISE_NONE},
-    {"time", PROPERTY_TIME, NORMALISE_NONE},     {"date", PROPERTY_DATE, NORMALISE_NONE},
+    {"text", PROPERTY_TEXT, NORMALISE_NONE},         {"number", PROPERTY_NUMBER, NORMALISE_NONE},
+    {"money", PROPERTY_MONEY, NORMALISE_NONE},       {"bool", PROPERTY_BOOL, NORMALISE_NONE},
+    {"time", PROPERTY_TIME, NORMALISE_NONE},         {"date", PROPERTY_DATE, NORMALISE_NONE},
     {"birthday", PROPERTY_DATE, NORMALISE_BIRTHDAY}, {"phone", PROPERTY_TEXT, NORMALISE_PHONE},
-    {"email", PROPERTY_TEXT, NORMALISE_EMAIL},   {"gender", PROPERTY_NUMBER, NORMALISE_GENDER},
-    {"idcard", PROPERTY_TEXT, NORMALISE_IDCARD}, {"name", PROPERTY_TEXT, NORMALISE_NAME},
+    {"email", PROPERTY_TEXT, NORMALISE_EMAIL},       {"gender", PROPERTY_NUMBER, NORMALISE_GENDER},
+    {"idcard", PROPERTY_TEXT, NORMALISE_IDCARD},     {"name", PROPERTY_TEXT, NORMALISE_NAME},
     {"lower", PROPERTY_TEXT, NORMALISE_LOWER},
 };
 #define VALUE_TYPES "text, number, money, bool, time, date, birthday, phone, email, gender, idcard, name, lower"
@@ -64,25 +65,27 @@ static enum status parse_type(struct slice column, struct slice name, struct rea
             reading->normaliser = (uint8_t)value_types[i].normaliser;
             return STATUS_OK;
         }
-    return fault_set(fault, STATUS_INVALID, "columns: \"%.*s\": the type \"%.*s\" is none of " VALUE_TYPES, SLICE_ARG(column),
-                     SLICE_ARG(name));
+    return fault_set(fault, STATUS_INVALID, "columns: \"%.*s\": the type \"%.*s\" is none of " VALUE_TYPES,
+                     SLICE_ARG(column), SLICE_ARG(name));
 }
 
 static int by_raw(const void *a, const void *b) {
     return slice_compare(((const struct mapping_value *)a)->raw, ((const struct mapping_value *)b)->raw);
 }
 
-static enum status parse_values(struct mapping *m, struct json_parser *p, struct slice column, const struct json *values,
-                                struct reading *reading, struct fault *fault) {
+static enum status parse_values(struct mapping *m, struct json_parser *p, struct slice column,
+                                const struct json *values, struct reading *reading, struct fault *fault) {
     if (values->kind != JSON_OBJECT)
-        return fault_set(fault, STATUS_INVALID, "columns: \"%.*s\": \"values\" is an object of raw and clean text", SLICE_ARG(column));
+        return fault_set(fault, STATUS_INVALID, "columns: \"%.*s\": \"values\" is an object of raw and clean text",
+                         SLICE_ARG(column));
     struct mapping_value *all = arena_get(&m->arena, (values->count + 1) * sizeof *all);
     size_t count = 0;
     for (const struct json *v = json_first(p, values); v; v = json_next(p, v)) {
         if (v->kind != JSON_TEXT)
-            return fault_set(fault, STATUS_INVALID, "columns: \"%.*s\": values: \"%.*s\" must become a text", SLICE_ARG(column),
-                             SLICE_ARG(v->key));
-        all[count++] = (struct mapping_value){arena_copy(&m->arena, slice_trim(v->key)), arena_copy(&m->arena, v->text)};
+            return fault_set(fault, STATUS_INVALID, "columns: \"%.*s\": values: \"%.*s\" must become a text",
+                             SLICE_ARG(column), SLICE_ARG(v->key));
+        all[count++] =
+            (struct mapping_value){arena_copy(&m->arena, slice_trim(v->key)), arena_copy(&m->arena, v->text)};
     }
     if (count)
         qsort(all, count, sizeof *all, by_raw);
@@ -91,13 +94,14 @@ static enum status parse_values(struct mapping *m, struct json_parser *p, struct
     return STATUS_OK;
 }
 
-static enum status parse_target(struct mapping *m, struct json_parser *p, struct slice column, const struct json *target,
-                                struct mapping_target *out, struct fault *fault) {
+static enum status parse_target(struct mapping *m, struct json_parser *p, struct slice column,
+                                const struct json *target, struct mapping_target *out, struct fault *fault) {
     *out = (struct mapping_target){.reading = {.type = -1}};
     if (target->kind == JSON_TEXT)
         return parse_target_text(m, column, target->text, out, fault);
     if (target->kind != JSON_OBJECT)
-        return fault_set(fault, STATUS_INVALID, "columns: \"%.*s\": a target is a text, an object with \"to\", or a list of them",
+        return fault_set(fault, STATUS_INVALID,
+                         "columns: \"%.*s\": a target is a text, an object with \"to\", or a list of them",
                          SLICE_ARG(column));
     struct slice type = json_get_text(p, target, "type"), unit = json_get_text(p, target, "unit");
     struct slice format = json_get_text(p, target, "format");
@@ -110,11 +114,13 @@ static enum status parse_target(struct mapping *m, struct json_parser *p, struct
     if (format.size)
         out->reading.format = arena_copy(&m->arena, format).data;
     if (status == STATUS_OK && !normalise_money_unit_valid(out->reading.unit))
-        status = fault_set(fault, STATUS_INVALID, "columns: \"%.*s\": the unit \"%.*s\" is none of yuan, fen, wan", SLICE_ARG(column),
-                           SLICE_ARG(unit));
+        status = fault_set(fault, STATUS_INVALID, "columns: \"%.*s\": the unit \"%.*s\" is none of yuan, fen, wan",
+                           SLICE_ARG(column), SLICE_ARG(unit));
     if (status == STATUS_OK && !normalise_time_format_valid(out->reading.format))
-        status = fault_set(fault, STATUS_INVALID, "columns: \"%.*s\": the format \"%.*s\" is none of y/m/d, d/m/y, m/d/y, excel, "
-                                                  "seconds, ms, us", SLICE_ARG(column), SLICE_ARG(format));
+        status = fault_set(fault, STATUS_INVALID,
+                           "columns: \"%.*s\": the format \"%.*s\" is none of y/m/d, d/m/y, m/d/y, excel, "
+                           "seconds, ms, us",
+                           SLICE_ARG(column), SLICE_ARG(format));
     if (status == STATUS_OK && out->reading.unit && out->reading.type < 0)
         out->reading.type = PROPERTY_MONEY;
     if (status == STATUS_OK && values)
@@ -128,8 +134,8 @@ static int by_name(const void *a, const void *b) {
     return slice_compare(((const struct mapping_column *)a)->name, ((const struct mapping_column *)b)->name);
 }
 
-static enum status parse_column(struct mapping *m, struct json_parser *p, const struct json *targets, struct mapping_column *out,
-                                struct fault *fault) {
+static enum status parse_column(struct mapping *m, struct json_parser *p, const struct json *targets,
+                                struct mapping_column *out, struct fault *fault) {
     bool several = targets->kind == JSON_ARRAY;
     size_t count = several ? targets->count : 1;
     out->name = arena_copy(&m->arena, targets->key);
@@ -143,11 +149,13 @@ static enum status parse_column(struct mapping *m, struct json_parser *p, const 
     return STATUS_OK;
 }
 
-static enum status parse_columns(struct mapping *m, struct json_parser *p, const struct json *columns, struct fault *fault) {
+static enum status parse_columns(struct mapping *m, struct json_parser *p, const struct json *columns,
+                                 struct fault *fault) {
     if (!columns)
         return STATUS_OK;
     if (columns->kind != JSON_OBJECT || columns->count > MAPPING_COLUMNS_MAX)
-        return fault_set(fault, STATUS_INVALID, "\"columns\" is an object of at most %d column names and their targets", MAPPING_COLUMNS_MAX);
+        return fault_set(fault, STATUS_INVALID, "\"columns\" is an object of at most %d column names and their targets",
+                         MAPPING_COLUMNS_MAX);
     m->columns = arena_get(&m->arena, (columns->count + 1) * sizeof *m->columns);
     for (const struct json *c = json_first(p, columns); c; c = json_next(p, c)) {
         enum status status = parse_column(m, p, c, &m->columns[m->column_count++], fault);
@@ -173,8 +181,8 @@ struct slice reading_clean(const struct reading *reading, struct slice raw) {
 
 /* --- the definition as a whole --- */
 
-static enum status parse_choice(struct json_parser *p, const struct json *definition, const char *key, const char *const *words,
-                                int otherwise, int *out, struct fault *fault) {
+static enum status parse_choice(struct json_parser *p, const struct json *definition, const char *key,
+                                const char *const *words, int otherwise, int *out, struct fault *fault) {
     struct slice text = json_get_text(p, definition, key);
     *out = otherwise;
     if (!json_get(p, definition, key) && otherwise >= 0)
@@ -192,7 +200,8 @@ static enum status parse_choice(struct json_parser *p, const struct json *defini
     return fault_set(fault, STATUS_INVALID, "\"%s\": \"%.*s\" is none of %s", key, SLICE_ARG(text), choices);
 }
 
-static enum status parse_settings(struct mapping *m, struct json_parser *p, const struct json *definition, struct fault *fault) {
+static enum status parse_settings(struct mapping *m, struct json_parser *p, const struct json *definition,
+                                  struct fault *fault) {
     static const char *const formats[] = {"csv", "tsv", "jsonl", NULL}, *const encodings[] = {"utf-8", "gb18030", NULL};
     static const char *const records[] = {"attributes", "event", "document", "master", NULL}; /* as enum type_kind */
     static const char *const repeats[] = {"keep", "drop", NULL}, *const items[] = {"replace", "append", NULL};
@@ -227,7 +236,8 @@ static bool has_target(const struct mapping *m, enum mapping_target_kind kind) {
 static enum status check_together(const struct mapping *m, struct fault *fault) {
     bool keyed = m->record == TYPE_DOCUMENT || m->record == TYPE_MASTER;
     if (m->record != TYPE_ATTRIBUTES && m->type.size == 0 && !has_target(m, TARGET_TYPE))
-        return fault_set(fault, STATUS_INVALID, "\"type\" must name the %s type, or a column must go to \"type\"", type_kind_name(m->record));
+        return fault_set(fault, STATUS_INVALID, "\"type\" must name the %s type, or a column must go to \"type\"",
+                         type_kind_name(m->record));
     if (keyed && !has_target(m, TARGET_KEY))
         return fault_set(fault, STATUS_INVALID, "a %s needs a column that goes to \"key\"", type_kind_name(m->record));
     if (!keyed && has_target(m, TARGET_KEY))
@@ -237,11 +247,13 @@ static enum status check_together(const struct mapping *m, struct fault *fault) 
     if (m->record == TYPE_MASTER && (has_target(m, TARGET_IDENTIFIER) || has_target(m, TARGET_ATTRIBUTE)))
         return fault_set(fault, STATUS_INVALID, "master data belongs to no customer: no identifiers, no attributes");
     if (m->record != TYPE_DOCUMENT && m->record != TYPE_MASTER && !has_target(m, TARGET_IDENTIFIER))
-        return fault_set(fault, STATUS_INVALID, "a column must go to \"identifier <namespace>\": else the rows belong to nobody");
+        return fault_set(fault, STATUS_INVALID,
+                         "a column must go to \"identifier <namespace>\": else the rows belong to nobody");
     return STATUS_OK;
 }
 
-static enum status parse_whole(struct mapping *m, struct json_parser *p, const struct json *definition, struct fault *fault) {
+static enum status parse_whole(struct mapping *m, struct json_parser *p, const struct json *definition,
+                               struct fault *fault) {
     struct slice name = json_get_text(p, definition, "name");
     struct buffer json = {0};
     struct json_writer w = {.out = &json};
@@ -264,7 +276,8 @@ static enum status parse_whole(struct mapping *m, struct json_parser *p, const s
     return status == STATUS_OK ? check_together(m, fault) : status;
 }
 
-enum status mapping_parse(struct json_parser *p, const struct json *definition, struct mapping **mapping, struct fault *fault) {
+enum status mapping_parse(struct json_parser *p, const struct json *definition, struct mapping **mapping,
+                          struct fault *fault) {
     struct mapping *made = memory_get(1, sizeof *made);
     enum status status = parse_whole(made, p, definition, fault);
     if (status != STATUS_OK) {
@@ -325,8 +338,8 @@ enum status mappings_put(struct mappings *mappings, struct mapping *mapping, str
     return STATUS_OK;
 }
 
-static const struct mapping_plan *plan_make(struct mapping_plan *plan, const struct mapping *mapping, struct slice header,
-                                            uint64_t hash) {
+static const struct mapping_plan *plan_make(struct mapping_plan *plan, const struct mapping *mapping,
+                                            struct slice header, uint64_t hash) {
     size_t count = 0, start = 0;
     for (size_t i = 0; i < header.size; i++)
         count += header.data[i] == 0;
@@ -347,7 +360,8 @@ static const struct mapping_plan *plan_make(struct mapping_plan *plan, const str
     return plan;
 }
 
-const struct mapping_plan *mappings_plan(struct mappings *mappings, const struct mapping *mapping, struct slice header) {
+const struct mapping_plan *mappings_plan(struct mappings *mappings, const struct mapping *mapping,
+                                         struct slice header) {
     uint64_t hash = hash_bytes(header, 0);
     if (header.size && header.data[header.size - 1] != 0)
         return NULL;

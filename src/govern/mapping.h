@@ -1,7 +1,7 @@
 /* mapping: how a file's columns become typed records (docs/mapping.md): the definition, read and checked.
  *
- * mapping_parse does not look at the dictionary or the machine, so a definition can be checked before it is logged. A mapping is
- * immutable; a new definition of its name replaces it. */
+ * mapping_parse does not look at the dictionary or the machine, so a definition can be checked before it is logged. A
+ * mapping is immutable; a new definition of its name replaces it. */
 #ifndef ONEFOLD_GOVERN_MAPPING_H
 #define ONEFOLD_GOVERN_MAPPING_H
 
@@ -33,10 +33,10 @@ struct mapping_value {
 
 /* How a value is read where it is not the property's own way; `{.type = -1}` is none. */
 struct reading {
-    int type;                /* enum property_type a property is discovered with, or -1 */
-    uint8_t normaliser;      /* enum normaliser it is discovered with */
-    const char *unit;        /* of money; NULL */
-    const char *format;      /* of times and dates; NULL */
+    int type;                           /* enum property_type a property is discovered with, or -1 */
+    uint8_t normaliser;                 /* enum normaliser it is discovered with */
+    const char *unit;                   /* of money; NULL */
+    const char *format;                 /* of times and dates; NULL */
     const struct mapping_value *values; /* raw -> clean, sorted by raw */
     size_t value_count;
 };
@@ -60,9 +60,9 @@ struct mapping {
     bool append;
     struct mapping_column *columns; /* sorted by name */
     size_t column_count;
-    struct zone *zone;   /* NULL until bound; NULL: UTC */
-    struct slice json;   /* as defined */
-    struct arena arena;  /* holds all of it */
+    struct zone *zone;  /* NULL until bound; NULL: UTC */
+    struct slice json;  /* as defined */
+    struct arena arena; /* holds all of it */
 };
 
 /* Errors: INVALID (naming the member), TOO_LARGE. */

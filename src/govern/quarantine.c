@@ -1,4 +1,5 @@
-/* quarantine: see the header. The index by position serves replays, which ask for one raw record's entries at a time. */
+/* quarantine: see the header. The index by position serves replays, which ask for one raw record's entries at a time.
+ * */
 #include "govern/quarantine.h"
 
 #include <assert.h>
@@ -149,8 +150,9 @@ static bool matches(const struct quarantine_stored *stored, uint16_t source, int
            (include_repaired || !(stored->flags & QUARANTINE_REPAIRED));
 }
 
-void quarantine_list(struct govern *g, uint64_t after, unsigned limit, uint16_t source, int reason, bool include_repaired,
-                     void (*each)(void *context, const struct quarantine_entry *entry), void *context) {
+void quarantine_list(struct govern *g, uint64_t after, unsigned limit, uint16_t source, int reason,
+                     bool include_repaired, void (*each)(void *context, const struct quarantine_entry *entry),
+                     void *context) {
     struct quarantine *q = &g->quarantine;
     pthread_mutex_lock(&q->lock);
     for (uint64_t i = after; i < q->count && limit; i++) {
@@ -201,7 +203,9 @@ void quarantine_counts_json(struct govern *g, struct json_writer *w) {
     pthread_mutex_unlock(&q->lock);
 }
 
-uint64_t quarantine_waiting(const struct govern *g) { return __atomic_load_n(&g->quarantine.waiting, __ATOMIC_RELAXED); }
+uint64_t quarantine_waiting(const struct govern *g) {
+    return __atomic_load_n(&g->quarantine.waiting, __ATOMIC_RELAXED);
+}
 
 static int by_number(const void *a, const void *b) {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;

@@ -1,9 +1,10 @@
-/* quarantine: what could not be used, with its reason, countable and listed; the store behind the quarantine_ functions of
- * govern/govern.h.
+/* quarantine: what could not be used, with its reason, countable and listed; the store behind the quarantine_ functions
+ * of govern/govern.h.
  *
- * Entries stand in the order they came, number = place from 1, and are never moved or removed. At most QUARANTINE_ENTRIES_MAX are
- * listed (QUARANTINE_TEXT_BYTES_MAX of their text): the first ones, as those show where the trouble began; the counts go on, and say
- * how many are not listed. One lock guards everything: the fold thread holds it to add, others while they list. */
+ * Entries stand in the order they came, number = place from 1, and are never moved or removed. At most
+ * QUARANTINE_ENTRIES_MAX are listed (QUARANTINE_TEXT_BYTES_MAX of their text): the first ones, as those show where the
+ * trouble began; the counts go on, and say how many are not listed. One lock guards everything: the fold thread holds
+ * it to add, others while they list. */
 #ifndef ONEFOLD_GOVERN_QUARANTINE_H
 #define ONEFOLD_GOVERN_QUARANTINE_H
 

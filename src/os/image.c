@@ -1,8 +1,8 @@
 /* image: see the header for the contract, docs/formats/image.md for the bytes.
  *
- * The writer gathers small pieces in one buffer and writes it in large blocks; a section's CRC runs along as its bytes pass. The
- * directory is written sorted by name, so that a reader finds a section by halving and two of one name cannot hide.
- * The first failure sticks: later calls return it again and image_finish removes the half-written file. */
+ * The writer gathers small pieces in one buffer and writes it in large blocks; a section's CRC runs along as its bytes
+ * pass. The directory is written sorted by name, so that a reader finds a section by halving and two of one name cannot
+ * hide. The first failure sticks: later calls return it again and image_finish removes the half-written file. */
 #include "os/image.h"
 
 #include <assert.h>
@@ -94,8 +94,7 @@ enum status image_create(struct os *os, const char *path, struct image_writer **
 /* Passes on the failure that stuck, or writes what is pending. */
 static enum status write_pending(struct image_writer *w, struct fault *fault) {
     if (w->failed.status == STATUS_OK && w->pending.size) {
-        w->failed.status =
-            os_write_at(w->os, w->file, w->pending.data, w->pending.size, w->written, &w->failed);
+        w->failed.status = os_write_at(w->os, w->file, w->pending.data, w->pending.size, w->written, &w->failed);
         w->written += w->pending.size;
         buffer_clear(&w->pending);
     }
@@ -185,9 +184,9 @@ static enum status write_directory(struct image_writer *w, struct fault *fault) 
 
 static enum status sync_folder_of(struct os *os, const char *path, struct fault *fault) {
     const char *slash = strrchr(path, '/');
-    char *folder = memory_text(slash == path  ? SLICE("/")
-                               : slash        ? slice_of(path, (size_t)(slash - path))
-                                              : SLICE("."));
+    char *folder = memory_text(slash == path ? SLICE("/")
+                               : slash       ? slice_of(path, (size_t)(slash - path))
+                                             : SLICE("."));
     enum status status = os_sync_folder(os, folder, fault);
     free(folder);
     return status;
@@ -233,7 +232,8 @@ struct image {
 };
 
 static enum status damaged(const struct image *image, uint64_t offset, const char *what, struct fault *fault) {
-    return fault_set(fault, STATUS_DAMAGED, "%s: damaged at offset %llu: %s", image->path, (unsigned long long)offset, what);
+    return fault_set(fault, STATUS_DAMAGED, "%s: damaged at offset %llu: %s", image->path, (unsigned long long)offset,
+                     what);
 }
 
 static enum status check_trailer(const struct image *image, struct image_trailer *trailer, struct fault *fault) {
@@ -323,8 +323,9 @@ enum status image_find(struct image *image, const char *name, bool check, struct
     const char *data = image->data + found->offset;
     bool *checked = &image->checked[found - image->entries];
     if (check && !*checked && crc32c(0, data, found->size) != found->crc)
-        return fault_set(fault, STATUS_DAMAGED, "%s: damaged: section \"%s\" at offset %llu, %llu bytes: its checksum is wrong",
-                         image->path, name, (unsigned long long)found->offset, (unsigned long long)found->size);
+        return fault_set(fault, STATUS_DAMAGED,
+                         "%s: damaged: section \"%s\" at offset %llu, %llu bytes: its checksum is wrong", image->path,
+                         name, (unsigned long long)found->offset, (unsigned long long)found->size);
     *checked = *checked || check;
     *section = (struct slice){data, found->size};
     return STATUS_OK;

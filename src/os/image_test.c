@@ -145,7 +145,9 @@ static bool survives(const struct buffer *bytes) {
         assert_non_null(strstr(fault.text, path));
         return false;
     }
-    static const struct { const char *name, *text; } want[] = {{"ant", "six legs"}, {"empty", ""}, {"zebra", "stripes"}};
+    static const struct {
+        const char *name, *text;
+    } want[] = {{"ant", "six legs"}, {"empty", ""}, {"zebra", "stripes"}};
     bool whole = true;
     for (size_t i = 0; i < 3; i++) {
         status = image_find(image, want[i].name, true, &got, &fault);
