@@ -302,11 +302,12 @@ static void damaged_saves_are_told(void **state) {
         "{}",
         "[]",
         "{\"types\":[]}",
-        "{\"namespaces\":[{\"number\":2,\"name\":\"a\",\"kind\":\"person\",\"priority\":0,\"limit\":0}],\"types\":[]}",
+        "{\"namespaces\":[{\"number\":2,\"name\":\"a\",\"kind\":\"person\",\"priority\":0,\"limit\":0}]}",
         "{\"types\":[{\"number\":0,\"name\":\"E\",\"kind\":\"event\"}]}",
         "{\"types\":[{\"number\":1,\"name\":\"customer\",\"kind\":\"attributes\"}]}",
-        "{\"types\":[{\"number\":0,\"name\":\"customer\",\"kind\":\"attributes\",\"properties\":[{\"number\":1,"
-        "\"name\":\"a\",\"type\":\"items\"}]}]}"};
+        ("{\"types\":[{\"number\":0,\"name\":\"customer\",\"kind\":\"attributes\","
+         "\"properties\":[{\"number\":1,\"name\":\"a\",\"type\":\"items\"}]}]}"),
+    };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct fault fault = {0};
         assert_int_equal(dictionary_load(d, slice_text(bad[i]), &fault), STATUS_DAMAGED);
