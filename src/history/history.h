@@ -5,7 +5,7 @@
  * what came since: typed records as govern made them, chained per customer. A compactor folds deltas into new bases in the background.
  * A merge copies the loser's rows into the winner's delta and marks the loser gone.
  *
- * Ties: rows of equal time are ordered by log position. Late rows simply sort where they belong.
+ * Ties: rows of equal time are ordered by log position, those of one record by type. Late rows simply sort where they belong.
  * Attributes and documents are folds over rows at reading time: an attribute's value is that of the strongest source
  * (lowest priority number), among equals the latest time, then position; an explicit null unsets. A document's field likewise, by time and
  * position alone; items are put in place whole, or appended row by row (RECORD_ITEMS_APPEND).

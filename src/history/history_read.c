@@ -13,7 +13,9 @@ static int newest_first(const void *a, const void *b) {
     const struct row_place *x = a, *y = b;
     if (x->time_ms != y->time_ms)
         return x->time_ms > y->time_ms ? -1 : 1;
-    return (x->position < y->position) - (x->position > y->position);
+    if (x->position != y->position)
+        return x->position > y->position ? -1 : 1;
+    return (x->type > y->type) - (x->type < y->type); /* of one record: the same before and after compaction */
 }
 
 static bool wanted(int type, uint16_t row_type) { return type < 0 || type == row_type; }
