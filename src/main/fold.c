@@ -132,61 +132,75 @@ static enum status apply_definition(struct fold *f, const struct json *root, str
                      SLICE_ARG(what));
 }
 
-/* Reads single records again by position, for a replay. */
-static void replay(struct fold *f, const struct json *root) {
+/* Works the record at `position` again, out of quarantine. Past its retention it stays there as a note. */
+static enum status replay_one(struct fold *f, uint64_t position, struct fault *fault) {
+    struct engine *e = f->engine;
+    struct log_reader *reader;
+    struct log_record raw;
+    enum status status = log_reader_open(e->log, position, &reader, fault);
+    if (status == STATUS_NOT_FOUND)
+        return STATUS_OK;
+    if (status)
+        return status;
+    bool whole = govern_waits_whole(e->govern, position);
+    status = log_read(reader, &raw, fault);
+    if (!status && raw.position == position && govern_replay(e->govern, &raw, f->governed)) {
+        if (whole)
+            take(f, &raw, f->governed);
+        else
+            replace(f, &raw, f->governed);
+    }
+    log_reader_close(reader);
+    return status == STATUS_END || status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* A record that cannot be read because the disk fails must not be passed over: the same log would give another state. */
+static enum status replay(struct fold *f, const struct json *root, struct fault *fault) {
     struct engine *e = f->engine;
     struct source source;
     struct buffer positions = {0};
     struct slice name = json_get_text(f->json, root, "source"), reason = json_get_text(f->json, root, "reason");
     uint16_t number = name.size && sources_by_name(e->sources, name, &source) ? source.number : 0;
+    enum status status = STATUS_OK;
     if (name.size && !number)
-        return;
+        return STATUS_OK;
     quarantine_positions(e->govern, number, quarantine_reason_find(reason), &positions);
-    for (size_t i = 0; i < positions.size / sizeof(uint64_t); i++) {
+    for (size_t i = 0; i < positions.size / sizeof(uint64_t) && !status; i++) {
         uint64_t position;
-        struct log_reader *reader;
-        struct log_record raw;
         memcpy(&position, positions.data + i * sizeof position, sizeof position);
-        if (log_reader_open(e->log, position, &reader, NULL))
-            continue; /* past its retention: it stays in quarantine as a note */
-        bool whole = govern_waits_whole(e->govern, position);
-        if (!log_read(reader, &raw, NULL) && raw.position == position && govern_replay(e->govern, &raw, f->governed)) {
-            if (whole)
-                take(f, &raw, f->governed);
-            else
-                replace(f, &raw, f->governed);
-        }
-        log_reader_close(reader);
+        status = replay_one(f, position, fault);
     }
     buffer_release(&positions);
+    return status;
 }
 
-static void apply_json(struct fold *f, const struct log_record *raw) {
+static enum status apply_json(struct fold *f, const struct log_record *raw, struct fault *fault) {
     const struct json *root;
-    struct fault fault = {0};
-    enum status status = json_parse(f->json, raw->payload, true, &root, &fault);
+    struct fault refused = {0};
+    enum status status = json_parse(f->json, raw->payload, true, &root, &refused);
     if (!status && raw->kind == LOG_DEFINE) {
-        status = apply_definition(f, root, &fault);
+        status = apply_definition(f, root, &refused);
         count(&f->definitions);
     } else if (!status && slice_is(json_get_text(f->json, root, "command"), "replay")) {
-        replay(f, root);
+        return replay(f, root, fault);
     }
     if (status) /* it was checked at the door; a rule that changed since may refuse it now */
-        govern_set_aside(f->engine->govern, raw, QUARANTINE_BAD_DEFINITION, fault.text);
+        govern_set_aside(f->engine->govern, raw, QUARANTINE_BAD_DEFINITION, refused.text);
+    return STATUS_OK;
 }
 
-static void apply(struct fold *f, const struct log_record *raw) {
+/* Errors: DAMAGED, IO of the log, read again for a replay. Then the state is between two records. */
+static enum status apply(struct fold *f, const struct log_record *raw, struct fault *fault) {
     switch (raw->kind) {
     case LOG_SEGMENT_ITEM:
     case LOG_ROW:
         apply_raw(f, raw);
-        break;
+        return STATUS_OK;
     case LOG_DEFINE:
     case LOG_COMMAND:
-        apply_json(f, raw);
-        break;
+        return apply_json(f, raw, fault);
     default: /* ticks and receipts have no reader yet; they stay in the log */
-        break;
+        return STATUS_OK;
     }
 }
 
@@ -197,7 +211,8 @@ enum status fold_batch(struct fold *f, size_t limit, size_t *applied, struct fau
     *applied = 0;
     while (*applied < limit && !(status = log_read(f->reader, &raw, fault))) {
         assert(raw.position > fold_position(f));
-        apply(f, &raw);
+        if ((status = apply(f, &raw, fault)))
+            break;
         atomic_store_explicit(&f->position, raw.position, memory_order_release);
         count(&f->records);
         ++*applied;
