@@ -4,7 +4,7 @@
 
 #include "history/history_inside.h"
 
-#define WORTH_BYTES ((uint64_t)4 << 20) /* a delta this large is compacted even when the budget has room */
+#define WORTH_BYTES ((uint64_t)16 << 20) /* a delta this large may be compacted though the budget has room */
 
 /* The span whose delta is largest, not under way; NULL where none has rows. Holds the lock. */
 static struct span *largest(struct history *h, uint64_t *bytes) {
@@ -28,7 +28,7 @@ static bool due(const struct history *h, uint64_t bytes, uint32_t base_rows, uin
     uint64_t all = atomic_load_explicit(&((struct history *)h)->delta_bytes, memory_order_relaxed);
     if (all > h->delta_budget / 2)
         return true;
-    return bytes > WORTH_BYTES && delta_rows > base_rows / 4; /* rewriting the base pays */
+    return bytes > WORTH_BYTES && delta_rows > base_rows; /* each row is then rewritten about twice in its life */
 }
 
 /* Builds the new base of `span` as it stands and opens it. */

@@ -99,6 +99,7 @@ static void *fold_main(void *context) {
     struct running *r = context;
     struct fault fault = {0};
     size_t applied;
+    pthread_setname_np(pthread_self(), "fold");
     for (;;) {
         bool full = history_tidy(r->engine.history);
         consider_checkpoint(r);
@@ -165,6 +166,7 @@ static bool compact_some(struct running *r, bool all) {
 
 static void *background_main(void *context) {
     struct running *r = context;
+    pthread_setname_np(pthread_self(), "background");
     for (;;) {
         pthread_mutex_lock(&r->lock);
         struct checkpoint *begun = r->begun;
