@@ -39,11 +39,15 @@ static const struct {
 
 /* --- reports --- */
 
-double bench_now_s(void) {
+static double read_clock(clockid_t clock) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
+
+double bench_now_s(void) { return read_clock(CLOCK_MONOTONIC); }
+
+double bench_cpu_s(void) { return read_clock(CLOCK_PROCESS_CPUTIME_ID); }
 
 /* 1234567.8 as "1,234,568"; small numbers keep digits that say something. */
 static const char *number_text(double value, char text[40]) {

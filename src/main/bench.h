@@ -60,6 +60,7 @@ enum status bench_folder(struct bench *b, uint64_t need_bytes, struct fault *fau
 void bench_folder_remove(struct bench *b);
 uint64_t bench_folder_bytes(const char *path); /* of all files in it: what they take on disk */
 double bench_now_s(void);
+double bench_cpu_s(void); /* of this process: hardly changes when the machine does other work too */
 void bench_init(struct bench *b, struct os *os);
 void bench_release(struct bench *b);
 

@@ -190,6 +190,27 @@ size_t bench_child_cpu(const struct bench_child *c, struct bench_cpu cpu[BENCH_C
     return count;
 }
 
+void bench_child_report_cpu(struct bench *b, const struct bench_child *c, const struct bench_cpu before[BENCH_CPU_MAX],
+                            double count, const char *of_what) {
+    struct bench_cpu now[BENCH_CPU_MAX];
+    char name[80];
+    size_t threads = bench_child_cpu(c, now);
+    for (size_t i = 0; i < threads; i++) {
+        double user = now[i].user_s, system = now[i].system_s;
+        for (size_t k = 0; k < BENCH_CPU_MAX; k++)
+            if (strcmp(before[k].thread, now[i].thread) == 0) {
+                user -= before[k].user_s;
+                system -= before[k].system_s;
+            }
+        if ((user + system) / count < 0.02e-6)
+            continue;
+        snprintf(name, sizeof name, "CPU an %s, %.19s", of_what, now[i].thread);
+        bench_value(b, name, "us", (user + system) / count * 1e6);
+        snprintf(name, sizeof name, "CPU an %s, %.19s, system", of_what, now[i].thread);
+        bench_value(b, name, "us", system / count * 1e6);
+    }
+}
+
 void bench_child_memory(const struct bench_child *c, uint64_t *now, uint64_t *highest) {
     char path[64], line[256];
     unsigned long long kib;

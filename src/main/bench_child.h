@@ -41,6 +41,10 @@ struct bench_cpu {
 };
 #define BENCH_CPU_MAX 16
 size_t bench_child_cpu(const struct bench_child *child, struct bench_cpu cpu[BENCH_CPU_MAX]);
+/* Reports what each kind of thread used since `before`, as microseconds of CPU for each of `count` things (`of_what`: "event"). Unlike
+ * rates, these hardly change when the machine does other work too. */
+void bench_child_report_cpu(struct bench *b, const struct bench_child *child, const struct bench_cpu before[BENCH_CPU_MAX],
+                            double count, const char *of_what);
 /* Resident memory now and at its highest, in bytes. */
 void bench_child_memory(const struct bench_child *child, uint64_t *now, uint64_t *highest);
 

@@ -19,7 +19,7 @@ struct ingest {
     struct bench_data data;
     struct bench_child child;
     struct bench_requests requests;
-    double took_s, load_cpu_s; /* all rounds together */
+    double load_cpu_s; /* all rounds together */
 };
 
 /* What the rounds measured. */
@@ -52,31 +52,8 @@ static enum status one_round(struct ingest *t, struct rounds *r, size_t i, struc
     r->p50_ms[i] = load.latency_us_p50 / 1e3;
     r->p99_ms[i] = load.latency_us_p99 / 1e3;
     r->max_ms[i] = load.latency_us_max / 1e3;
-    t->took_s += folded_s;
     t->load_cpu_s += load.cpu_seconds;
     return STATUS_OK;
-}
-
-/* Who used the two cores, as shares of a core while the rounds ran. */
-static void report_cpu(struct ingest *t, const struct bench_cpu *before, size_t before_count) {
-    struct bench_cpu now[BENCH_CPU_MAX];
-    size_t count = bench_child_cpu(&t->child, now);
-    char name[64];
-    for (size_t i = 0; i < count; i++) {
-        double user = now[i].user_s, system = now[i].system_s;
-        for (size_t k = 0; k < before_count; k++)
-            if (strcmp(before[k].thread, now[i].thread) == 0) {
-                user -= before[k].user_s;
-                system -= before[k].system_s;
-            }
-        if (user + system < 0.005 * t->took_s)
-            continue;
-        snprintf(name, sizeof name, "cores, server %.19s, user", now[i].thread);
-        bench_value(t->bench, name, "", user / t->took_s);
-        snprintf(name, sizeof name, "cores, server %.19s, system", now[i].thread);
-        bench_value(t->bench, name, "", system / t->took_s);
-    }
-    bench_value(t->bench, "cores, load generator", "", t->load_cpu_s / t->took_s);
 }
 
 static enum status check_answer(struct ingest *t, struct fault *fault) {
@@ -114,12 +91,14 @@ static enum status measure(struct ingest *t, struct fault *fault) {
         status = bench_child_source(&t->child, "web", key, fault);
     if (!status)
         bench_requests_init(&t->requests, &t->child, key);
-    size_t before_count = status ? 0 : bench_child_cpu(&t->child, before);
+    if (!status)
+        bench_child_cpu(&t->child, before);
     for (size_t i = 0; i < t->rounds && !status; i++)
         status = one_round(t, r, i, fault);
     if (!status) {
         report(t, r);
-        report_cpu(t, before, before_count);
+        bench_child_report_cpu(t->bench, &t->child, before, (double)t->requests.next, "event");
+        bench_value(t->bench, "CPU an event, load generator", "us", t->load_cpu_s / (double)t->requests.next * 1e6);
         status = check_answer(t, fault);
     }
     if (!status)

@@ -140,8 +140,9 @@ static enum status check_samples(struct profile *t, struct fault *fault) {
 }
 
 static enum status measure(struct profile *t, struct fault *fault) {
-    double rates[BENCH_REPEATS_MAX], p50_ms[BENCH_REPEATS_MAX], p99_ms[BENCH_REPEATS_MAX], cpu = 0, took = 0;
-    double bytes_before = 0, bytes = 0;
+    double rates[BENCH_REPEATS_MAX], p50_ms[BENCH_REPEATS_MAX], p99_ms[BENCH_REPEATS_MAX];
+    double bytes_before = 0, bytes = 0, cpu = 0, all = (double)(t->requests * t->rounds);
+    struct bench_cpu before[BENCH_CPU_MAX];
     struct load_options options = {.url = t->child.url,
                                    .connections = (unsigned)t->connections,
                                    .total = t->requests,
@@ -149,6 +150,7 @@ static enum status measure(struct profile *t, struct fault *fault) {
                                    .make = make_request,
                                    .context = t};
     enum status status = bench_child_measure(&t->child, "http_response_body_bytes_total", &bytes_before, fault);
+    bench_child_cpu(&t->child, before);
     for (size_t i = 0; i < t->rounds && !status; i++) {
         struct load_result load;
         status = client_load(&options, &load, fault);
@@ -159,7 +161,6 @@ static enum status measure(struct profile *t, struct fault *fault) {
         p50_ms[i] = load.latency_us_p50 / 1e3;
         p99_ms[i] = load.latency_us_p99 / 1e3;
         cpu += load.cpu_seconds;
-        took += load.seconds;
     }
     if (!status)
         status = bench_child_measure(&t->child, "http_response_body_bytes_total", &bytes, fault);
@@ -168,8 +169,9 @@ static enum status measure(struct profile *t, struct fault *fault) {
     bench_figure(t->bench, &(struct bench_figure){"profiles", "/s", BENCH_HIGHER, 50000}, rates, t->rounds);
     bench_figure(t->bench, &(struct bench_figure){"answer, p50", "ms", BENCH_LOWER, 0}, p50_ms, t->rounds);
     bench_figure(t->bench, &(struct bench_figure){"answer, p99", "ms", BENCH_LOWER, 5}, p99_ms, t->rounds);
-    bench_value(t->bench, "mean answer", "bytes", (bytes - bytes_before) / (double)(t->requests * t->rounds));
-    bench_value(t->bench, "cores, load generator", "", cpu / took);
+    bench_value(t->bench, "mean answer", "bytes", (bytes - bytes_before) / all);
+    bench_child_report_cpu(t->bench, &t->child, before, all, "answer");
+    bench_value(t->bench, "CPU an answer, load generator", "us", cpu / all * 1e6);
     return STATUS_OK;
 }
 

@@ -133,7 +133,7 @@ static double bandwidth(const uint64_t *words, size_t count, unsigned workers, u
 static void scan_with(struct scan *s, unsigned workers, double memory_rate) {
     static const char *const names[] = {"", "events a core, one worker", "events a core, two workers"};
     static const char *const shares[] = {"", "share of memory bandwidth, one", "share of memory bandwidth, two"};
-    double rates[BENCH_REPEATS_MAX], median;
+    double rates[BENCH_REPEATS_MAX], median, cpu_s = bench_cpu_s();
     uint64_t found = 0, expected = 0;
     for (uint64_t i = 0; i < s->rounds; i++) {
         unsigned hundreds = 1 + (unsigned)(i % 9);
@@ -142,7 +142,10 @@ static void scan_with(struct scan *s, unsigned workers, double memory_rate) {
         rates[i] = (double)s->events / (bench_now_s() - began) / workers;
         expected += s->above[hundreds];
     }
+    cpu_s = bench_cpu_s() - cpu_s;
     bench_figure(s->bench, &(struct bench_figure){names[workers], "/s", BENCH_HIGHER, 300e6}, rates, s->rounds);
+    bench_value(s->bench, workers == 1 ? "events a CPU second, one worker" : "events a CPU second, two workers", "",
+                (double)(s->events * s->rounds) / cpu_s);
     median = rates[s->rounds / 2] * workers * PRICE_BYTES;
     bench_value(s->bench, workers == 1 ? "column bytes, one worker" : "column bytes, two workers", "GB/s", median / 1e9);
     bench_value(s->bench, shares[workers], "", median / memory_rate);
