@@ -131,7 +131,7 @@ static void check_published(struct engine *e) {
 }
 
 static void import_once(struct server *server, struct load_counts *counts) {
-    struct client *client;
+    struct client *client = NULL;
     struct fault fault = {0};
     char key[48];
     if (server_admin_key(server, key, &fault) || client_create(serve_address(server->serve), key, &client, &fault) ||
@@ -142,7 +142,7 @@ static void import_once(struct server *server, struct load_counts *counts) {
 }
 
 static void the_published_figures_come_out(void **state) {
-    struct server *server;
+    struct server *server = NULL;
     struct load_counts counts;
     struct fault fault = {0};
     struct serve_options door = {.port = 0};
