@@ -38,7 +38,8 @@ static enum status check(struct call *call, enum concern concern, const struct j
     case CONCERN_MAPPING:
         break;
     }
-    return govern_check_mapping(parser, definition, fault);
+    enum status status = govern_check_mapping(parser, definition, fault);
+    return status == STATUS_NOT_FOUND ? STATUS_INVALID : status; /* the time zone it names: the path is not at fault */
 }
 
 /* Checks, appends and waits; false after failing the call. `text` lies in a buffer. */

@@ -325,19 +325,32 @@ static int format_by_name(struct slice file) {
     return IMPORT_CSV;
 }
 
-static bool read_definition(struct call *call, const struct json *root, struct job *job) {
-    struct json_parser *p = call->bench->parser;
-    struct slice mapping = json_get_text(p, root, "mapping"), source = json_get_text(p, root, "source");
-    struct slice file = json_get_text(p, root, "file");
-    struct source found;
-    int format, encoding;
-    if (!read_choice(call, root, "format", format_names, 3, format_by_name(file), &format) ||
-        !read_choice(call, root, "encoding", encoding_names, 2, IMPORT_UTF8, &encoding))
-        return false;
+/* The mapping as it was defined, parsed by `p`; NULL after failing the call. */
+static const struct json *read_mapping(struct call *call, struct slice name, struct json_parser *p) {
+    const struct json *mapping = NULL;
     buffer_clear(&call->bench->text);
-    if (mapping.size >= sizeof job->mapping || !govern_mapping_json(call->parts->govern, mapping, &call->bench->text))
+    if (name.size >= sizeof((struct job *)0)->mapping || !govern_mapping_json(call->parts->govern, name, &call->bench->text) ||
+        json_parse(p, buffer_slice(&call->bench->text), true, &mapping, NULL) != STATUS_OK)
         call_fail_text(call, STATUS_NOT_FOUND, "\"mapping\" is \"%.*s\"; no mapping is called so; POST /v1/mappings defines one",
-                       (int)(mapping.size < 80 ? mapping.size : 80), mapping.data);
+                       (int)(name.size < 80 ? name.size : 80), name.data);
+    return call->failed ? NULL : mapping;
+}
+
+/* What the definition leaves out stands in the mapping; what neither says has a default. `mapping` was parsed by `m`. */
+static bool read_definition(struct call *call, const struct json *root, struct json_parser *m, const struct json *mapping,
+                            struct job *job) {
+    struct json_parser *p = call->bench->parser;
+    struct slice source = json_get_text(p, root, "source"), file = json_get_text(p, root, "file");
+    struct slice own_format = json_get_text(m, mapping, "format"), own_encoding = json_get_text(m, mapping, "encoding");
+    struct source found;
+    int format = name_index(format_names, 3, own_format), encoding = name_index(encoding_names, 2, own_encoding);
+    if (!read_choice(call, root, "format", format_names, 3, format < 0 ? format_by_name(file) : format, &format) ||
+        !read_choice(call, root, "encoding", encoding_names, 2, encoding < 0 ? IMPORT_UTF8 : encoding, &encoding))
+        return false;
+    if (source.size == 0)
+        source = json_get_text(m, mapping, "source");
+    if (source.size == 0)
+        call_fail_text(call, STATUS_INVALID, "\"source\" must name the source, as the mapping names none");
     else if (!sources_by_name(call->parts->sources, source, &found))
         call_fail_text(call, STATUS_NOT_FOUND, "\"source\" is \"%.*s\"; no source is called so; POST /v1/sources makes one",
                        (int)(source.size < 80 ? source.size : 80), source.data);
@@ -345,14 +358,15 @@ static bool read_definition(struct call *call, const struct json *root, struct j
         call_fail_text(call, STATUS_INVALID, "\"file\" must be the file's name, at most %zu bytes", sizeof job->file - 1);
     if (call->failed)
         return false;
+    bool drop = slice_is(json_get_text(m, mapping, "repeats"), "drop");
     *job = (struct job){.format = (enum import_format)format,
                         .encoding = (enum import_encoding)encoding,
-                        .drop_repeats = json_get_bool(p, root, "drop_repeats", false),
+                        .drop_repeats = json_get_bool(p, root, "drop_repeats", drop),
                         .created_ms = os_now_ms(call->parts->os)};
     int64_t bytes = json_get_integer(p, root, "bytes", 0);
     job->bytes = bytes > 0 ? (uint64_t)bytes : 0;
     copy_text(p, root, "mapping", job->mapping, sizeof job->mapping);
-    copy_text(p, root, "source", job->source, sizeof job->source);
+    snprintf(job->source, sizeof job->source, "%s", found.name);
     copy_text(p, root, "file", job->file, sizeof job->file);
     return true;
 }
@@ -362,7 +376,13 @@ void api_import_create(struct call *call) {
     struct fault fault = {0};
     struct job job;
     const struct json *root = call_body(call);
-    if (root == NULL || !read_definition(call, root, &job))
+    if (root == NULL)
+        return;
+    struct json_parser *parser = json_parser_create();
+    const struct json *mapping = read_mapping(call, json_get_text(call->bench->parser, root, "mapping"), parser);
+    bool good = mapping && read_definition(call, root, parser, mapping, &job);
+    json_parser_free(parser);
+    if (!good)
         return;
     pthread_mutex_lock(&jobs->lock);
     job.number = jobs->last_number + 1;
@@ -534,8 +554,14 @@ static enum status append_unit(struct call *call, struct log_record *records, si
     }
 }
 
-/* Appends what the reader gave, in units; *last is the position of the last one appended. */
-static enum status append_rows(struct call *call, struct job *job, uint64_t *last, uint64_t *last_line, struct fault *fault) {
+struct feeding {
+    uint64_t first, last, last_line; /* positions of the first and last row appended, and the latter's line */
+    enum status read, append; /* how reading and appending ended */
+    struct fault fault;
+};
+
+/* Appends what the reader gave, in units. */
+static enum status append_rows(struct call *call, struct job *job, struct feeding *f, struct fault *fault) {
     size_t count, at = 0;
     struct log_record *records = import_records(job->import, &count);
     int64_t now_ms = os_now_ms(call->parts->os);
@@ -550,20 +576,15 @@ static enum status append_rows(struct call *call, struct job *job, uint64_t *las
         if (status != STATUS_OK)
             return status;
         at += unit;
-        *last = records[at - 1].position;
+        f->first = f->first ? f->first : records[at - unit].position;
+        f->last = records[at - 1].position;
         struct payload_row row;
         assert(records[at - 1].payload.size >= sizeof row);
         memcpy(&row, records[at - 1].payload.data, sizeof row);
-        *last_line = row.line;
+        f->last_line = row.line;
     }
     return STATUS_OK;
 }
-
-struct feeding {
-    uint64_t last, last_line; /* position and line of the last row appended */
-    enum status read, append; /* how reading and appending ended */
-    struct fault fault;
-};
 
 static void feed(struct call *call, struct job *job, bool ends, struct feeding *f) {
     struct slice rest = call->request->body;
@@ -572,7 +593,7 @@ static void feed(struct call *call, struct job *job, bool ends, struct feeding *
         bool last = ends && bytes == rest.size;
         f->read = import_feed(job->import, slice_of(rest.data, bytes), last, &f->fault);
         rest = slice_of(rest.data + bytes, rest.size - bytes);
-        f->append = append_rows(call, job, &f->last, &f->last_line, f->read == STATUS_OK ? &f->fault : NULL);
+        f->append = append_rows(call, job, f, f->read == STATUS_OK ? &f->fault : NULL);
     } while (rest.size && f->read == STATUS_OK && f->append == STATUS_OK);
 }
 
@@ -624,7 +645,7 @@ static void feed_and_answer(struct call *call, struct job *job) {
                        f.fault.text[0] ? f.fault.text : status_text(f.append));
         return;
     }
-    if (f.last && !call_wait_durable(call, f.last)) {
+    if (f.last && !call_wait_durable(call, f.first, f.last)) {
         start_over(call, job);
         return;
     }

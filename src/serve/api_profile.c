@@ -92,6 +92,8 @@ static void open_person(struct show *show, const struct person *person) {
     show_oneid(show, "oneid", person->customer);
     if (person->asked.number)
         show_oneid(show, "redirected_from", person->asked);
+    if (identity_is_shared(show->parts->identity, person->customer))
+        json_member_bool(show->json, "shared_device", true);
 }
 
 /* --- identifiers --- */

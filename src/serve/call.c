@@ -115,16 +115,23 @@ void call_fail_text(struct call *call, enum status status, const char *format, .
     call_fail(call, status, &fault);
 }
 
-bool call_wait_durable(struct call *call, uint64_t position) {
+bool call_wait_durable(struct call *call, uint64_t first, uint64_t last) {
     uint64_t limit_ns = os_monotonic_ns(call->parts->os) + call->options->settle_s * 1000000000ull;
-    while (log_durable(call->parts->log) < position) {
+    for (;;) {
+        uint64_t durable = log_durable(call->parts->log); /* before the gaps: one is told of before anything behind it is durable */
+        enum status lost = track_lost(call->serve->track, first, last);
+        if (lost != STATUS_OK) {
+            call_fail_text(call, lost, "%s: not all of this was stored; send it again (a file: from offset 0)", status_text(lost));
+            return false;
+        }
+        if (durable >= last)
+            return true;
         if (os_monotonic_ns(call->parts->os) > limit_ns) {
             call_fail_text(call, STATUS_BUSY, "the log did not confirm this in time; whether it was stored is not known yet");
             return false;
         }
-        log_wait(call->parts->log, position - 1, 100);
+        log_wait(call->parts->log, last - 1, 100);
     }
-    return true;
 }
 
 bool call_append(struct call *call, enum log_kind kind, struct slice payload) {
@@ -136,7 +143,7 @@ bool call_append(struct call *call, enum log_kind kind, struct slice payload) {
         return false;
     }
     assert(record.position > 0);
-    if (!call_wait_durable(call, record.position))
+    if (!call_wait_durable(call, record.position, record.position))
         return false;
     if (history_wait(call->parts->history, record.position, call->options->settle_s * 1000))
         return true;

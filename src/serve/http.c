@@ -302,6 +302,12 @@ static void answer_plainly(struct http_request *request, int code, const char *n
     buffer_print(&request->answer.body, "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}", name, message);
 }
 
+static void answer_too_large(struct http_request *request) {
+    char message[100];
+    snprintf(message, sizeof message, "the body is larger than %zu bytes, the most this path takes", request->body_bytes_max);
+    answer_plainly(request, 413, "TOO_LARGE", message);
+}
+
 /* --- the stages of a request --- */
 
 static enum http_method method_of(const char *name) {
@@ -362,7 +368,7 @@ static enum MHD_Result headers_in(struct connection *c, const char *method) {
     /* A little too much is read and thrown away, so that the client gets to see the answer; more is refused unread. */
     if (announced <= 4 * (uint64_t)r->body_bytes_max + SWALLOW_BYTES && http_header(r, "Expect").size == 0)
         return MHD_YES;
-    answer_plainly(r, 413, "TOO_LARGE", "the body is larger than this path takes");
+    answer_too_large(r);
     return send_answer(c);
 }
 
@@ -390,7 +396,7 @@ static enum MHD_Result whole_in(struct connection *c) {
         return reading == STATE_HANDLING ? send_answer(c) : MHD_NO;
     struct http_request *r = &c->request;
     if (c->too_large) {
-        answer_plainly(r, 413, "TOO_LARGE", "the body is larger than this path takes");
+        answer_too_large(r);
         return send_answer(c);
     }
     if (c->no_room) {

@@ -7,10 +7,12 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "serve/api_import.h"
 #include "serve/serve_inside.h"
 
+#define THREADS_DEFAULT_MAX 4
 #define TRACK_BODY_BYTES_MAX (4u << 20)
 #define PLAIN_BODY_BYTES_MAX (1u << 20)
 
@@ -114,7 +116,9 @@ static enum http_next on_handle(void *context, struct http_request *request) {
 
 static void fill_defaults(struct serve_options *o) {
     o->address = o->address ? o->address : "127.0.0.1";
-    o->threads = o->threads ? o->threads : 1;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned threads = cores < 1 ? 1 : cores > THREADS_DEFAULT_MAX ? THREADS_DEFAULT_MAX : (unsigned)cores;
+    o->threads = o->threads ? o->threads : threads;
     o->threads = o->threads < HTTP_THREADS_MAX ? o->threads : HTTP_THREADS_MAX;
     o->body_bytes_max = o->body_bytes_max ? o->body_bytes_max : 16u << 20;
     o->bodies_bytes_max = o->bodies_bytes_max ? o->bodies_bytes_max : 256u << 20;

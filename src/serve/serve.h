@@ -42,7 +42,7 @@ struct serve_parts {
 struct serve_options {
     const char *address; /* numeric; default "127.0.0.1" */
     uint16_t port;       /* 0: a free one, see serve_port */
-    unsigned threads;    /* server threads, 1 .. 16; default 1, which two cores shared with the fold run best with */
+    unsigned threads;    /* server threads, 1 .. 16; default: as many as cores, at most 4 */
     const char *tls_certificate_path, *tls_key_path; /* PEM files; both or none */
     size_t body_bytes_max;       /* of an import piece; default 16 MiB. Tracking takes 4 MiB, the rest 1 MiB */
     size_t bodies_bytes_max;     /* of all bodies under way; default 256 MiB */

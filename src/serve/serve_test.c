@@ -321,6 +321,16 @@ static void test_merged_oneids_lead_on(void **state) {
     assert_int_equal(count_of(get("/v1/profiles/user_id:u1/identifiers"), "identifiers"), 2);
 }
 
+static void test_a_shared_device_is_nobody(void **state) {
+    (void)state;
+    track("/v1/identify", "{\"userId\":\"u1\",\"anonymousId\":\"kiosk\"}", 200);
+    track("/v1/identify", "{\"userId\":\"u2\",\"anonymousId\":\"kiosk\"}", 200);
+    track("/v1/track", "{\"anonymousId\":\"kiosk\",\"event\":\"E\"}", 200);
+    assert_true(json_get_bool(parser, get("/v1/profiles/anonymous_id:kiosk"), "shared_device", false));
+    assert_false(json_get_bool(parser, get("/v1/profiles/user_id:u1"), "shared_device", false));
+    assert_true(text_is(first_of(get("/v1/journal?from=-1"), "entries"), "kind", "shared_device"));
+}
+
 static void test_timeline_pages(void **state) {
     (void)state;
     for (int i = 0; i < 23; i++) {
@@ -550,6 +560,7 @@ int main(void) {
         TEST(test_many_connections_wait_for_the_sync),
         TEST(test_ids),
         TEST(test_merged_oneids_lead_on),
+        TEST(test_a_shared_device_is_nobody),
         TEST(test_timeline_pages),
         TEST(test_attributes_and_documents),
         TEST(test_sources_and_keys),

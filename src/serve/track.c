@@ -23,6 +23,14 @@ struct link {
 static pthread_mutex_t links_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct link *links;
 
+#define GAPS_MAX 256
+
+/* Positions that are not in the log. */
+struct gap {
+    uint64_t first, last;
+    enum status status;
+};
+
 struct track {
     struct serve_parts parts;
     struct link *link;
@@ -33,6 +41,8 @@ struct track {
     bool closed;
     struct http_request *first, *last; /* waiting, in order of position */
     uint64_t waiting;
+    struct gap gaps[GAPS_MAX]; /* a ring */
+    uint64_t gap_count;        /* ever */
 
     _Atomic uint64_t requests, accepted, rejected, limited, lagging, full, disk_full, failed;
 };
@@ -66,6 +76,29 @@ static void answer_not_stored(struct track *t, struct http_request *request, enu
 
 /* --- out --- */
 
+/* The lock is held. */
+static void note_gap(struct track *t, uint64_t first, uint64_t last, enum status status) {
+    struct gap *before = t->gap_count ? &t->gaps[(t->gap_count - 1) % GAPS_MAX] : NULL;
+    assert(before == NULL || before->last < first);
+    if (before && before->last + 1 == first && before->status == status)
+        before->last = last;
+    else
+        t->gaps[t->gap_count++ % GAPS_MAX] = (struct gap){first, last, status};
+}
+
+enum status track_lost(struct track *t, uint64_t first, uint64_t last) {
+    enum status status = STATUS_OK;
+    assert(first <= last);
+    pthread_mutex_lock(&t->lock);
+    for (uint64_t i = t->gap_count > GAPS_MAX ? t->gap_count - GAPS_MAX : 0; i < t->gap_count; i++) {
+        const struct gap *gap = &t->gaps[i % GAPS_MAX];
+        if (gap->first <= last && gap->last >= first)
+            status = gap->status;
+    }
+    pthread_mutex_unlock(&t->lock);
+    return status;
+}
+
 static void committed(struct track *t, uint64_t first, uint64_t last, enum status status) {
     assert(first <= last);
     pthread_mutex_lock(&t->lock);
@@ -83,6 +116,8 @@ static void committed(struct track *t, uint64_t first, uint64_t last, enum statu
         t->last = NULL;
     assert(t->waiting >= count);
     t->waiting -= count;
+    if (status != STATUS_OK)
+        note_gap(t, first, last, status);
     pthread_mutex_unlock(&t->lock);
     for (struct http_request *next; done != end; done = next) {
         next = done->next;

@@ -31,6 +31,11 @@ void track_settings(struct track *track, struct http_request *request, struct sl
 /* From now on every tracking request is answered 503; those that wait for their sync still get it. */
 void track_close(struct track *track);
 
+/* Whether all of the positions first..last, once log_durable has passed them, are in the log: a group that found no room leaves a gap, and
+ * what comes after it may be durable all the same. STATUS_OK, or why some of them are not and never will be. Thread: any.
+ * Remembers the last 256 gaps; who asks waits for seconds at most. */
+enum status track_lost(struct track *track, uint64_t first, uint64_t last);
+
 struct track_counters {
     uint64_t requests, accepted, rejected;             /* rejected: items refused at the door */
     uint64_t limited, lagging, full, disk_full, failed; /* requests turned away, by reason */
