@@ -121,11 +121,11 @@ static char *in_folder(const char *folder, const char *name) {
     return path.data;
 }
 
-static void open_parts(struct model *f) {
+static void open_parts(struct model *f, struct os *os) {
     struct fault fault = {0};
     struct serve_parts *p = &f->parts;
     char *log = in_folder(f->folder, "log"), *history = in_folder(f->folder, "history");
-    p->os = os_real();
+    p->os = os;
     p->folder = f->folder;
     must(os_make_folder(p->os, f->folder, &fault), &fault);
     must(log_open(p->os, log, &(struct log_options){0}, &p->log, &fault), &fault);
@@ -141,13 +141,17 @@ static void open_parts(struct model *f) {
 }
 
 struct model *model_open(const char *folder, const struct serve_options *options) {
+    return model_open_on(os_real(), folder, options);
+}
+
+struct model *model_open_on(struct os *os, const char *folder, const struct serve_options *options) {
     struct model *f = memory_get(1, sizeof *f);
     struct fault fault = {0};
     f->folder = memory_text(slice_text(folder));
     f->json = json_parser_create();
     f->governed = memory_get(1, sizeof *f->governed);
     f->resolution = memory_get(1, sizeof *f->resolution);
-    open_parts(f);
+    open_parts(f, os);
     bool fresh = log_durable(f->parts.log) == 0;
     must(log_reader_open(f->parts.log, log_first(f->parts.log), &f->reader, &fault), &fault);
     if (pthread_create(&f->thread, NULL, fold_run, f) != 0)

@@ -12,6 +12,8 @@ struct model;
 /* `folder` is made; what is there is opened again (the log is folded from its start). Zero `options` are serve's defaults. Any failure
  * ends the process with a line: there is no test without it. */
 struct model *model_open(const char *folder, const struct serve_options *options);
+/* The same on another system than the real one. */
+struct model *model_open_on(struct os *os, const char *folder, const struct serve_options *options);
 /* Stops and closes; the folder stays. */
 void model_close(struct model *model);
 uint16_t model_port(const struct model *model);

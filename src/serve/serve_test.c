@@ -13,6 +13,7 @@
 #include <zlib.h>
 
 #include "base/json_read.h"
+#include "os/os_sim.h"
 #include "serve/serve_client.h"
 #include "serve/serve_model.h"
 
@@ -237,6 +238,48 @@ static void test_rate_limit(void **state) {
             assert_true(reply_header(&last, "X-RateLimit-Reset").size && reply_header(&last, "Retry-After").size);
     }
     assert_in_range(limited, 10, 25);
+}
+
+/* On a full disk every call is turned away for later, none is lost, and all goes on when there is room. */
+static void test_full_disk(void **state) {
+    (void)state;
+    struct os_sim *sim = os_sim_create(1);
+    os_sim_set_ms(sim, 1772359200000);
+    model_close(model);
+    model = model_open_on(os_sim_os(sim), "/data", &(struct serve_options){.threads = 2});
+    port = model_port(model);
+    os_sim_set_disk_bytes(sim, 70u << 20); /* the log's first file and little more */
+    static const char start[] = "{\"userId\":\"u\",\"event\":\"E\",\"properties\":{\"pad\":\"";
+    char *body = memory_get(1, 33000);
+    memset(body, 'x', 32000);
+    memcpy(body, start, sizeof start - 1);
+    memcpy(body + 31990, "\"}}", 4);
+    int taken = 0, refused = 0;
+    for (int i = 0; i < 6000 && refused < 3; i++) {
+        reply_release(&last);
+        exchange(NULL, port, "POST", "/v1/track", NULL, WRITE_KEY_HEADER, body, &last);
+        if (last.code == 200) {
+            assert_int_equal(refused, 0);
+            taken++;
+        } else {
+            assert_int_equal(last.code, 503);
+            assert_non_null(strstr(last.body.data, "DISK_FULL"));
+            assert_true(slice_is(reply_header(&last, "Retry-After"), "30"));
+            refused++;
+        }
+    }
+    assert_int_equal(refused, 3);
+    assert_true(taken > 1000);
+    ask("GET", "/readyz", NULL, 503);
+    error_is(ask("POST", "/v1/sources", "{\"name\":\"late\"}", 503), "DISK_FULL", "disk");
+    os_sim_set_disk_bytes(sim, 0);
+    os_sim_advance_ms(sim, 2000);
+    track("/v1/track", body, 200);
+    assert_int_equal(json_get_integer(parser, json_get(parser, get("/v1/profiles/user_id:u"), "counts"), "events", 0), taken + 1);
+    free(body);
+    model_close(model);
+    os_sim_free(sim);
+    open_with(&(struct serve_options){0});
 }
 
 static void test_many_connections_wait_for_the_sync(void **state) {
@@ -557,6 +600,7 @@ int main(void) {
         TEST(test_no_route),
         TEST(test_lag_answers_429),
         TEST(test_rate_limit),
+        TEST(test_full_disk),
         TEST(test_many_connections_wait_for_the_sync),
         TEST(test_ids),
         TEST(test_merged_oneids_lead_on),
