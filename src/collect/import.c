@@ -260,7 +260,8 @@ static enum status take_header(struct import *im, const struct csv_row *row, uin
 /* What a file is that is no text at all. */
 static enum status check_head(const struct import *im, struct fault *fault) {
     struct slice head = buffer_slice(&im->head);
-    if (slice_starts(head, SLICE("\xff\xfe")) || slice_starts(head, SLICE("\xfe\xff")))
+    bool zero = head.size >= 2 && (head.data[0] == 0) != (head.data[1] == 0); /* ASCII as two bytes, without a mark */
+    if (slice_starts(head, SLICE("\xff\xfe")) || slice_starts(head, SLICE("\xfe\xff")) || zero)
         return fault_set(fault, STATUS_INVALID, "line 1: the file is UTF-16; save it as UTF-8 or GB18030");
     if (slice_starts(head, SLICE("PK\x03\x04")))
         return fault_set(fault, STATUS_INVALID, "line 1: the file is an Excel or ZIP file; save it as CSV");
