@@ -93,9 +93,7 @@ static struct slice body_name(struct call *call) {
 
 /* --- sources and keys --- */
 
-void api_sources(struct call *call) {
-    sources_write_json(call->parts->sources, &call->json);
-}
+void api_sources(struct call *call) { sources_write_json(call->parts->sources, &call->json); }
 
 void api_source_define(struct call *call) {
     struct slice text;
@@ -194,9 +192,7 @@ void api_source_key_revoke(struct call *call) {
         revoke_key(call, KEY_WRITE, call_piece(call, 0), call_piece(call, 1));
 }
 
-void api_admin_key(struct call *call) {
-    make_key(call, KEY_ADMIN, SLICE_NONE);
-}
+void api_admin_key(struct call *call) { make_key(call, KEY_ADMIN, SLICE_NONE); }
 
 void api_admin_key_revoke(struct call *call) {
     char own[65];
@@ -210,9 +206,7 @@ void api_admin_key_revoke(struct call *call) {
 
 /* --- dictionary and mappings --- */
 
-void api_dictionary(struct call *call) {
-    dictionary_write_json(call->parts->dictionary, &call->json);
-}
+void api_dictionary(struct call *call) { dictionary_write_json(call->parts->dictionary, &call->json); }
 
 void api_dictionary_define(struct call *call) {
     const struct json *root = call_body(call);
@@ -228,9 +222,7 @@ void api_dictionary_define(struct call *call) {
         answer_defined(call, slice_is(what, "type") ? "type" : "namespace", name);
 }
 
-void api_mappings(struct call *call) {
-    govern_list_mappings(call->parts->govern, &call->json);
-}
+void api_mappings(struct call *call) { govern_list_mappings(call->parts->govern, &call->json); }
 
 void api_mapping(struct call *call) {
     struct buffer *text = &call->bench->text;
@@ -288,8 +280,8 @@ void api_master_list(struct call *call) {
         return;
     const struct type *type = master_type(call);
     if (type)
-        master_list_json(call->parts->master, type->number, call_text(call, "after"), call_text(call, "query"), (size_t)limit,
-                         &call->json);
+        master_list_json(call->parts->master, type->number, call_text(call, "after"), call_text(call, "query"),
+                         (size_t)limit, &call->json);
 }
 
 void api_master(struct call *call) {

@@ -191,11 +191,12 @@ static void load_each(void *context, const char *name) {
     buffer_add_char(&path, 0);
     l->status = os_read_file(l->jobs->parts.os, path.data, &text, l->fault);
     if (l->status == STATUS_OK) {
-        if (json_parse(l->parser, buffer_slice(&text), true, &root, NULL) == STATUS_OK && read_job(l->parser, root, &job) &&
-            job.number == strtoull(name, NULL, 10))
+        if (json_parse(l->parser, buffer_slice(&text), true, &root, NULL) == STATUS_OK &&
+            read_job(l->parser, root, &job) && job.number == strtoull(name, NULL, 10))
             jobs_add(l->jobs, &job);
         else
-            l->status = fault_set(l->fault, STATUS_DAMAGED, "%s: this is no import job as this program writes it", path.data);
+            l->status =
+                fault_set(l->fault, STATUS_DAMAGED, "%s: this is no import job as this program writes it", path.data);
     }
     buffer_release(&text);
     buffer_release(&path);
@@ -302,8 +303,8 @@ static void give_back(struct call *call, struct job *job) {
 
 /* --- making one --- */
 
-static bool read_choice(struct call *call, const struct json *root, const char *key, const char *const *names, size_t count,
-                        int otherwise, int *value) {
+static bool read_choice(struct call *call, const struct json *root, const char *key, const char *const *names,
+                        size_t count, int otherwise, int *value) {
     struct slice text = json_get_text(call->bench->parser, root, key);
     *value = text.size ? name_index(names, count, text) : otherwise;
     if (*value < 0)
@@ -316,7 +317,11 @@ static int format_by_name(struct slice file) {
     static const struct {
         const char *ending;
         enum import_format format;
-    } endings[] = {{".tsv", IMPORT_TSV}, {".tab", IMPORT_TSV}, {".jsonl", IMPORT_JSONL}, {".ndjson", IMPORT_JSONL}, {".json", IMPORT_JSONL}};
+    } endings[] = {{".tsv", IMPORT_TSV},
+                   {".tab", IMPORT_TSV},
+                   {".jsonl", IMPORT_JSONL},
+                   {".ndjson", IMPORT_JSONL},
+                   {".json", IMPORT_JSONL}};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         size_t size = strlen(endings[i].ending);
         if (file.size > size && strncasecmp(file.data + file.size - size, endings[i].ending, size) == 0)
@@ -329,16 +334,18 @@ static int format_by_name(struct slice file) {
 static const struct json *read_mapping(struct call *call, struct slice name, struct json_parser *p) {
     const struct json *mapping = NULL;
     buffer_clear(&call->bench->text);
-    if (name.size >= sizeof((struct job *)0)->mapping || !govern_mapping_json(call->parts->govern, name, &call->bench->text) ||
+    if (name.size >= sizeof((struct job *)0)->mapping ||
+        !govern_mapping_json(call->parts->govern, name, &call->bench->text) ||
         json_parse(p, buffer_slice(&call->bench->text), true, &mapping, NULL) != STATUS_OK)
-        call_fail_text(call, STATUS_NOT_FOUND, "\"mapping\" is \"%.*s\"; no mapping is called so; POST /v1/mappings defines one",
+        call_fail_text(call, STATUS_NOT_FOUND,
+                       "\"mapping\" is \"%.*s\"; no mapping is called so; POST /v1/mappings defines one",
                        (int)(name.size < 80 ? name.size : 80), name.data);
     return call->failed ? NULL : mapping;
 }
 
 /* What the definition leaves out stands in the mapping; what neither says has a default. `mapping` was parsed by `m`. */
-static bool read_definition(struct call *call, const struct json *root, struct json_parser *m, const struct json *mapping,
-                            struct job *job) {
+static bool read_definition(struct call *call, const struct json *root, struct json_parser *m,
+                            const struct json *mapping, struct job *job) {
     struct json_parser *p = call->bench->parser;
     struct slice source = json_get_text(p, root, "source"), file = json_get_text(p, root, "file");
     struct slice own_format = json_get_text(m, mapping, "format"), own_encoding = json_get_text(m, mapping, "encoding");
@@ -352,10 +359,12 @@ static bool read_definition(struct call *call, const struct json *root, struct j
     if (source.size == 0)
         call_fail_text(call, STATUS_INVALID, "\"source\" must name the source, as the mapping names none");
     else if (!sources_by_name(call->parts->sources, source, &found))
-        call_fail_text(call, STATUS_NOT_FOUND, "\"source\" is \"%.*s\"; no source is called so; POST /v1/sources makes one",
+        call_fail_text(call, STATUS_NOT_FOUND,
+                       "\"source\" is \"%.*s\"; no source is called so; POST /v1/sources makes one",
                        (int)(source.size < 80 ? source.size : 80), source.data);
     else if (file.size == 0 || file.size >= sizeof job->file)
-        call_fail_text(call, STATUS_INVALID, "\"file\" must be the file's name, at most %zu bytes", sizeof job->file - 1);
+        call_fail_text(call, STATUS_INVALID, "\"file\" must be the file's name, at most %zu bytes",
+                       sizeof job->file - 1);
     if (call->failed)
         return false;
     bool drop = slice_is(json_get_text(m, mapping, "repeats"), "drop");
@@ -386,9 +395,10 @@ void api_import_create(struct call *call) {
         return;
     pthread_mutex_lock(&jobs->lock);
     job.number = jobs->last_number + 1;
-    enum status status = jobs->count < JOBS_MAX
-                             ? save_job(jobs, &job, &fault)
-                             : fault_set(&fault, STATUS_CONFLICT, "there are %d jobs, the most there can be; delete old ones", JOBS_MAX);
+    enum status status =
+        jobs->count < JOBS_MAX
+            ? save_job(jobs, &job, &fault)
+            : fault_set(&fault, STATUS_CONFLICT, "there are %d jobs, the most there can be; delete old ones", JOBS_MAX);
     if (status == STATUS_OK)
         jobs_add(jobs, &job);
     pthread_mutex_unlock(&jobs->lock);
@@ -526,12 +536,13 @@ static bool accept_piece(struct call *call, struct job *job) {
     if (!call_integer(call, "offset", 0, INT64_MAX, 0, &offset))
         return false;
     if (job->state != JOB_OPEN) {
-        call_fail_text(call, STATUS_CONFLICT, "this job is %s; make a new one for another file", state_names[job->state]);
+        call_fail_text(call, STATUS_CONFLICT, "this job is %s; make a new one for another file",
+                       state_names[job->state]);
         return false;
     }
     if ((uint64_t)offset != job->offset) {
-        call_fail_text(call, STATUS_CONFLICT, "this piece is at offset %lld; the one expected starts at %llu", (long long)offset,
-                       (unsigned long long)job->offset);
+        call_fail_text(call, STATUS_CONFLICT, "this piece is at offset %lld; the one expected starts at %llu",
+                       (long long)offset, (unsigned long long)job->offset);
         return false;
     }
     return job->import != NULL || begin_reading(call, job);
@@ -544,7 +555,8 @@ static enum status append_unit(struct call *call, struct log_record *records, si
     for (;;) {
         uint64_t durable = log_durable(log), folded = history_position(call->parts->history);
         bool lagging = durable > folded && durable - folded > call->options->lag_records_max;
-        enum status status = lagging ? fault_set(fault, STATUS_FULL, "processing is too far behind") : log_append(log, records, count, fault);
+        enum status status = lagging ? fault_set(fault, STATUS_FULL, "processing is too far behind")
+                                     : log_append(log, records, count, fault);
         if (status != STATUS_FULL || atomic_load(&call->serve->closing) || os_monotonic_ns(call->parts->os) > limit_ns)
             return status;
         if (lagging)
@@ -556,7 +568,7 @@ static enum status append_unit(struct call *call, struct log_record *records, si
 
 struct feeding {
     uint64_t first, last, last_line; /* positions of the first and last row appended, and the latter's line */
-    enum status read, append; /* how reading and appending ended */
+    enum status read, append;        /* how reading and appending ended */
     struct fault fault;
 };
 
@@ -609,7 +621,8 @@ static void keep_rejected(struct call *call, struct job *job) {
 }
 
 /* The piece is in and durable: moves the job on. */
-static enum status piece_done(struct call *call, struct job *job, const struct feeding *f, bool ends, struct fault *fault) {
+static enum status piece_done(struct call *call, struct job *job, const struct feeding *f, bool ends,
+                              struct fault *fault) {
     struct jobs *jobs = call->serve->jobs;
     bool over = f->read != STATUS_OK || ends;
     if (over)

@@ -44,7 +44,9 @@ static int setup(void **state) {
     parser = json_parser_create();
     reopen();
     ask("POST", "/v1/mappings",
-        "{\"name\":\"members\",\"record\":\"attributes\",\"columns\":{\"id\":\"identifier member_id\",\"city\":\"attribute city\"}}", 200);
+        "{\"name\":\"members\",\"record\":\"attributes\",\"columns\":{\"id\":\"identifier "
+        "member_id\",\"city\":\"attribute city\"}}",
+        200);
     return 0;
 }
 
@@ -58,16 +60,15 @@ static int teardown(void **state) {
     return system(command);
 }
 
-static int64_t number(const struct json *object, const char *key) {
-    return json_get_integer(parser, object, key, -1);
-}
+static int64_t number(const struct json *object, const char *key) { return json_get_integer(parser, object, key, -1); }
 
 static bool text_is(const struct json *object, const char *key, const char *text) {
     return slice_is(json_get_text(parser, object, key), text);
 }
 
 static void new_job(void) {
-    const struct json *job = ask("POST", "/v1/imports", "{\"mapping\":\"members\",\"source\":\"files\",\"file\":\"members.csv\"}", 200);
+    const struct json *job =
+        ask("POST", "/v1/imports", "{\"mapping\":\"members\",\"source\":\"files\",\"file\":\"members.csv\"}", 200);
     assert_true(text_is(job, "state", "open") && text_is(job, "format", "csv") && text_is(job, "encoding", "utf-8"));
 }
 
@@ -111,7 +112,8 @@ static void test_pieces_of_any_size(void **state) {
     const struct json *row = json_first(parser, json_get(parser, rejected, "rejected"));
     assert_int_equal(number(row, "line"), 4);
     model_settle(model);
-    assert_true(text_is(json_get(parser, ask("GET", "/v1/profiles/member_id:m1", NULL, 200), "attributes"), "city", "上海"));
+    assert_true(
+        text_is(json_get(parser, ask("GET", "/v1/profiles/member_id:m1", NULL, 200), "attributes"), "city", "上海"));
     feed(1, 0, true, file, 409);
 }
 
@@ -210,8 +212,9 @@ static void test_damaged_job_file(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_pieces_of_any_size), TEST(test_order_is_kept), TEST(test_goes_on_after_a_restart), TEST(test_unreadable_file),
-        TEST(test_wrong_calls),        TEST(test_a_large_piece), TEST(test_damaged_job_file),
+        TEST(test_pieces_of_any_size), TEST(test_order_is_kept), TEST(test_goes_on_after_a_restart),
+        TEST(test_unreadable_file),    TEST(test_wrong_calls),   TEST(test_a_large_piece),
+        TEST(test_damaged_job_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

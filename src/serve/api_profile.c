@@ -34,7 +34,8 @@ struct person {
 
 static enum status unknown_namespace(struct slice name, struct fault *fault) {
     return fault_set(fault, STATUS_NOT_FOUND,
-                     "no identifier namespace is called \"%.*s\"; GET /v1/dictionary lists them; an id is a oneid or namespace:value",
+                     "no identifier namespace is called \"%.*s\"; GET /v1/dictionary lists them; an id is a oneid or "
+                     "namespace:value",
                      (int)(name.size < 80 ? name.size : 80), name.data);
 }
 
@@ -66,7 +67,8 @@ static enum status find_person(struct call *call, struct slice id, struct person
     struct customer_id asked = oneid_parse(id);
     person->customer = asked.number ? identity_redirect(call->parts->identity, asked) : asked;
     if (person->customer.number == 0)
-        return fault_set(fault, STATUS_NOT_FOUND, "no customer has the oneid \"%.*s\"; an id is a oneid or namespace:value",
+        return fault_set(fault, STATUS_NOT_FOUND,
+                         "no customer has the oneid \"%.*s\"; an id is a oneid or namespace:value",
                          (int)(id.size < 80 ? id.size : 80), id.data);
     if (person->customer.number != asked.number)
         person->asked = asked;
@@ -82,9 +84,7 @@ static bool call_person(struct call *call, struct person *person) {
     return status == STATUS_OK;
 }
 
-static struct show show_begin(struct call *call) {
-    return (struct show){.parts = call->parts, .json = &call->json};
-}
+static struct show show_begin(struct call *call) { return (struct show){.parts = call->parts, .json = &call->json}; }
 
 /* Opens the answer's object with who it is about. */
 static void open_person(struct show *show, const struct person *person) {
@@ -105,7 +105,8 @@ struct identifiers_context {
 };
 
 static bool is_document_key(const struct serve_parts *parts, struct identifier_id identifier) {
-    const struct namespace *n = dictionary_namespace_at(parts->dictionary, identity_namespace(parts->identity, identifier));
+    const struct namespace *n =
+        dictionary_namespace_at(parts->dictionary, identity_namespace(parts->identity, identifier));
     return n && n->kind == NAMESPACE_DOCUMENT;
 }
 
@@ -128,7 +129,8 @@ static void show_identifiers(struct show *show, struct customer_id customer, boo
 
 /* --- rows --- */
 
-static void show_rows(struct show *show, struct call *call, const struct history_rows *rows, size_t from, size_t limit) {
+static void show_rows(struct show *show, struct call *call, const struct history_rows *rows, size_t from,
+                      size_t limit) {
     json_array(show->json);
     for (size_t i = from; i < rows->count && i - from < limit; i++)
         show_row(show, history_row(call->parts->history, rows, i, &call->bench->builder));
@@ -140,7 +142,8 @@ struct documents_context {
     size_t left, count;
 };
 
-static void document_each(void *context, const struct record_head *document, int64_t updated_ms, uint32_t update_count) {
+static void document_each(void *context, const struct record_head *document, int64_t updated_ms,
+                          uint32_t update_count) {
     struct documents_context *c = context;
     c->count++;
     if (c->left == 0)
@@ -150,7 +153,8 @@ static void document_each(void *context, const struct record_head *document, int
 }
 
 /* Writes "documents": [...] and returns how many there are in all. */
-static size_t show_documents(struct show *show, struct call *call, struct customer_id customer, int type, size_t limit) {
+static size_t show_documents(struct show *show, struct call *call, struct customer_id customer, int type,
+                             size_t limit) {
     struct documents_context context = {show, limit, 0};
     json_key(show->json, "documents");
     json_array(show->json);
@@ -164,7 +168,8 @@ static void count_merge(void *context, const struct journal_entry *entry) {
         ++*(int64_t *)context;
 }
 
-static void show_summary(struct show *show, struct customer_id customer, const struct history_rows *rows, size_t documents) {
+static void show_summary(struct show *show, struct customer_id customer, const struct history_rows *rows,
+                         size_t documents) {
     struct json_writer *w = show->json;
     size_t events = 0;
     int64_t merges = 0;
@@ -186,7 +191,8 @@ static void show_summary(struct show *show, struct customer_id customer, const s
 }
 
 /* All of one customer; `rows_limit` < 0: without timeline and documents. Within one history hold. */
-static void show_profile(struct show *show, struct call *call, const struct person *person, bool detail, int64_t rows_limit) {
+static void show_profile(struct show *show, struct call *call, const struct person *person, bool detail,
+                         int64_t rows_limit) {
     struct history *history = call->parts->history;
     struct arena *arena = &call->bench->arena;
     struct history_rows rows;
@@ -302,11 +308,13 @@ static bool find_type(struct call *call, bool documents_only, int *number) {
         }
     }
     call_fail_text(call, STATUS_NOT_FOUND, "no %s type is called \"%.*s\"; GET /v1/dictionary lists them",
-                   documents_only ? "document" : "event or document", (int)(name.size < 80 ? name.size : 80), name.data);
+                   documents_only ? "document" : "event or document", (int)(name.size < 80 ? name.size : 80),
+                   name.data);
     return false;
 }
 
-static void show_timeline(struct show *show, struct call *call, const struct history_rows *rows, size_t from, size_t limit) {
+static void show_timeline(struct show *show, struct call *call, const struct history_rows *rows, size_t from,
+                          size_t limit) {
     struct json_writer *w = show->json;
     char next[64];
     size_t end = rows->count - from > limit ? from + limit : rows->count;
@@ -330,8 +338,8 @@ void api_profile_timeline(struct call *call) {
     struct history_rows rows;
     int64_t limit;
     int type;
-    if (!call_integer(call, "limit", 1, 500, 50, &limit) || !read_cursor(call, &cursor) || !find_type(call, false, &type) ||
-        !call_person(call, &person))
+    if (!call_integer(call, "limit", 1, 500, 50, &limit) || !read_cursor(call, &cursor) ||
+        !find_type(call, false, &type) || !call_person(call, &person))
         return;
     struct show show = show_begin(call);
     struct history_hold hold = history_enter(call->parts->history);
@@ -346,7 +354,8 @@ void api_profile_documents(struct call *call) {
     struct person person;
     int64_t limit;
     int type;
-    if (!call_integer(call, "limit", 1, 500, 50, &limit) || !find_type(call, true, &type) || !call_person(call, &person))
+    if (!call_integer(call, "limit", 1, 500, 50, &limit) || !find_type(call, true, &type) ||
+        !call_person(call, &person))
         return;
     struct show show = show_begin(call);
     struct history_hold hold = history_enter(call->parts->history);
@@ -388,7 +397,8 @@ void api_profile_lookup(struct call *call) {
         return;
     const struct json *ids = json_get(call->bench->parser, body, "ids");
     if (ids == NULL || ids->kind != JSON_ARRAY || ids->count > LOOKUP_IDS_MAX) {
-        call_fail_text(call, STATUS_INVALID, "\"ids\" must be a list of at most %d oneids or namespace:value", LOOKUP_IDS_MAX);
+        call_fail_text(call, STATUS_INVALID, "\"ids\" must be a list of at most %d oneids or namespace:value",
+                       LOOKUP_IDS_MAX);
         return;
     }
     struct show show = show_begin(call);
@@ -403,9 +413,7 @@ void api_profile_lookup(struct call *call) {
 
 /* --- journal and edges --- */
 
-static void journal_each(void *context, const struct journal_entry *entry) {
-    show_journal_entry(context, entry);
-}
+static void journal_each(void *context, const struct journal_entry *entry) { show_journal_entry(context, entry); }
 
 void api_profile_journal(struct call *call) {
     struct person person;
@@ -428,7 +436,8 @@ static void journal_nothing(void *context, const struct journal_entry *entry) {
 
 void api_journal(struct call *call) {
     int64_t from, limit;
-    if (!call_integer(call, "from", -1000000000, INT64_MAX, -100, &from) || !call_integer(call, "limit", 1, 1000, 100, &limit))
+    if (!call_integer(call, "from", -1000000000, INT64_MAX, -100, &from) ||
+        !call_integer(call, "limit", 1, 1000, 100, &limit))
         return;
     struct show show = show_begin(call);
     if (from < 0) {

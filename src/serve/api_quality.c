@@ -83,7 +83,8 @@ void api_quarantine(struct call *call) {
     int reason;
     uint16_t source;
     if (!call_integer(call, "after", 0, INT64_MAX, 0, &after) || !call_integer(call, "limit", 1, 1000, 100, &limit) ||
-        !find_reason(call, call_text(call, "reason"), &reason) || !find_source(call, call_text(call, "source"), &source))
+        !find_reason(call, call_text(call, "reason"), &reason) ||
+        !find_source(call, call_text(call, "source"), &source))
         return;
     struct entries entries = {.call = call};
     struct json_writer *w = &call->json;
@@ -102,9 +103,7 @@ void api_quarantine(struct call *call) {
     json_end_object(w);
 }
 
-void api_quarantine_counts(struct call *call) {
-    quarantine_counts_json(call->parts->govern, &call->json);
-}
+void api_quarantine_counts(struct call *call) { quarantine_counts_json(call->parts->govern, &call->json); }
 
 /* {"command":"replay","source":...,"reason":...}; what is left out means all. */
 static struct slice replay_command(struct call *call, struct slice source, struct slice reason) {
@@ -140,6 +139,4 @@ void api_quarantine_replay(struct call *call) {
     json_end_object(&call->json);
 }
 
-void api_quality(struct call *call) {
-    govern_quality_json(call->parts->govern, &call->json);
-}
+void api_quality(struct call *call) { govern_quality_json(call->parts->govern, &call->json); }

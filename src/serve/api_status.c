@@ -22,9 +22,7 @@ void api_track(struct call *call) {
     (void)call;
 }
 
-void api_settings(struct call *call) {
-    track_settings(call->serve->track, call->request, call_piece(call, 0));
-}
+void api_settings(struct call *call) { track_settings(call->serve->track, call->request, call_piece(call, 0)); }
 
 static void answer_done(struct call *call) {
     json_object(&call->json);
@@ -32,9 +30,7 @@ static void answer_done(struct call *call) {
     json_end_object(&call->json);
 }
 
-void api_health(struct call *call) {
-    answer_done(call);
-}
+void api_health(struct call *call) { answer_done(call); }
 
 static bool one_check(struct json_writer *w, const char *name, bool good, const char *text) {
     json_object(w);
@@ -106,9 +102,7 @@ void api_metrics(struct call *call) {
     measures_write_text(&m, &call->request->answer.body);
 }
 
-void api_openapi(struct call *call) {
-    openapi_write_json(&call->json);
-}
+void api_openapi(struct call *call) { openapi_write_json(&call->json); }
 
 void api_index(struct call *call) {
     struct json_writer *w = &call->json;

@@ -71,9 +71,7 @@ bool call_integer(struct call *call, const char *name, int64_t low, int64_t high
     return status == STATUS_OK;
 }
 
-bool call_flag(struct call *call, const char *name) {
-    return query_flag(call->request->query, name);
-}
+bool call_flag(struct call *call, const char *name) { return query_flag(call->request->query, name); }
 
 bool call_instant(struct call *call, const char *name, int64_t *time_ms) {
     struct slice text = call_text(call, name);
@@ -81,8 +79,8 @@ bool call_instant(struct call *call, const char *name, int64_t *time_ms) {
     *time_ms = TIME_NONE;
     if (text.size == 0 || time_parse_iso(text, time_ms, &zoned) == STATUS_OK)
         return true;
-    call_fail_text(call, STATUS_INVALID, "parameter %s is \"%.*s\"; it must be an instant such as 2026-01-31T08:00:00Z", name,
-                   (int)(text.size < 40 ? text.size : 40), text.data);
+    call_fail_text(call, STATUS_INVALID, "parameter %s is \"%.*s\"; it must be an instant such as 2026-01-31T08:00:00Z",
+                   name, (int)(text.size < 40 ? text.size : 40), text.data);
     return false;
 }
 
@@ -118,16 +116,19 @@ void call_fail_text(struct call *call, enum status status, const char *format, .
 bool call_wait_durable(struct call *call, uint64_t first, uint64_t last) {
     uint64_t limit_ns = os_monotonic_ns(call->parts->os) + call->options->settle_s * 1000000000ull;
     for (;;) {
-        uint64_t durable = log_durable(call->parts->log); /* before the gaps: one is told of before anything behind it is durable */
+        uint64_t durable =
+            log_durable(call->parts->log); /* before the gaps: one is told of before anything behind it is durable */
         enum status lost = track_lost(call->serve->track, first, last);
         if (lost != STATUS_OK) {
-            call_fail_text(call, lost, "%s: not all of this was stored; send it again (a file: from offset 0)", status_text(lost));
+            call_fail_text(call, lost, "%s: not all of this was stored; send it again (a file: from offset 0)",
+                           status_text(lost));
             return false;
         }
         if (durable >= last)
             return true;
         if (os_monotonic_ns(call->parts->os) > limit_ns) {
-            call_fail_text(call, STATUS_BUSY, "the log did not confirm this in time; whether it was stored is not known yet");
+            call_fail_text(call, STATUS_BUSY,
+                           "the log did not confirm this in time; whether it was stored is not known yet");
             return false;
         }
         log_wait(call->parts->log, last - 1, 100);

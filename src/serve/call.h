@@ -34,7 +34,7 @@ struct call {
     const struct serve_options *options; /* with the defaults filled in */
     struct http_request *request;
     struct bench *bench;
-    struct json_writer json; /* to the answer's body */
+    struct json_writer json;               /* to the answer's body */
     struct slice pieces[ROUTE_PIECES_MAX]; /* decoded */
     size_t piece_count;
     bool failed;

@@ -27,8 +27,9 @@
 
 #include "serve/query.h"
 
-#define CONNECTION_MEMORY_BYTES (32u << 10) /* headers and receive buffer; the library zeroes it for every request, so no larger */
-#define BODY_KEPT_BYTES (160u << 10)        /* a buffer up to this size is kept for the connection's next request */
+#define CONNECTION_MEMORY_BYTES                                                                                        \
+    (32u << 10) /* headers and receive buffer; the library zeroes it for every request, so no larger */
+#define BODY_KEPT_BYTES (160u << 10) /* a buffer up to this size is kept for the connection's next request */
 #define SAME_BODY_BYTES 192
 #define SWALLOW_BYTES (1u << 20)
 
@@ -58,7 +59,8 @@ struct same_answer {
 /* Written by one server thread, read by any. */
 struct http_thread {
     _Alignas(64) struct same_answer same;
-    _Atomic uint64_t requests, by_class[6], body_bytes_in, body_bytes_out, latency[HTTP_LATENCY_BUCKETS], latency_us_total;
+    _Atomic uint64_t requests, by_class[6], body_bytes_in, body_bytes_out, latency[HTTP_LATENCY_BUCKETS],
+        latency_us_total;
 };
 
 struct http {
@@ -260,8 +262,8 @@ static struct MHD_Response *make_response(struct connection *c, const char *orig
 static struct MHD_Response *same_response(struct connection *c, const char *origin) {
     const struct http_answer *answer = &c->request.answer;
     struct same_answer *same = &c->http->threads[c->request.thread].same;
-    if (answer->retry_after_s || answer->allow || answer->close || answer->authenticate || (answer->open_origin && origin) ||
-        answer->body.size > SAME_BODY_BYTES || answer->body.size == 0)
+    if (answer->retry_after_s || answer->allow || answer->close || answer->authenticate ||
+        (answer->open_origin && origin) || answer->body.size > SAME_BODY_BYTES || answer->body.size == 0)
         return NULL;
     if (same->response && same->content_type == answer->content_type && same->size == answer->body.size &&
         memcmp(same->body, answer->body.data, same->size) == 0)
@@ -304,7 +306,8 @@ static void answer_plainly(struct http_request *request, int code, const char *n
 
 static void answer_too_large(struct http_request *request) {
     char message[100];
-    snprintf(message, sizeof message, "the body is larger than %zu bytes, the most this path takes", request->body_bytes_max);
+    snprintf(message, sizeof message, "the body is larger than %zu bytes, the most this path takes",
+             request->body_bytes_max);
     answer_plainly(request, 413, "TOO_LARGE", message);
 }
 
@@ -350,7 +353,8 @@ static enum MHD_Result headers_in(struct connection *c, const char *method) {
     r->answer.content_type = "application/json";
     struct framing framing = {0};
     MHD_get_connection_values(c->mhd, MHD_HEADER_KIND, framing_each, &framing);
-    if (framing.lengths + framing.encodings > 1) { /* two servers in a row might cut such a request at different places */
+    if (framing.lengths + framing.encodings >
+        1) { /* two servers in a row might cut such a request at different places */
         answer_plainly(r, 400, "INVALID", "the body's length is announced more than once");
         r->answer.close = true;
         return send_answer(c);
@@ -542,7 +546,8 @@ static size_t keep_encoding(void *context, struct MHD_Connection *mhd, char *tex
 }
 
 static void keep_message(void *context, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
-static _Thread_local char library_message[200]; /* the last thing the library said on this thread, for http_start's fault */
+static _Thread_local char
+    library_message[200]; /* the last thing the library said on this thread, for http_start's fault */
 static void keep_message(void *context, const char *format, va_list arguments) {
     (void)context;
     vsnprintf(library_message, sizeof library_message, format, arguments);
@@ -564,13 +569,13 @@ static struct MHD_Daemon *start_daemon(struct http *http, const struct http_opti
     more[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
                      (o->tls_certificate ? MHD_USE_TLS : 0);
-    return MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, keep_message, NULL, MHD_OPTION_LISTEN_SOCKET,
-        listener, MHD_OPTION_CONNECTION_LIMIT, o->connections_max, MHD_OPTION_CONNECTION_TIMEOUT, o->idle_s,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-        http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_URI_LOG_CALLBACK, on_target, http,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_encoding, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, more,
-        MHD_OPTION_END);
+    return MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, keep_message, NULL,
+                            MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_CONNECTION_LIMIT, o->connections_max,
+                            MHD_OPTION_CONNECTION_TIMEOUT, o->idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
+                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_URI_LOG_CALLBACK, on_target,
+                            http, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoding, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                            MHD_OPTION_ARRAY, more, MHD_OPTION_END);
 }
 
 static void http_release(struct http *http) {
@@ -625,7 +630,8 @@ enum status http_start(struct os *os, const struct http_options *options, const 
     if (http->daemon == NULL) {
         close(listener);
         http_release(http);
-        return fault_set(fault, options->tls_certificate ? STATUS_INVALID : STATUS_IO, "the HTTP server does not start: %s",
+        return fault_set(fault, options->tls_certificate ? STATUS_INVALID : STATUS_IO,
+                         "the HTTP server does not start: %s",
                          library_message[0] ? library_message : "no reason given");
     }
     if (pthread_create(&http->sweeper, NULL, sweeper_run, http) != 0) {
@@ -668,9 +674,7 @@ void http_stop(struct http *http) {
     http_release(http);
 }
 
-uint16_t http_port(const struct http *http) {
-    return http->port;
-}
+uint16_t http_port(const struct http *http) { return http->port; }
 
 void http_counters_read(const struct http *http, struct http_counters *out) {
     *out = (struct http_counters){.connections = http->connection_count,

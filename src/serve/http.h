@@ -67,13 +67,13 @@ struct http_handlers {
 };
 
 struct http_options {
-    const char *address; /* numeric IPv4 or IPv6 */
-    uint16_t port;       /* 0: a free one */
-    unsigned threads;    /* 1 .. HTTP_THREADS_MAX */
-    const char *tls_certificate, *tls_key; /* PEM text, or NULL; read during http_start */
+    const char *address;                                   /* numeric IPv4 or IPv6 */
+    uint16_t port;                                         /* 0: a free one */
+    unsigned threads;                                      /* 1 .. HTTP_THREADS_MAX */
+    const char *tls_certificate, *tls_key;                 /* PEM text, or NULL; read during http_start */
     unsigned connections_max, connections_per_address_max; /* 0 for the second: no limit */
-    unsigned idle_s;     /* a connection with no request under way is closed after this */
-    unsigned request_s;  /* a request must be in whole within this */
+    unsigned idle_s;         /* a connection with no request under way is closed after this */
+    unsigned request_s;      /* a request must be in whole within this */
     size_t bodies_bytes_max; /* of all bodies under way together */
 };
 
@@ -97,14 +97,14 @@ void http_resume(struct http_request *request);
 
 #define HTTP_LATENCY_BUCKETS 24 /* bucket i: below 2^i microseconds; the last holds the rest too */
 struct http_counters {
-    uint64_t requests;        /* answered */
-    uint64_t by_class[6];     /* [2] = 2xx ... */
+    uint64_t requests;    /* answered */
+    uint64_t by_class[6]; /* [2] = 2xx ... */
     uint64_t body_bytes_in, body_bytes_out;
-    uint64_t connections;     /* now */
+    uint64_t connections; /* now */
     uint64_t connections_total;
-    uint64_t deferred;        /* now */
-    uint64_t too_slow;        /* closed because a request did not arrive in time */
-    uint64_t bodies_bytes;    /* now, of bodies being gathered */
+    uint64_t deferred;                      /* now */
+    uint64_t too_slow;                      /* closed because a request did not arrive in time */
+    uint64_t bodies_bytes;                  /* now, of bodies being gathered */
     uint64_t latency[HTTP_LATENCY_BUCKETS]; /* first line in -> answer sent */
     uint64_t latency_us_total;
 };

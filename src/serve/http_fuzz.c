@@ -49,7 +49,8 @@ static void try_line(struct slice line, struct arena *arena) {
         query_flag(query, "last");
     }
     if (query_decode(line, true, arena, &value) == STATUS_OK)
-        assert(value.size <= line.size && (value.size == 0 || memchr(value.data, 0, value.size) == NULL || memchr(line.data, 0, line.size)));
+        assert(value.size <= line.size &&
+               (value.size == 0 || memchr(value.data, 0, value.size) == NULL || memchr(line.data, 0, line.size)));
     struct slice key = query_key(line, arena);
     assert(key.size <= line.size);
 }

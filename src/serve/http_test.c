@@ -42,8 +42,8 @@ static enum http_next handle(void *context, struct http_request *request) {
         (void)*(volatile const char *)(request->body.data + request->body.size + i); /* the slack is readable */
     request->answer.code = 200;
     request->answer.open_origin = slice_is(request->path, "/open");
-    buffer_print(&request->answer.body, "%d|%.*s|%.*s|%zu|", request->method, SLICE_ARG(request->path), SLICE_ARG(request->query),
-                 request->body.size);
+    buffer_print(&request->answer.body, "%d|%.*s|%.*s|%zu|", request->method, SLICE_ARG(request->path),
+                 SLICE_ARG(request->query), request->body.size);
     buffer_add_slice(&request->answer.body, request->body);
     if (!slice_is(request->path, "/defer"))
         return HTTP_ANSWERED;
@@ -115,9 +115,7 @@ static void expect(struct client *client, int code, const char *body) {
     reply_release(&reply);
 }
 
-static void say(struct client *client, const char *text) {
-    assert_true(client_send(client, text, strlen(text)));
-}
+static void say(struct client *client, const char *text) { assert_true(client_send(client, text, strlen(text))); }
 
 static void test_kept_alive(void **state) {
     (void)state;
@@ -138,7 +136,8 @@ static void test_kept_alive(void **state) {
 static void test_pipelined(void **state) {
     (void)state;
     struct client c = client_open(port);
-    say(&c, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxyGET http://h/3?q HTTP/1.1\r\nHost: a\r\n\r\n");
+    say(&c, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxyGET "
+            "http://h/3?q HTTP/1.1\r\nHost: a\r\n\r\n");
     expect(&c, 200, "1|/1||0|");
     expect(&c, 200, "2|/2||2|xy");
     expect(&c, 200, "1|/3|q|0|");
@@ -175,7 +174,8 @@ static void test_too_large(void **state) {
     char *body = memory_get(150001, 1);
     memset(body, 'x', 150000);
     struct client c = client_open(port);
-    exchange(&c, port, "POST", "/p", NULL, NULL, body, &reply); /* read, thrown away, answered: the connection lives on */
+    exchange(&c, port, "POST", "/p", NULL, NULL, body,
+             &reply); /* read, thrown away, answered: the connection lives on */
     assert_int_equal(reply.code, 413);
     reply_release(&reply);
     exchange(&c, port, "POST", "/p", NULL, NULL, "ok", &reply);
@@ -222,11 +222,16 @@ static void test_answered_before_the_body(void **state) {
 
 static void test_not_http(void **state) {
     (void)state;
-    static const char *const texts[] = {"hello\r\n\r\n", "GET\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "GET / HTTP/9.9\r\n\r\n",
-                                        "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\n",
-                                        "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabcde",
-                                        "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-                                        "POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "GET nopath HTTP/1.1\r\nHost: a\r\n\r\n"};
+    static const char *const texts[] = {
+        "hello\r\n\r\n",
+        "GET\r\n\r\n",
+        "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        "GET / HTTP/9.9\r\n\r\n",
+        "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\n",
+        "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabcde",
+        "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "GET nopath HTTP/1.1\r\nHost: a\r\n\r\n"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct client c = client_open(port);
         client_send(&c, texts[i], strlen(texts[i]));
@@ -376,7 +381,13 @@ static void test_stop_answers_what_waits(void **state) {
 
 static void test_start_says_why_not(void **state) {
     (void)state;
-    struct http_options options = {.address = "127.0.0.1", .port = port, .threads = 1, .connections_max = 10, .idle_s = 5, .request_s = 5, .bodies_bytes_max = 1000};
+    struct http_options options = {.address = "127.0.0.1",
+                                   .port = port,
+                                   .threads = 1,
+                                   .connections_max = 10,
+                                   .idle_s = 5,
+                                   .request_s = 5,
+                                   .bodies_bytes_max = 1000};
     struct http_handlers handlers = {.begin = begin, .handle = handle};
     struct fault fault = {0};
     struct http *second;
@@ -384,7 +395,13 @@ static void test_start_says_why_not(void **state) {
     assert_non_null(strstr(fault.text, "127.0.0.1"));
     options.address = "localhost";
     assert_int_equal(http_start(os_real(), &options, &handlers, &second, &fault), STATUS_INVALID);
-    options = (struct http_options){.address = "::1", .threads = 1, .tls_certificate = "nonsense", .tls_key = "nonsense", .connections_max = 10, .idle_s = 5, .request_s = 5};
+    options = (struct http_options){.address = "::1",
+                                    .threads = 1,
+                                    .tls_certificate = "nonsense",
+                                    .tls_key = "nonsense",
+                                    .connections_max = 10,
+                                    .idle_s = 5,
+                                    .request_s = 5};
     enum status status = http_start(os_real(), &options, &handlers, &second, &fault);
     assert_true(status == STATUS_INVALID || status == STATUS_IO); /* IO: no IPv6 on this machine */
 }

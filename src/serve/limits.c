@@ -24,9 +24,7 @@ struct limits *limits_create(unsigned rate) {
     return limits;
 }
 
-void limits_free(struct limits *limits) {
-    free(limits);
-}
+void limits_free(struct limits *limits) { free(limits); }
 
 unsigned limits_take(struct limits *limits, uint16_t source, uint64_t now_ns) {
     _Atomic uint64_t *bucket = &limits->full_at_ns[source];

@@ -25,7 +25,8 @@ static void test_burst_then_rate(void **state) {
     assert_int_equal(passed(limits, 1, 1000, now, 0), 20);
     assert_int_equal(limits_take(limits, 1, now), 1);
     assert_int_equal(passed(limits, 2, 1000, now, 0), 20); /* sources do not share */
-    assert_in_range(passed(limits, 1, 1000, now + SECOND_NS, SECOND_NS / 100), 9 + 100, 11 + 100); /* 10 s at a hundred a second */
+    assert_in_range(passed(limits, 1, 1000, now + SECOND_NS, SECOND_NS / 100), 9 + 100,
+                    11 + 100); /* 10 s at a hundred a second */
     assert_int_equal(passed(limits, 65535, 5, now, 0), 5);
     limits_free(limits);
 }

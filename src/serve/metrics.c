@@ -51,13 +51,14 @@ static void write_histogram(const struct http_counters *http, struct buffer *int
     buffer_print(into, "# HELP onefold_http_responses_total Answers by class of their code\n"
                        "# TYPE onefold_http_responses_total counter\n");
     for (int i = 2; i < 6; i++)
-        buffer_print(into, "onefold_http_responses_total{class=\"%dxx\"} %llu\n", i, (unsigned long long)http->by_class[i]);
+        buffer_print(into, "onefold_http_responses_total{class=\"%dxx\"} %llu\n", i,
+                     (unsigned long long)http->by_class[i]);
 }
 
 void measures_write_text(const struct measures *m, struct buffer *into) {
-#define METRIC(name, type, help, expression)                                                                               \
-    buffer_print(into, "# HELP " #name " %s\n# TYPE " #name " " #type "\n" #name " ", help);                               \
-    write_number(into, (double)(expression));                                                                              \
+#define METRIC(name, type, help, expression)                                                                           \
+    buffer_print(into, "# HELP " #name " %s\n# TYPE " #name " " #type "\n" #name " ", help);                           \
+    write_number(into, (double)(expression));                                                                          \
     buffer_add_char(into, '\n');
 #include "serve/metrics.def"
 #undef METRIC
@@ -77,6 +78,7 @@ void metrics_write_reference(struct buffer *into) {
 #define METRIC(name, type, help, expression) buffer_print(into, "| `" #name "` | " #type " | %s |\n", help);
 #include "serve/metrics.def"
 #undef METRIC
-    buffer_print(into, "| `onefold_http_request_seconds` | histogram | From a request's first line to its answer sent |\n"
-                       "| `onefold_http_responses_total{class}` | counter | Answers by class of their code |\n");
+    buffer_print(into,
+                 "| `onefold_http_request_seconds` | histogram | From a request's first line to its answer sent |\n"
+                 "| `onefold_http_responses_total{class}` | counter | Answers by class of their code |\n");
 }

@@ -46,8 +46,8 @@ static void write_reference(struct json_writer *w, const char *schema) {
 static void write_type(struct json_writer *w, struct slice type, const char *text) {
     static const struct {
         const char *name, *type, *format;
-    } plain[] = {{"text", "string", NULL},    {"integer", "integer", "int64"}, {"number", "number", NULL},
-                 {"flag", "boolean", NULL},   {"time", "string", "date-time"}, {"map", "object", NULL},
+    } plain[] = {{"text", "string", NULL},     {"integer", "integer", "int64"}, {"number", "number", NULL},
+                 {"flag", "boolean", NULL},    {"time", "string", "date-time"}, {"map", "object", NULL},
                  {"bytes", "string", "binary"}};
     char name[64];
     assert(type.size && type.size < sizeof name);
@@ -122,7 +122,8 @@ static void write_schema(struct json_writer *w, const struct schema *schema) {
     json_end_object(w);
 }
 
-static void write_parameter(struct json_writer *w, struct slice name, const char *where, const char *type, const char *text) {
+static void write_parameter(struct json_writer *w, struct slice name, const char *where, const char *type,
+                            const char *text) {
     json_object(w);
     json_member_text(w, "name", name);
     json_member_cstring(w, "in", where);
@@ -180,7 +181,8 @@ static void write_responses(struct json_writer *w, const struct route *route) {
 }
 
 static void write_operation(struct json_writer *w, const struct route *route) {
-    static const char *const methods[] = {[HTTP_GET] = "get", [HTTP_POST] = "post", [HTTP_PUT] = "put", [HTTP_DELETE] = "delete"};
+    static const char *const methods[] = {
+        [HTTP_GET] = "get", [HTTP_POST] = "post", [HTTP_PUT] = "put", [HTTP_DELETE] = "delete"};
     static const char *const roles[] = {[ROLE_WRITE] = "write_key", [ROLE_ADMIN] = "admin_key"};
     json_key(w, methods[route->method]);
     json_object(w);
@@ -194,7 +196,8 @@ static void write_operation(struct json_writer *w, const struct route *route) {
         json_key(w, "requestBody");
         json_object(w);
         json_member_bool(w, "required", true);
-        write_content(w, strcmp(route->request, "bytes") == 0 ? "application/octet-stream" : "application/json", route->request);
+        write_content(w, strcmp(route->request, "bytes") == 0 ? "application/octet-stream" : "application/json",
+                      route->request);
         json_end_object(w);
     }
     json_key(w, "security");
@@ -251,7 +254,8 @@ void openapi_write_json(struct json_writer *w) {
     json_object(w);
     json_member_cstring(w, "title", "Onefold");
     json_member_cstring(w, "version", "1");
-    json_member_cstring(w, "description", "Tracking, profiles, definitions, imports, quality and operation of Onefold.");
+    json_member_cstring(w, "description",
+                        "Tracking, profiles, definitions, imports, quality and operation of Onefold.");
     json_end_object(w);
     json_key(w, "paths");
     json_object(w);
@@ -277,26 +281,35 @@ static const char preface[] =
     "<!-- Made from src/serve/routes.def, schemas.def and metrics.def; routes_test fails when this is stale. -->\n"
     "# HTTP API\n\n"
     "Everything is JSON over HTTP/1.1. `GET /openapi.json` says the same as this page to a machine.\n\n"
-    "**Keys.** Tracking takes a source's write key: `Authorization: Basic base64(key:)`, `\"writeKey\"` in the body, or\n"
-    "`?writeKey=`. All else, where it says *admin*, takes an admin key: `Authorization: Bearer <key>`, or Basic with the key\n"
+    "**Keys.** Tracking takes a source's write key: `Authorization: Basic base64(key:)`, `\"writeKey\"` in the body, "
+    "or\n"
+    "`?writeKey=`. All else, where it says *admin*, takes an admin key: `Authorization: Bearer <key>`, or Basic with "
+    "the key\n"
     "as user. The first admin key is printed once, when the server starts on an empty data folder.\n\n"
-    "**Errors** look like `{\"error\":{\"code\":\"NOT_FOUND\",\"message\":\"...\"}}`; the message names what was wrong, where, and what\n"
-    "would be right. 429 and 503 come with `Retry-After`: the same request may be sent again. A tracking call that was\n"
+    "**Errors** look like `{\"error\":{\"code\":\"NOT_FOUND\",\"message\":\"...\"}}`; the message names what was "
+    "wrong, where, and what\n"
+    "would be right. 429 and 503 come with `Retry-After`: the same request may be sent again. A tracking call that "
+    "was\n"
     "answered 200 is on disk.\n\n"
-    "**Ids** in `/v1/profiles/{id}` are a oneid (16 hex digits) or `namespace:value`, percent-encoded: `phone:%2B8613800001111`.\n"
-    "The value may be written in any way the namespace's rule understands; a oneid that was merged away leads to the survivor.\n\n"
-    "**Browsers.** Tracking and settings answer `OPTIONS` and echo `Origin`; no other route is open to other origins.\n\n"
-    "**Limits.** Tracking bodies 4 MiB on the wire (500 KiB and 2,500 calls in a batch, 32 KiB a call), import pieces 16 MiB,\n"
+    "**Ids** in `/v1/profiles/{id}` are a oneid (16 hex digits) or `namespace:value`, percent-encoded: "
+    "`phone:%2B8613800001111`.\n"
+    "The value may be written in any way the namespace's rule understands; a oneid that was merged away leads to the "
+    "survivor.\n\n"
+    "**Browsers.** Tracking and settings answer `OPTIONS` and echo `Origin`; no other route is open to other "
+    "origins.\n\n"
+    "**Limits.** Tracking bodies 4 MiB on the wire (500 KiB and 2,500 calls in a batch, 32 KiB a call), import pieces "
+    "16 MiB,\n"
     "other bodies 1 MiB. A request must arrive whole within 30 s (408).\n";
 
 static void write_route_reference(struct buffer *into, const struct route *r) {
     static const char *const roles[] = {[ROLE_NONE] = "none", [ROLE_WRITE] = "write", [ROLE_ADMIN] = "admin"};
     buffer_print(into, "\n### `%s %s`\n\n%s. Key: %s.", method_name(r->method), r->path, r->summary, roles[r->role]);
     if (r->request)
-        buffer_print(into, strcmp(r->request, "bytes") == 0 ? " Body: raw bytes." : " Body: [%s](#%s).", r->request, r->request);
+        buffer_print(into, strcmp(r->request, "bytes") == 0 ? " Body: raw bytes." : " Body: [%s](#%s).", r->request,
+                     r->request);
     if (r->response)
-        buffer_print(into, strcmp(r->response, "text") == 0 ? " Answer: plain text." : " Answer: [%s](#%s).", r->response,
-                     r->response);
+        buffer_print(into, strcmp(r->response, "text") == 0 ? " Answer: plain text." : " Answer: [%s](#%s).",
+                     r->response, r->response);
     buffer_print(into, "\n");
     if (r->parameters->name)
         buffer_print(into, "\n| parameter | type | meaning |\n|---|---|---|\n");

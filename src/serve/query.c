@@ -74,8 +74,8 @@ enum status query_integer(struct slice query, const char *name, int64_t low, int
     good = good && sum <= INT64_MAX;
     int64_t number = good ? (negative ? -(int64_t)sum : (int64_t)sum) : 0;
     if (!good || number < low || number > high)
-        return fault_set(fault, STATUS_INVALID, "parameter %s is \"%.*s\"; it must be a whole number from %lld to %lld", name,
-                         (int)(raw.size < 40 ? raw.size : 40), raw.data, (long long)low, (long long)high);
+        return fault_set(fault, STATUS_INVALID, "parameter %s is \"%.*s\"; it must be a whole number from %lld to %lld",
+                         name, (int)(raw.size < 40 ? raw.size : 40), raw.data, (long long)low, (long long)high);
     *value = number;
     return STATUS_OK;
 }

@@ -65,10 +65,12 @@ static void test_integers(void **state) {
     assert_int_equal(n, 7);
     assert_int_equal(query_integer(SLICE("n=9223372036854775807"), "n", 0, INT64_MAX, 7, &n, &fault), STATUS_OK);
     assert_true(n == INT64_MAX);
-    static const char *const bad[] = {"n=x", "n=101", "n=-1", "n=1x", "n=9223372036854775808", "n=99999999999999999999999", "n=-", "n=%31", "n=1.5"};
+    static const char *const bad[] = {
+        "n=x", "n=101", "n=-1", "n=1x", "n=9223372036854775808", "n=99999999999999999999999", "n=-", "n=%31", "n=1.5"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         fault.text[0] = 0;
-        if (query_integer(slice_text(bad[i]), "n", 0, strlen(bad[i]) > 10 ? INT64_MAX : 100, 7, &n, &fault) != STATUS_INVALID)
+        if (query_integer(slice_text(bad[i]), "n", 0, strlen(bad[i]) > 10 ? INT64_MAX : 100, 7, &n, &fault) !=
+            STATUS_INVALID)
             fail_msg("%s was taken", bad[i]);
         assert_non_null(strstr(fault.text, "parameter n"));
     }
@@ -95,7 +97,7 @@ static void test_keys(void **state) {
     struct arena arena = {0};
     is(query_key(SLICE("Bearer ofa_x"), &arena), "ofa_x");
     is(query_key(SLICE("bearer   ofa_x "), &arena), "ofa_x");
-    is(query_key(SLICE("Basic b2ZhX3g6"), &arena), "ofa_x");        /* ofa_x: */
+    is(query_key(SLICE("Basic b2ZhX3g6"), &arena), "ofa_x");         /* ofa_x: */
     is(query_key(SLICE("Basic b2ZhX3g6cGFzcw=="), &arena), "ofa_x"); /* ofa_x:pass */
     is(query_key(SLICE("Basic b2ZhX3g="), &arena), "ofa_x");         /* no colon */
     is(query_key(SLICE("Basic !!!"), &arena), "");

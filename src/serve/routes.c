@@ -4,7 +4,7 @@
 
 #include <assert.h>
 
-#define ROUTE(method, path, handler, role, lane, tag, summary, parameters, request, response)                              \
+#define ROUTE(method, path, handler, role, lane, tag, summary, parameters, request, response)                          \
     void handler(struct call *call);
 #define PARAMETERS(...)
 #define P(name, type, text)
@@ -15,7 +15,7 @@
 
 #define P(name, type, text) {name, type, text},
 #define PARAMETERS(...) ((const struct route_parameter[]){__VA_ARGS__{NULL, NULL, NULL}})
-#define ROUTE(method, path, handler, role, lane, tag, summary, parameters, request, response)                              \
+#define ROUTE(method, path, handler, role, lane, tag, summary, parameters, request, response)                          \
     {HTTP_##method, path, handler, ROLE_##role, LANE_##lane, tag, summary, parameters, request, response},
 const struct route routes[] = {
 #include "serve/routes.def"
@@ -30,7 +30,7 @@ static bool matches(const char *template, struct slice path, struct slice *piece
     size_t at = 0;
     while (*template) {
         if (*template != '{') {
-            if (at == path.size || path.data[at++] != *template++)
+            if (at == path.size || path.data[at++] != *template ++)
                 return false;
             continue;
         }
@@ -43,7 +43,7 @@ static bool matches(const char *template, struct slice path, struct slice *piece
             assert(*piece_count < ROUTE_PIECES_MAX);
             pieces[(*piece_count)++] = slice_of(path.data + start, at - start);
         }
-        while (*template++ != '}')
+        while (*template ++ != '}')
             ;
     }
     return at == path.size;
@@ -93,8 +93,8 @@ size_t route_pieces(const struct route *route, struct slice path, struct slice p
 }
 
 const char *method_name(enum http_method method) {
-    static const char *const names[] = {[HTTP_OTHER] = "OTHER",   [HTTP_GET] = "GET",       [HTTP_POST] = "POST",
-                                        [HTTP_PUT] = "PUT",       [HTTP_DELETE] = "DELETE", [HTTP_OPTIONS] = "OPTIONS"};
+    static const char *const names[] = {[HTTP_OTHER] = "OTHER", [HTTP_GET] = "GET",       [HTTP_POST] = "POST",
+                                        [HTTP_PUT] = "PUT",     [HTTP_DELETE] = "DELETE", [HTTP_OPTIONS] = "OPTIONS"};
     assert((size_t)method < sizeof names / sizeof *names);
     return names[method];
 }

@@ -31,8 +31,8 @@ struct route {
     enum route_lane lane;
     const char *tag, *summary;
     const struct route_parameter *parameters; /* ended by a NULL name */
-    const char *request;  /* schema of the body, "bytes" for raw ones, or NULL */
-    const char *response; /* schema of the answer, "text" for plain text, or NULL */
+    const char *request;                      /* schema of the body, "bytes" for raw ones, or NULL */
+    const char *response;                     /* schema of the answer, "text" for plain text, or NULL */
 };
 
 #define ROUTE_PIECES_MAX 4 /* {...} in one template */

@@ -39,7 +39,14 @@ static void test_every_row_is_found(void **state) {
         assert_non_null(allow);
     }
     const char *allow;
-    static const char *const none[] = {"", "/v1", "/v1/", "/v1/profiles/", "/v1/profiles//timeline", "/v1/profiles/a/b", "/healthz/", "/v1/sources/a/keys/b/c"};
+    static const char *const none[] = {"",
+                                       "/v1",
+                                       "/v1/",
+                                       "/v1/profiles/",
+                                       "/v1/profiles//timeline",
+                                       "/v1/profiles/a/b",
+                                       "/healthz/",
+                                       "/v1/sources/a/keys/b/c"};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         assert_null(route_find(HTTP_GET, slice_text(none[i]), &allow));
         assert_null(allow);
@@ -59,7 +66,8 @@ static void test_rows_hold_together(void **state) {
         if (r->lane == LANE_TRACK)
             assert_int_equal(r->role, ROLE_WRITE);
         for (const struct route_parameter *p = r->parameters; p->name; p++)
-            assert_true(strcmp(p->type, "text") == 0 || strcmp(p->type, "integer") == 0 || strcmp(p->type, "flag") == 0);
+            assert_true(strcmp(p->type, "text") == 0 || strcmp(p->type, "integer") == 0 ||
+                        strcmp(p->type, "flag") == 0);
     }
 }
 

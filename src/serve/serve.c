@@ -52,7 +52,8 @@ static bool answer_no_route(struct http_request *request, const char *allow) {
         answer_error(&request->answer, 404, "NOT_FOUND", "nothing is under this path; GET /openapi.json lists what is");
         return true;
     }
-    answer_error(&request->answer, 405, "UNSUPPORTED", "this path is there, but not for this method; see the Allow header");
+    answer_error(&request->answer, 405, "UNSUPPORTED",
+                 "this path is there, but not for this method; see the Allow header");
     request->answer.allow = allow;
     return true;
 }
@@ -74,7 +75,8 @@ static bool lacks_admin_key(struct serve *serve, struct http_request *request) {
 static size_t body_limit(const struct serve *serve, const struct route *route) {
     if (route->lane == LANE_TRACK)
         return TRACK_BODY_BYTES_MAX;
-    return route->request && strcmp(route->request, "bytes") == 0 ? serve->options.body_bytes_max : PLAIN_BODY_BYTES_MAX;
+    return route->request && strcmp(route->request, "bytes") == 0 ? serve->options.body_bytes_max
+                                                                  : PLAIN_BODY_BYTES_MAX;
 }
 
 static bool on_begin(void *context, struct http_request *request) {
@@ -108,7 +110,8 @@ static enum http_next on_handle(void *context, struct http_request *request) {
     }
     if (clerk_take(serve->clerk, request))
         return HTTP_DEFERRED;
-    answer_fault(&request->answer, STATUS_BUSY, &(struct fault){.text = "too many calls of this kind are under way; try again"});
+    answer_fault(&request->answer, STATUS_BUSY,
+                 &(struct fault){.text = "too many calls of this kind are under way; try again"});
     return HTTP_ANSWERED;
 }
 
@@ -196,8 +199,9 @@ enum status serve_start(const struct serve_parts *parts, const struct serve_opti
         return status;
     }
     bool v6 = strchr(serve->options.address, ':') != NULL;
-    snprintf(serve->address, sizeof serve->address, "%s://%s%s%s:%u", serve->options.tls_certificate_path ? "https" : "http",
-             v6 ? "[" : "", serve->options.address, v6 ? "]" : "", http_port(serve->http));
+    snprintf(serve->address, sizeof serve->address, "%s://%s%s%s:%u",
+             serve->options.tls_certificate_path ? "https" : "http", v6 ? "[" : "", serve->options.address,
+             v6 ? "]" : "", http_port(serve->http));
     *out = serve;
     return STATUS_OK;
 }
@@ -213,10 +217,6 @@ void serve_stop(struct serve *serve) {
     serve_release(serve);
 }
 
-uint16_t serve_port(const struct serve *serve) {
-    return http_port(serve->http);
-}
+uint16_t serve_port(const struct serve *serve) { return http_port(serve->http); }
 
-const char *serve_address(const struct serve *serve) {
-    return serve->address;
-}
+const char *serve_address(const struct serve *serve) { return serve->address; }

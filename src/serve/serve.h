@@ -40,19 +40,20 @@ struct serve_parts {
 
 /* Zero fields take the defaults. */
 struct serve_options {
-    const char *address; /* numeric; default "127.0.0.1" */
-    uint16_t port;       /* 0: a free one, see serve_port */
-    unsigned threads;    /* server threads, 1 .. 16; default: as many as cores, at most 4 */
+    const char *address;                             /* numeric; default "127.0.0.1" */
+    uint16_t port;                                   /* 0: a free one, see serve_port */
+    unsigned threads;                                /* server threads, 1 .. 16; default: as many as cores, at most 4 */
     const char *tls_certificate_path, *tls_key_path; /* PEM files; both or none */
-    size_t body_bytes_max;       /* of an import piece; default 16 MiB. Tracking takes 4 MiB, the rest 1 MiB */
-    size_t bodies_bytes_max;     /* of all bodies under way; default 256 MiB */
-    unsigned connections_max;    /* default 4096 */
+    size_t body_bytes_max;                /* of an import piece; default 16 MiB. Tracking takes 4 MiB, the rest 1 MiB */
+    size_t bodies_bytes_max;              /* of all bodies under way; default 256 MiB */
+    unsigned connections_max;             /* default 4096 */
     unsigned connections_per_address_max; /* default 0: no limit */
-    unsigned idle_s;             /* default 60 */
-    unsigned request_s;          /* default 30 */
-    unsigned requests_per_second; /* per source, over all its write keys; 0: no limit. A burst may hold two seconds' worth */
-    uint64_t lag_records_max;    /* records the fold may be behind before tracking answers 429; default 4,000,000 */
-    unsigned settle_s;           /* longest a definition waits for the log and the fold; default 10 */
+    unsigned idle_s;                      /* default 60 */
+    unsigned request_s;                   /* default 30 */
+    unsigned
+        requests_per_second; /* per source, over all its write keys; 0: no limit. A burst may hold two seconds' worth */
+    uint64_t lag_records_max; /* records the fold may be behind before tracking answers 429; default 4,000,000 */
+    unsigned settle_s;        /* longest a definition waits for the log and the fold; default 10 */
 };
 
 struct serve;

@@ -97,8 +97,8 @@ struct slice reply_header(const struct reply *reply, const char *name) {
     return SLICE_NONE;
 }
 
-void exchange(struct client *client, uint16_t port, const char *method, const char *path, const char *key, const char *more,
-              const char *body, struct reply *reply) {
+void exchange(struct client *client, uint16_t port, const char *method, const char *path, const char *key,
+              const char *more, const char *body, struct reply *reply) {
     struct client own = {.socket = -1};
     struct buffer out = {0};
     if (client == NULL) {

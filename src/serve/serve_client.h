@@ -10,7 +10,7 @@ struct client {
 };
 
 struct reply {
-    int code; /* 0: the server closed the connection without an answer */
+    int code;                 /* 0: the server closed the connection without an answer */
     struct buffer head, body; /* head: status line and headers, zero-terminated */
 };
 
@@ -26,7 +26,7 @@ struct slice reply_header(const struct reply *reply, const char *name);
 
 /* A whole exchange on a connection of its own or (`client` not NULL) on that one. `key`: Bearer key, or NULL; `more`: header lines ended by \r\n,
  * or NULL; `body` NULL: none. */
-void exchange(struct client *client, uint16_t port, const char *method, const char *path, const char *key, const char *more,
-              const char *body, struct reply *reply);
+void exchange(struct client *client, uint16_t port, const char *method, const char *path, const char *key,
+              const char *more, const char *body, struct reply *reply);
 
 #endif

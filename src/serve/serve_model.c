@@ -99,7 +99,8 @@ __attribute__((format(printf, 2, 0))) static void define(struct model *f, const 
     struct buffer text = {0};
     struct fault fault = {0};
     buffer_print(&text, format, argument); /* every format is one of this file's */
-    struct log_record record = {.kind = LOG_DEFINE, .received_ms = os_now_ms(f->parts.os), .payload = buffer_slice(&text)};
+    struct log_record record = {
+        .kind = LOG_DEFINE, .received_ms = os_now_ms(f->parts.os), .payload = buffer_slice(&text)};
     must(log_append(f->parts.log, &record, 1, &fault), &fault);
     buffer_release(&text);
 }
@@ -186,17 +187,11 @@ void model_close(struct model *f) {
     free(f);
 }
 
-uint16_t model_port(const struct model *f) {
-    return serve_port(f->serve);
-}
+uint16_t model_port(const struct model *f) { return serve_port(f->serve); }
 
-const struct serve_parts *model_parts(const struct model *f) {
-    return &f->parts;
-}
+const struct serve_parts *model_parts(const struct model *f) { return &f->parts; }
 
-void model_pause(struct model *f, bool paused) {
-    atomic_store(&f->paused, paused);
-}
+void model_pause(struct model *f, bool paused) { atomic_store(&f->paused, paused); }
 
 void model_settle(struct model *f) {
     while (history_position(f->parts.history) < log_durable(f->parts.log))

@@ -50,7 +50,8 @@ static int teardown(void **state) {
 static struct reply last;
 
 /* The answer's JSON, after checking its code. */
-static const struct json *ask_more(const char *method, const char *path, const char *key, const char *more, const char *body, int code) {
+static const struct json *ask_more(const char *method, const char *path, const char *key, const char *more,
+                                   const char *body, int code) {
     const struct json *root = NULL;
     struct fault fault = {0};
     reply_release(&last);
@@ -66,9 +67,7 @@ static const struct json *ask(const char *method, const char *path, const char *
     return ask_more(method, path, MODEL_ADMIN_KEY, NULL, body, code);
 }
 
-static const struct json *get(const char *path) {
-    return ask("GET", path, NULL, 200);
-}
+static const struct json *get(const char *path) { return ask("GET", path, NULL, 200); }
 
 #define WRITE_KEY_HEADER "Authorization: Basic b2Z3X3Rlc3R0ZXN0dGVzdHRlc3R0ZXN0dGVzdHRlc3R0ZXN0Og==\r\n"
 
@@ -103,11 +102,17 @@ static void error_is(const struct json *root, const char *code, const char *part
 
 static void test_tracked_is_read_back(void **state) {
     (void)state;
-    track("/v1/identify", "{\"userId\":\"u1\",\"messageId\":\"m1\",\"timestamp\":\"2026-03-01T10:00:00Z\",\"traits\":{\"city\":\"上海\",\"age\":31,\"score\":12.50}}", 200);
+    track("/v1/identify",
+          "{\"userId\":\"u1\",\"messageId\":\"m1\",\"timestamp\":\"2026-03-01T10:00:00Z\",\"traits\":{\"city\":"
+          "\"上海\",\"age\":31,\"score\":12.50}}",
+          200);
     track("/v1/batch",
-          "{\"batch\":[{\"type\":\"track\",\"event\":\"Product Viewed\",\"userId\":\"u1\",\"messageId\":\"m2\",\"timestamp\":\"2026-03-02T10:00:00Z\","
-          "\"properties\":{\"product_id\":\"p1\",\"price\":9.90}},{\"type\":\"track\",\"event\":\"Order Completed\",\"userId\":\"u1\",\"messageId\":\"m3\","
-          "\"timestamp\":\"2026-03-03T10:00:00Z\",\"properties\":{\"order_id\":\"o1\",\"total\":19.8,\"products\":[{\"product_id\":\"p1\",\"quantity\":2}]}}]}",
+          "{\"batch\":[{\"type\":\"track\",\"event\":\"Product "
+          "Viewed\",\"userId\":\"u1\",\"messageId\":\"m2\",\"timestamp\":\"2026-03-02T10:00:00Z\","
+          "\"properties\":{\"product_id\":\"p1\",\"price\":9.90}},{\"type\":\"track\",\"event\":\"Order "
+          "Completed\",\"userId\":\"u1\",\"messageId\":\"m3\","
+          "\"timestamp\":\"2026-03-03T10:00:00Z\",\"properties\":{\"order_id\":\"o1\",\"total\":19.8,\"products\":[{"
+          "\"product_id\":\"p1\",\"quantity\":2}]}}]}",
           200);
     const struct json *p = get("/v1/profiles/user_id:u1");
     char path[64];
@@ -139,7 +144,8 @@ static void test_wrong_keys(void **state) {
     assert_true(reply_header(&last, "WWW-Authenticate").size > 0);
     error_is(ask_more("GET", "/v1/sources", MODEL_WRITE_KEY, NULL, NULL, 401), "UNAUTHORIZED", "admin key");
     error_is(ask_more("GET", "/v1/profiles/user_id:u", NULL, WRITE_KEY_HEADER, NULL, 401), "UNAUTHORIZED", "admin key");
-    ask_more("GET", "/v1/sources", NULL, "Authorization: Basic b2ZhX3Rlc3R0ZXN0dGVzdHRlc3R0ZXN0dGVzdHRlc3R0ZXN0Og==\r\n", NULL, 200);
+    ask_more("GET", "/v1/sources", NULL,
+             "Authorization: Basic b2ZhX3Rlc3R0ZXN0dGVzdHRlc3R0ZXN0dGVzdHRlc3R0ZXN0Og==\r\n", NULL, 200);
 }
 
 static void test_bad_bodies(void **state) {
@@ -154,7 +160,8 @@ static void post_bytes(const char *more, const void *body, size_t size, int code
     struct client c = client_open(port);
     struct reply reply;
     struct buffer out = {0};
-    buffer_print(&out, "POST /v1/track HTTP/1.1\r\nHost: a\r\n" WRITE_KEY_HEADER "%sContent-Length: %zu\r\n\r\n", more, size);
+    buffer_print(&out, "POST /v1/track HTTP/1.1\r\nHost: a\r\n" WRITE_KEY_HEADER "%sContent-Length: %zu\r\n\r\n", more,
+                 size);
     buffer_add(&out, body, size);
     assert_true(client_send(&c, out.data, out.size));
     client_read(&c, &reply);
@@ -168,7 +175,10 @@ static void test_gzip(void **state) {
     (void)state;
     static const char text[] = "{\"userId\":\"zipped\",\"event\":\"E\",\"messageId\":\"z\"}";
     unsigned char packed[256];
-    z_stream z = {.next_in = (unsigned char *)(uintptr_t)text, .avail_in = sizeof text - 1, .next_out = packed, .avail_out = sizeof packed};
+    z_stream z = {.next_in = (unsigned char *)(uintptr_t)text,
+                  .avail_in = sizeof text - 1,
+                  .next_out = packed,
+                  .avail_out = sizeof packed};
     assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
     assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
     deflateEnd(&z);
@@ -187,7 +197,8 @@ static void test_browsers(void **state) {
     assert_true(reply_header(&last, "Access-Control-Max-Age").size > 0);
     ask_more("OPTIONS", "/v1/sources", NULL, origin, NULL, 204);
     assert_int_equal(reply_header(&last, "Access-Control-Allow-Origin").size, 0);
-    ask_more("POST", "/v1/t", NULL, "Origin: https://shop.example\r\nContent-Type: text/plain\r\n" WRITE_KEY_HEADER, "{\"userId\":\"b\",\"event\":\"E\"}", 200);
+    ask_more("POST", "/v1/t", NULL, "Origin: https://shop.example\r\nContent-Type: text/plain\r\n" WRITE_KEY_HEADER,
+             "{\"userId\":\"b\",\"event\":\"E\"}", 200);
     assert_true(slice_is(reply_header(&last, "Access-Control-Allow-Origin"), "https://shop.example"));
     ask_more("GET", "/v1/projects/" MODEL_WRITE_KEY "/settings", NULL, origin, NULL, 200);
     assert_non_null(strstr(last.body.data, "Segment.io"));
@@ -275,7 +286,8 @@ static void test_full_disk(void **state) {
     os_sim_set_disk_bytes(sim, 0);
     os_sim_advance_ms(sim, 2000);
     track("/v1/track", body, 200);
-    assert_int_equal(json_get_integer(parser, json_get(parser, get("/v1/profiles/user_id:u"), "counts"), "events", 0), taken + 1);
+    assert_int_equal(json_get_integer(parser, json_get(parser, get("/v1/profiles/user_id:u"), "counts"), "events", 0),
+                     taken + 1);
     free(body);
     model_close(model);
     os_sim_free(sim);
@@ -292,7 +304,9 @@ static void test_many_connections_wait_for_the_sync(void **state) {
         for (int i = 0; i < 64; i++) {
             char body[128];
             snprintf(body, sizeof body, "{\"userId\":\"c%d\",\"event\":\"E\",\"messageId\":\"c%d-%d\"}", i, i, round);
-            snprintf(text, sizeof text, "POST /v1/track HTTP/1.1\r\nHost: a\r\n" WRITE_KEY_HEADER "Content-Length: %zu\r\n\r\n%s", strlen(body), body);
+            snprintf(text, sizeof text,
+                     "POST /v1/track HTTP/1.1\r\nHost: a\r\n" WRITE_KEY_HEADER "Content-Length: %zu\r\n\r\n%s",
+                     strlen(body), body);
             assert_true(client_send(&clients[i], text, strlen(text)));
         }
         for (int i = 0; i < 64; i++) {
@@ -327,7 +341,8 @@ static void test_ids(void **state) {
     error_is(ask("GET", "/v1/profiles/shoe_size:42", NULL, 404), "NOT_FOUND", "shoe_size");
     error_is(ask("GET", "/v1/profiles/0123456789abcdef", NULL, 404), "NOT_FOUND", "oneid");
     error_is(ask("GET", "/v1/profiles/u1", NULL, 404), "NOT_FOUND", "namespace:value");
-    const struct json *list = ask("POST", "/v1/profiles/lookup", "{\"ids\":[\"user_id:u1\",\"user_id:nobody\",7]}", 200);
+    const struct json *list =
+        ask("POST", "/v1/profiles/lookup", "{\"ids\":[\"user_id:u1\",\"user_id:nobody\",7]}", 200);
     const struct json *entry = first_of(list, "profiles");
     assert_non_null(json_get(parser, entry, "profile"));
     entry = json_next(parser, entry);
@@ -378,7 +393,10 @@ static void test_timeline_pages(void **state) {
     (void)state;
     for (int i = 0; i < 23; i++) {
         char body[200]; /* four rows at each instant, so that pages end between equal times */
-        snprintf(body, sizeof body, "{\"userId\":\"u\",\"event\":\"E%d\",\"messageId\":\"t%d\",\"timestamp\":\"2026-03-01T10:00:%02d.000Z\"}", i % 2, i, i / 4);
+        snprintf(
+            body, sizeof body,
+            "{\"userId\":\"u\",\"event\":\"E%d\",\"messageId\":\"t%d\",\"timestamp\":\"2026-03-01T10:00:%02d.000Z\"}",
+            i % 2, i, i / 4);
         ask_more("POST", "/v1/track", NULL, WRITE_KEY_HEADER, body, 200);
     }
     model_settle(model);
@@ -412,12 +430,15 @@ static void test_attributes_and_documents(void **state) {
     track("/v1/identify", "{\"userId\":\"u\",\"traits\":{\"city\":\"B\"},\"timestamp\":\"2026-03-02T10:00:00Z\"}", 200);
     const struct json *a = json_get(parser, get("/v1/profiles/user_id:u/attributes"), "attributes");
     const struct json *city = json_get(parser, a, "city");
-    assert_true(text_is(city, "value", "B") && text_is(city, "source", "web") && text_is(city, "time", "2026-03-02T10:00:00.000Z"));
+    assert_true(text_is(city, "value", "B") && text_is(city, "source", "web") &&
+                text_is(city, "time", "2026-03-02T10:00:00.000Z"));
     a = json_get(parser, get("/v1/profiles/user_id:u?detail=1"), "attributes");
     assert_true(text_is(json_get(parser, a, "city"), "value", "B"));
     for (int i = 0; i < 3; i++) {
         char body[200];
-        snprintf(body, sizeof body, "{\"userId\":\"u\",\"event\":\"Order Completed\",\"properties\":{\"order_id\":\"o%d\",\"total\":%d}}", i, i);
+        snprintf(body, sizeof body,
+                 "{\"userId\":\"u\",\"event\":\"Order Completed\",\"properties\":{\"order_id\":\"o%d\",\"total\":%d}}",
+                 i, i);
         track("/v1/track", body, 200);
     }
     const struct json *d = get("/v1/profiles/user_id:u/documents?limit=2");
@@ -460,12 +481,15 @@ static void test_sources_and_keys(void **state) {
 
 static void test_dictionary(void **state) {
     (void)state;
-    ask("POST", "/v1/dictionary", "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"Visit\",\"properties\":{\"fee\":\"money\"}}", 200);
+    ask("POST", "/v1/dictionary",
+        "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"Visit\",\"properties\":{\"fee\":\"money\"}}", 200);
     get("/v1/dictionary");
     assert_non_null(strstr(last.body.data, "\"Visit\""));
     error_is(ask("POST", "/v1/dictionary", "{\"define\":\"source\",\"name\":\"x\"}", 400), "INVALID", "namespace");
-    error_is(ask("POST", "/v1/dictionary", "{\"define\":\"type\",\"kind\":\"nonsense\",\"name\":\"x\"}", 400), "INVALID", "");
-    ask("POST", "/v1/dictionary", "{\"define\":\"namespace\",\"name\":\"wechat\",\"kind\":\"person\",\"unique\":true}", 200);
+    error_is(ask("POST", "/v1/dictionary", "{\"define\":\"type\",\"kind\":\"nonsense\",\"name\":\"x\"}", 400),
+             "INVALID", "");
+    ask("POST", "/v1/dictionary", "{\"define\":\"namespace\",\"name\":\"wechat\",\"kind\":\"person\",\"unique\":true}",
+        200);
 }
 
 static void test_quality(void **state) {
@@ -494,7 +518,8 @@ static void test_operation(void **state) {
     ask_more("GET", "/healthz", NULL, NULL, NULL, 200);
     ask_more("GET", "/readyz", NULL, NULL, NULL, 200);
     const struct json *status = get("/v1/status");
-    assert_int_equal(json_get_integer(parser, json_get(parser, status, "measures"), "tracking_items_accepted_total", 0), 1);
+    assert_int_equal(json_get_integer(parser, json_get(parser, status, "measures"), "tracking_items_accepted_total", 0),
+                     1);
     ask_more("GET", "/", NULL, NULL, NULL, 200);
     ask("POST", "/v1/checkpoint", NULL, 415);
     const struct json *api = ask_more("GET", "/openapi.json", NULL, NULL, NULL, 200);
@@ -515,14 +540,17 @@ static void test_stopping_leaves_nobody_waiting(void **state) {
             const char *body = "{\"userId\":\"s\",\"event\":\"E\"}";
             char text[300];
             clients[i] = client_open(port);
-            snprintf(text, sizeof text, "POST /v1/track HTTP/1.1\r\nHost: a\r\n" WRITE_KEY_HEADER "Content-Length: %zu\r\n\r\n%s", strlen(body), body);
+            snprintf(text, sizeof text,
+                     "POST /v1/track HTTP/1.1\r\nHost: a\r\n" WRITE_KEY_HEADER "Content-Length: %zu\r\n\r\n%s",
+                     strlen(body), body);
             assert_true(client_send(&clients[i], text, strlen(text)));
         }
         model_close(model);
         for (int i = 0; i < 16; i++) {
             struct reply reply;
             client_read(&clients[i], &reply);
-            assert_true(reply.code == 200 || reply.code == 503 || reply.code == 0); /* 0: it was not looked at any more */
+            assert_true(reply.code == 200 || reply.code == 503 ||
+                        reply.code == 0); /* 0: it was not looked at any more */
             reply_release(&reply);
             client_close(&clients[i]);
         }
@@ -534,7 +562,8 @@ static void test_stopping_leaves_nobody_waiting(void **state) {
 static size_t over_tls(const char *request, const char *more, char *output, size_t size) {
     char command[600];
     snprintf(command, sizeof command,
-             "printf '%s' | timeout 20 openssl s_client -connect 127.0.0.1:%u %s -quiet -ign_eof 2>&1", request, port, more);
+             "printf '%s' | timeout 20 openssl s_client -connect 127.0.0.1:%u %s -quiet -ign_eof 2>&1", request, port,
+             more);
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
     size_t got = fread(output, 1, size - 1, pipe);
@@ -561,7 +590,8 @@ static void test_tls(void **state) {
         fail_msg("%s", output);
     const char *body = "{\"writeKey\":\"" MODEL_WRITE_KEY "\",\"userId\":\"t\",\"event\":\"E\"}";
     char request[400];
-    snprintf(request, sizeof request, "POST /v1/track HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\nContent-Length: %zu\\r\\n\\r\\n%s",
+    snprintf(request, sizeof request,
+             "POST /v1/track HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\nContent-Length: %zu\\r\\n\\r\\n%s",
              strlen(body), body);
     over_tls(request, command, output, sizeof output);
     assert_non_null(strstr(output, "\"success\":true"));
@@ -576,7 +606,8 @@ static void test_tls(void **state) {
     struct fault fault = {0};
     open_with(&(struct serve_options){0});
     struct serve *serve;
-    struct serve_options half = {.tls_certificate_path = certificate}, wrong = {.tls_certificate_path = key, .tls_key_path = certificate},
+    struct serve_options half = {.tls_certificate_path = certificate},
+                         wrong = {.tls_certificate_path = key, .tls_key_path = certificate},
                          none = {.tls_certificate_path = "/nowhere", .tls_key_path = "/nowhere"};
     assert_int_equal(serve_start(model_parts(model), &half, &serve, &fault), STATUS_INVALID);
     assert_int_equal(serve_start(model_parts(model), &wrong, &serve, &fault), STATUS_INVALID);

@@ -77,10 +77,9 @@ static void show_name(struct show *show, const struct type *type, uint16_t numbe
 static void show_items(struct show *show, const struct type *type, const struct record_head *record,
                        const struct record_value *value) {
     const struct property *property = type ? dictionary_property_at(type, value->property) : NULL;
-    const struct type *item_type =
-        property && property->item_type < dictionary_type_count(show->parts->dictionary)
-            ? dictionary_type_at(show->parts->dictionary, property->item_type)
-            : NULL;
+    const struct type *item_type = property && property->item_type < dictionary_type_count(show->parts->dictionary)
+                                       ? dictionary_type_at(show->parts->dictionary, property->item_type)
+                                       : NULL;
     const struct record_item *items = record_items(record, value);
     json_array(show->json);
     for (uint32_t i = 0; i < value->count; i++) {

@@ -20,14 +20,16 @@ void show_oneid(struct show *show, const char *key, struct customer_id customer)
 /* {"namespace":...,"value":...}; null for 0. */
 void show_identifier(struct show *show, struct identifier_id identifier);
 /* One value of `record`, whose type is `type`. */
-void show_value(struct show *show, const struct type *type, const struct record_head *record, const struct record_value *value);
+void show_value(struct show *show, const struct type *type, const struct record_head *record,
+                const struct record_value *value);
 /* {"price":1.5,...}: all values of the record. */
 void show_values(struct show *show, const struct record_head *record);
 /* A row of a timeline, a document as it stands. */
 void show_row(struct show *show, const struct record_head *record);
 void show_document(struct show *show, const struct record_head *document, int64_t updated_ms, uint32_t update_count);
 /* {"alice": value, ...}, or with time and source each (`detail`). */
-void show_attributes(struct show *show, struct history *history, struct customer_id customer, struct arena *arena, bool detail);
+void show_attributes(struct show *show, struct history *history, struct customer_id customer, struct arena *arena,
+                     bool detail);
 void show_journal_entry(struct show *show, const struct journal_entry *entry);
 
 #endif

@@ -63,8 +63,8 @@ static void answer_not_stored(struct track *t, struct http_request *request, enu
         turn_away(request, 429, "FULL", "the log takes no more at this moment; send this again a little later", 1);
     } else if (status == STATUS_DISK_FULL) {
         atomic_fetch_add(&t->disk_full, 1);
-        turn_away(request, 503, "DISK_FULL", "no space is left on the log's disk; nothing of this was stored, send it again later",
-                  30);
+        turn_away(request, 503, "DISK_FULL",
+                  "no space is left on the log's disk; nothing of this was stored, send it again later", 30);
     } else if (status == STATUS_TOO_LARGE) {
         atomic_fetch_add(&t->failed, 1);
         answer_error(&request->answer, 413, "TOO_LARGE", "one of the records is larger than the log takes");

@@ -37,9 +37,9 @@ void track_close(struct track *track);
 enum status track_lost(struct track *track, uint64_t first, uint64_t last);
 
 struct track_counters {
-    uint64_t requests, accepted, rejected;             /* rejected: items refused at the door */
+    uint64_t requests, accepted, rejected;              /* rejected: items refused at the door */
     uint64_t limited, lagging, full, disk_full, failed; /* requests turned away, by reason */
-    uint64_t waiting;                                  /* now, for a sync */
+    uint64_t waiting;                                   /* now, for a sync */
 };
 void track_counters_read(const struct track *track, struct track_counters *out);
 
