@@ -123,9 +123,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct slice text = slice_of(data, size);
     const struct json *root;
     struct fault fault;
+    const char *what;
+    size_t at = json_fault_at(text, &what);
+    MUST(at <= size);
     if (!parser)
         parser = json_parser_create();
     if (json_parse(parser, text, false, &root, &fault) == STATUS_OK) {
+        MUST(!what && at == size); /* a fault is found only where there is one */
         check_node(parser, root, slice_trim(text));
         check_writing(parser, root);
     }

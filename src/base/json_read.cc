@@ -92,6 +92,14 @@ static uint32_t add(json_parser *parser, simdjson::dom::element element, struct 
     return at;
 }
 
+static enum status refuse(struct slice text, const char *error, struct fault *fault) {
+    const char *what;
+    size_t at = json_fault_at(text, &what);
+    if (!what)
+        return fault_set(fault, STATUS_INVALID, "not valid JSON: %s", error);
+    return fault_set(fault, STATUS_INVALID, "not valid JSON: %s (after %zu bytes of %zu)", what, at, text.size);
+}
+
 extern "C" enum status json_parse(struct json_parser *parser, struct slice text, bool padded, const struct json **root,
                                   struct fault *fault) {
     if (text.size > UINT32_MAX / 2)
@@ -105,7 +113,7 @@ extern "C" enum status json_parse(struct json_parser *parser, struct slice text,
     simdjson::dom::element element;
     auto error = parser->dom.parse(reinterpret_cast<const uint8_t *>(text.data), text.size, !padded).get(element);
     if (error)
-        return fault_set(fault, STATUS_INVALID, "not valid JSON: %s", simdjson::error_message(error));
+        return refuse(text, simdjson::error_message(error), fault);
     parser->nodes.clear();
     add(parser, element, {nullptr, 0});
     *root = parser->nodes.data();

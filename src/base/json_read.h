@@ -39,6 +39,10 @@ void json_parser_free(struct json_parser *parser);
 enum status json_parse(struct json_parser *parser, struct slice text, bool padded, const struct json **root,
                        struct fault *fault) WARN_UNUSED;
 
+/* Where `text`, which json_parse refused, stops being JSON: the offset, and *what is wrong there (static text; NULL where no fault is
+ * found). json_parse's own fault says both. Cost: a byte at a time. */
+size_t json_fault_at(struct slice text, const char **what);
+
 const struct json *json_first(const struct json_parser *parser, const struct json *container);
 const struct json *json_next(const struct json_parser *parser, const struct json *node);
 /* The member named `key`, or NULL; NULL too when `object` is NULL or no object. The last one wins where a key repeats. */

@@ -80,6 +80,53 @@ static void test_refused(void **state) {
     json_parser_free(parser);
 }
 
+/* A refusal says where and what. */
+static void test_place_of_a_fault(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t at;
+        const char *what;
+    } cases[] = {
+        {"", 0, "ends where a value"},
+        {"{\"a\":1,}", 7, "a name in quotes"},
+        {"{\"a\" 1}", 5, "a colon"},
+        {"{\"a\":1 \"b\":2}", 7, "a comma or }"},
+        {"[1 2]", 3, "a comma or ]"},
+        {"[1,]", 3, "a value is expected"},
+        {"{a:1}", 1, "a name in quotes"},
+        {"{\"a\":[1,{\"b\":2}", 15, "ends inside a list"},
+        {"{\"a\":1", 6, "ends inside an object"},
+        {"{\"a\":\"b}", 5, "never closed"},
+        {"[\"a\nb\"]", 3, "a control character"},
+        {"[\"\\x\"]", 3, "an unknown escape"},
+        {"[\"\\u12g4\"]", 6, "four hexadecimal"},
+        {"[\"\\ud800\"]", 8, "half a surrogate pair"},
+        {"[\"\xff\"]", 2, "not UTF-8"},
+        {"[\"\xed\xa0\x80\"]", 2, "not UTF-8"},
+        {"[01]", 3, "zeros before it"},
+        {"[1.]", 3, "without its digits"},
+        {"[-]", 2, "without its digits"},
+        {"{} {}", 3, "follows the document's end"},
+        {"userId=u", 0, "a value is expected"},
+    };
+    struct json_parser *parser = json_parser_create();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct json *root;
+        const char *what = NULL;
+        struct fault fault = {0};
+        char place[40];
+        size_t at = json_fault_at(slice_text(cases[i].text), &what);
+        if (!what || at != cases[i].at || !strstr(what, cases[i].what))
+            fail_msg("%s: after %zu bytes: %s", cases[i].text, at, what ? what : "no fault");
+        assert_int_equal(json_parse(parser, slice_text(cases[i].text), false, &root, &fault), STATUS_INVALID);
+        snprintf(place, sizeof place, "after %zu bytes", at);
+        assert_non_null(strstr(fault.text, place));
+        assert_non_null(strstr(fault.text, cases[i].what));
+    }
+    json_parser_free(parser);
+}
+
 /* Arrays in arrays, `depth` of them. */
 static enum status parse_depth(struct json_parser *parser, size_t depth) {
     struct buffer text = {0};
@@ -285,7 +332,8 @@ static void test_reals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read),  cmocka_unit_test(test_missing_and_other_kinds),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_place_of_a_fault), cmocka_unit_test(test_depth),
         cmocka_unit_test(test_write), cmocka_unit_test(test_raw),
         cmocka_unit_test(test_written_is_read), cmocka_unit_test(test_reals),
     };
