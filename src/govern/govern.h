@@ -102,6 +102,12 @@ bool govern_replay(struct govern *g, const struct log_record *raw, struct govern
 
 /* For the fold: puts `raw` aside as a whole, for a reason only it can see (`text` is a sentence, copied). */
 void govern_set_aside(struct govern *g, const struct log_record *raw, enum quarantine_reason reason, const char *text);
+/* Who has the record worked last: a customer's number, or GOVERN_HOLDER_MASTER. Kept where values of it were refused, as a
+ * replay must put the whole record in that one's place; not said of a repetition, which nobody has. */
+#define GOVERN_HOLDER_MASTER UINT32_MAX
+void govern_note_holder(struct govern *g, uint32_t holder);
+/* What was noted for the record at `position`, 0 where nobody has it. */
+uint32_t govern_holder(struct govern *g, uint64_t position);
 /* True when the record at `position` waits as a whole: nothing of it was used so far. */
 bool govern_waits_whole(struct govern *g, uint64_t position);
 /* The reason of this name ("WRONG_TYPE"), or -1. */

@@ -11,6 +11,13 @@ void govern_set_aside(struct govern *g, const struct log_record *raw, enum quara
     quarantine_add(&g->quarantine, &entry);
 }
 
+void govern_note_holder(struct govern *g, uint32_t holder) {
+    if (g->refusal_count && !g->out->quarantined)
+        quarantine_hold(&g->quarantine, g->raw->position, holder);
+}
+
+uint32_t govern_holder(struct govern *g, uint64_t position) { return quarantine_holder(&g->quarantine, position); }
+
 bool govern_waits_whole(struct govern *g, uint64_t position) {
     unsigned whole, values;
     quarantine_waiting_at(&g->quarantine, position, &whole, &values);

@@ -129,6 +129,24 @@ void quarantine_waiting_at(struct quarantine *q, uint64_t position, unsigned *wh
     pthread_mutex_unlock(&q->lock);
 }
 
+void quarantine_hold(struct quarantine *q, uint64_t position, uint32_t holder) {
+    pthread_mutex_lock(&q->lock);
+    for (uint32_t n = last_of_position(q, position); n; n = q->entries[n - 1].previous)
+        if (!(q->entries[n - 1].flags & (QUARANTINE_WHOLE | QUARANTINE_REPAIRED)))
+            q->entries[n - 1].holder = holder;
+    pthread_mutex_unlock(&q->lock);
+}
+
+uint32_t quarantine_holder(struct quarantine *q, uint64_t position) {
+    pthread_mutex_lock(&q->lock);
+    uint32_t n = last_of_position(q, position);
+    while (n && q->entries[n - 1].flags & QUARANTINE_WHOLE)
+        n = q->entries[n - 1].previous;
+    uint32_t holder = n ? q->entries[n - 1].holder : 0;
+    pthread_mutex_unlock(&q->lock);
+    return holder;
+}
+
 void quarantine_repair(struct quarantine *q, uint64_t position) {
     pthread_mutex_lock(&q->lock);
     for (uint32_t n = last_of_position(q, position); n; n = q->entries[n - 1].previous) {

@@ -26,7 +26,7 @@ struct quarantine_stored {
     uint8_t flags; /* enum quarantine_flags */
     uint16_t field_bytes, text_bytes;
     uint32_t previous; /* number of the entry before it of the same position, 0 for none */
-    uint32_t reserved;
+    uint32_t holder;   /* who has the record without this value: see govern_note_holder; 0: nobody */
 };
 _Static_assert(sizeof(struct quarantine_stored) == 40, "on disk");
 enum quarantine_flags { QUARANTINE_WHOLE = 1, QUARANTINE_REPAIRED = 2 };
@@ -54,6 +54,9 @@ void quarantine_release(struct quarantine *q);
 void quarantine_add(struct quarantine *q, const struct quarantine_entry *entry);
 /* Waiting entries of a raw record: of the whole of it, and of values. */
 void quarantine_waiting_at(struct quarantine *q, uint64_t position, unsigned *whole, unsigned *values);
+/* Says who has the record whose values wait; who that was (of the values noted last). */
+void quarantine_hold(struct quarantine *q, uint64_t position, uint32_t holder);
+uint32_t quarantine_holder(struct quarantine *q, uint64_t position);
 /* Marks the position's waiting entries repaired. */
 void quarantine_repair(struct quarantine *q, uint64_t position);
 enum status quarantine_save(struct quarantine *q, struct image_writer *image, struct fault *fault) WARN_UNUSED;

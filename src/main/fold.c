@@ -58,13 +58,19 @@ static bool all_master(const struct governed *g) {
     return g->record_count > 0;
 }
 
-/* A clean record finds its customer and joins the history. False when no identifier of it is usable. */
-static bool place(struct fold *f, const struct log_record *raw, struct governed *g) {
+static void place_master(struct fold *f, const struct governed *g) {
+    for (size_t i = 0; i < g->record_count; i++)
+        master_put(f->engine->master, g->records[i]);
+    govern_note_holder(f->engine->govern, GOVERN_HOLDER_MASTER);
+}
+
+/* A clean record finds its customer and joins the history; with `holder`, it joins that customer's, wherever its identifiers
+ * lead by now. False when no identifier of it is usable. */
+static bool place(struct fold *f, const struct log_record *raw, struct governed *g, struct customer_id holder) {
     struct engine *e = f->engine;
     struct resolution *r = f->resolution;
     if (all_master(g)) {
-        for (size_t i = 0; i < g->record_count; i++)
-            master_put(e->master, g->records[i]);
+        place_master(f, g);
         return true;
     }
     if (identity_resolve(e->identity, g, raw->position, (unsigned)g->record_count, r)) {
@@ -75,11 +81,13 @@ static bool place(struct fold *f, const struct log_record *raw, struct governed 
     }
     for (size_t i = 0; i < r->merge_count; i++)
         history_merge(e->history, r->merges[i].winner, r->merges[i].loser);
+    struct customer_id customer = holder.number ? identity_redirect(e->identity, holder) : r->customer;
     for (size_t i = 0; i < g->record_count; i++) {
         g->records[i]->arrival = r->arrival.number;
         g->records[i]->document = r->documents[i].number;
-        history_append(e->history, r->customer, g->records[i]);
+        history_append(e->history, customer, g->records[i]);
     }
+    govern_note_holder(e->govern, customer.number);
     return true;
 }
 
@@ -87,15 +95,16 @@ static bool place(struct fold *f, const struct log_record *raw, struct governed 
 static void take(struct fold *f, const struct log_record *raw, struct governed *g) {
     if (g->message_hash && seen_has(f->engine->seen, g->message_hash))
         count(&f->duplicates);
-    else if (place(f, raw, g) && g->message_hash)
+    else if (place(f, raw, g, (struct customer_id){0}) && g->message_hash)
         seen_add(f->engine->seen, g->message_hash);
 }
 
-/* A record that is in the history already, without some of its values: the repaired one takes its place. */
-static void replace(struct fold *f, const struct log_record *raw, struct governed *g) {
+/* A record that `holder` has already, without some of its values: the repaired one takes its place, there. */
+static void replace(struct fold *f, const struct log_record *raw, struct governed *g, uint32_t holder) {
+    assert(holder);
     for (size_t i = 0; i < g->record_count; i++)
         g->records[i]->flags |= RECORD_REPLACES;
-    place(f, raw, g);
+    place(f, raw, g, (struct customer_id){holder == GOVERN_HOLDER_MASTER ? 0 : holder});
 }
 
 static void apply_raw(struct fold *f, const struct log_record *raw) {
@@ -142,13 +151,13 @@ static enum status replay_one(struct fold *f, uint64_t position, struct fault *f
         return STATUS_OK;
     if (status)
         return status;
-    bool whole = govern_waits_whole(e->govern, position);
+    uint32_t holder = govern_waits_whole(e->govern, position) ? 0 : govern_holder(e->govern, position);
     status = log_read(reader, &raw, fault);
     if (!status && raw.position == position && govern_replay(e->govern, &raw, f->governed)) {
-        if (whole)
+        if (holder)
+            replace(f, &raw, f->governed, holder);
+        else /* nothing of it was used; or it was a repetition, and is one again */
             take(f, &raw, f->governed);
-        else
-            replace(f, &raw, f->governed);
     }
     log_reader_close(reader);
     return status == STATUS_END || status == STATUS_NOT_FOUND ? STATUS_OK : status;
