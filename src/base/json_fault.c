@@ -22,7 +22,9 @@ static void skip_blanks(struct scan *s) {
 static int hex4(struct scan *s) {
     int value = 0;
     for (int i = 0; i < 4; i++, s->at++) {
-        int c = s->at < s->end ? *s->at | 32 : 0, digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        int c = s->at < s->end ? *s->at | 32 : 0, digit = c >= '0' && c <= '9'   ? c - '0'
+                                                          : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                                                                 : -1;
         if (digit < 0 || *s->at < '0')
             return -1;
         value = value * 16 + digit;

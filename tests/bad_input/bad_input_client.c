@@ -95,7 +95,8 @@ void expect_admin(struct bed *bed, const char *what, const char *method, const c
     answer_release(&answer);
 }
 
-void expect_writer(struct bed *bed, const char *what, const char *path, struct slice body, int code, const char *words) {
+void expect_writer(struct bed *bed, const char *what, const char *path, struct slice body, int code,
+                   const char *words) {
     struct answer answer;
     ask_writer(bed, path, body, &answer);
     check_answer(what, &answer, code, words);
@@ -138,16 +139,15 @@ unsigned row_count(struct bed *bed, const char *user_id, const char *type) {
 
 /* --- the server and its good customers --- */
 
-void bed_settle(struct bed *bed) {
-    assert_true(engine_settle(bed->server->engine, SETTLE_MS));
-}
+void bed_settle(struct bed *bed) { assert_true(engine_settle(bed->server->engine, SETTLE_MS)); }
 
 void bed_good(struct bed *bed) {
     char text[200];
     assert_true(bed->good < GOOD_MAX);
-    int size = snprintf(text, sizeof text,
-                        "{\"userId\":\"good-%u-%u\",\"messageId\":\"good-%u-%u\",\"event\":\"Good\",\"properties\":{\"n\":%u}}",
-                        bed->number, bed->good, bed->number, bed->good, bed->good);
+    int size = snprintf(
+        text, sizeof text,
+        "{\"userId\":\"good-%u-%u\",\"messageId\":\"good-%u-%u\",\"event\":\"Good\",\"properties\":{\"n\":%u}}",
+        bed->number, bed->good, bed->number, bed->good, bed->good);
     expect_writer(bed, "a good event", "/v1/track", slice_of(text, (size_t)size), 200, "\"accepted\":1");
     bed->good++;
 }
@@ -164,7 +164,8 @@ void bed_check_good(struct bed *bed) {
     expect_admin(bed, "health", "GET", "/healthz", NULL, 200, "\"done\":true");
 }
 
-void bed_open(struct bed *bed, struct os *os, const struct engine_options *engine, const struct serve_options *options) {
+void bed_open(struct bed *bed, struct os *os, const struct engine_options *engine,
+              const struct serve_options *options) {
     struct serve_options door = options ? *options : (struct serve_options){0};
     struct fault fault = {0};
     *bed = (struct bed){.number = beds_opened++};

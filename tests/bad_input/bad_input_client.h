@@ -19,8 +19,8 @@ struct bed {
     uint16_t port;
     char admin_key[48], write_key[48];
     char folder[64]; /* on a simulated disk only its name is used */
-    unsigned good;    /* sent so far */
-    unsigned number;  /* of this bed in the process, so that names differ */
+    unsigned good;   /* sent so far */
+    unsigned number; /* of this bed in the process, so that names differ */
 };
 
 /* Starts a server in a folder of its own and sends the first good event. NULL for os: the real one; for options: the defaults, port 0. */
@@ -35,7 +35,7 @@ void bed_settle(struct bed *bed);
 /* --- answers --- */
 
 struct answer {
-    int code; /* 0: closed without an answer; -1: none in time */
+    int code;                 /* 0: closed without an answer; -1: none in time */
     struct buffer head, body; /* ended by zero */
 };
 void answer_release(struct answer *answer);

@@ -42,15 +42,19 @@ static void test_invalid_json(void **state) {
     } cases[] = {
         {"cut off", "/v1/track", "{\"userId\":\"u\",\"event\":", "invalid_json|value is expected|after 22 bytes"},
         {"no quotes", "/v1/track", "{userId:1}", "invalid_json|name in quotes|after 1 bytes"},
-        {"two documents", "/v1/track", "{\"userId\":\"u\",\"event\":\"E\"}{}", "invalid_json|follows the document|after 26 bytes"},
-        {"not UTF-8", "/v1/track", "{\"userId\":\"\xff\xfe\",\"event\":\"E\"}", "invalid_json|not UTF-8|after 11 bytes"},
-        {"half a surrogate pair", "/v1/track", "{\"userId\":\"\\ud800\",\"event\":\"E\"}", "invalid_json|surrogate pair"},
+        {"two documents", "/v1/track", "{\"userId\":\"u\",\"event\":\"E\"}{}",
+         "invalid_json|follows the document|after 26 bytes"},
+        {"not UTF-8", "/v1/track", "{\"userId\":\"\xff\xfe\",\"event\":\"E\"}",
+         "invalid_json|not UTF-8|after 11 bytes"},
+        {"half a surrogate pair", "/v1/track", "{\"userId\":\"\\ud800\",\"event\":\"E\"}",
+         "invalid_json|surrogate pair"},
         {"a form", "/v1/track", "userId=u&event=E", "invalid_json|value is expected|after 0 bytes"},
         {"empty", "/v1/track", "", "empty_body"},
         {"blank", "/v1/track", " \r\n ", "empty_body"},
         {"a list", "/v1/track", "[1]", "not_an_object"},
         {"null", "/v1/track", "null", "not_an_object"},
-        {"batch cut off", "/v1/batch", "{\"batch\":[{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E\"}", "invalid_json"},
+        {"batch cut off", "/v1/batch", "{\"batch\":[{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E\"}",
+         "invalid_json"},
         {"no batch", "/v1/batch", "{\"type\":\"track\"}", "missing_batch"},
         {"batch no list", "/v1/batch", "{\"batch\":{}}", "missing_batch"},
     };
@@ -62,23 +66,23 @@ static void test_invalid_json(void **state) {
 
 static void test_bad_items_in_a_good_batch(void **state) {
     (void)state;
-    static const char *const body =
-        "{\"batch\":["
-        "{\"type\":\"track\",\"userId\":\"b0\",\"messageId\":\"b0\",\"event\":\"E\"},"
-        "17,"
-        "{\"type\":\"track\",\"userId\":\"b2\"},"
-        "{\"type\":\"trakc\",\"userId\":\"b3\",\"event\":\"E\"},"
-        "{\"type\":\"track\",\"event\":\"E\"},"
-        "{\"type\":\"alias\",\"userId\":\"b5\"},"
-        "{\"type\":\"group\",\"userId\":\"b6\"},"
-        "{\"type\":\"track\",\"userId\":\"b7\",\"event\":\"E\",\"messageId\":7},"
-        "{\"userId\":\"b8\",\"event\":\"E\"},"
-        "{\"type\":\"track\",\"userId\":\"b9\",\"messageId\":\"b9\",\"event\":\"E\"}]}";
-    expect_writer(&bed, "bad items", "/v1/batch", slice_text(body), 200,
-                  "\"accepted\":2|{\"index\":1,\"code\":\"not_an_object\"|{\"index\":2,\"code\":\"missing_event\"|"
-                  "{\"index\":3,\"code\":\"unknown_type\",\"message\":\"\\\"trakc\\\"|{\"index\":4,\"code\":\"no_user_anon_id\"|"
-                  "{\"index\":5,\"code\":\"missing_previous_id\"|{\"index\":6,\"code\":\"missing_group_id\"|"
-                  "{\"index\":7,\"code\":\"invalid_message_id\"|{\"index\":8,\"code\":\"missing_type\"");
+    static const char *const body = "{\"batch\":["
+                                    "{\"type\":\"track\",\"userId\":\"b0\",\"messageId\":\"b0\",\"event\":\"E\"},"
+                                    "17,"
+                                    "{\"type\":\"track\",\"userId\":\"b2\"},"
+                                    "{\"type\":\"trakc\",\"userId\":\"b3\",\"event\":\"E\"},"
+                                    "{\"type\":\"track\",\"event\":\"E\"},"
+                                    "{\"type\":\"alias\",\"userId\":\"b5\"},"
+                                    "{\"type\":\"group\",\"userId\":\"b6\"},"
+                                    "{\"type\":\"track\",\"userId\":\"b7\",\"event\":\"E\",\"messageId\":7},"
+                                    "{\"userId\":\"b8\",\"event\":\"E\"},"
+                                    "{\"type\":\"track\",\"userId\":\"b9\",\"messageId\":\"b9\",\"event\":\"E\"}]}";
+    expect_writer(
+        &bed, "bad items", "/v1/batch", slice_text(body), 200,
+        "\"accepted\":2|{\"index\":1,\"code\":\"not_an_object\"|{\"index\":2,\"code\":\"missing_event\"|"
+        "{\"index\":3,\"code\":\"unknown_type\",\"message\":\"\\\"trakc\\\"|{\"index\":4,\"code\":\"no_user_anon_id\"|"
+        "{\"index\":5,\"code\":\"missing_previous_id\"|{\"index\":6,\"code\":\"missing_group_id\"|"
+        "{\"index\":7,\"code\":\"invalid_message_id\"|{\"index\":8,\"code\":\"missing_type\"");
     bed_settle(&bed);
     assert_int_equal(row_count(&bed, "b0", "E"), 1);
     assert_int_equal(row_count(&bed, "b9", "E"), 1);
@@ -117,8 +121,8 @@ static void test_json_too_deep(void **state) {
 
 /* --- keys --- */
 
-static void with_key(const char *what, const char *method, const char *path, const char *header, const char *body, int code,
-                     const char *words) {
+static void with_key(const char *what, const char *method, const char *path, const char *header, const char *body,
+                     int code, const char *words) {
     struct buffer out = {0};
     struct answer answer;
     buffer_print(&out, "%s %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %zu\r\n\r\n%s", method, path, header,
@@ -138,7 +142,8 @@ static void test_keys(void **state) {
     char header[200], revoked[48], hash[65], path[160];
     struct fault fault = {0};
     with_key("no write key", "POST", "/v1/track", "", KEY_EVENT, 401, "missing_write_key|writeKey");
-    with_key("unknown write key", "POST", "/v1/track", "X-Write-Key: ofw_nobody\r\n", KEY_EVENT, 401, "invalid_write_key");
+    with_key("unknown write key", "POST", "/v1/track", "X-Write-Key: ofw_nobody\r\n", KEY_EVENT, 401,
+             "invalid_write_key");
     with_key("unknown key in the body", "POST", "/v1/track", "",
              "{\"writeKey\":\"ofw_nobody\",\"userId\":\"keyless\",\"event\":\"E\"}", 401, "invalid_write_key");
     snprintf(header, sizeof header, "X-Write-Key: %s\r\n", bed.admin_key);
@@ -150,7 +155,8 @@ static void test_keys(void **state) {
     if (server_source(bed.server, "other", "segment", revoked, &fault))
         fail_msg("%s", fault.text);
     snprintf(header, sizeof header, "X-Write-Key: %s\r\n", revoked);
-    with_key("before the revocation", "POST", "/v1/track", header, "{\"userId\":\"k1\",\"event\":\"E\"}", 200, "\"accepted\":1");
+    with_key("before the revocation", "POST", "/v1/track", header, "{\"userId\":\"k1\",\"event\":\"E\"}", 200,
+             "\"accepted\":1");
     sources_hash_key(slice_text(revoked), hash);
     snprintf(path, sizeof path, "/v1/sources/other/keys/%s", hash);
     expect_admin(&bed, "revoke", "DELETE", path, NULL, 200, "in_force");
@@ -192,7 +198,8 @@ static void batch_of(struct buffer *into, const char *user, unsigned items, cons
     buffer_clear(into);
     buffer_add_slice(into, SLICE("{\"batch\":["));
     for (unsigned i = 0; i < items; i++)
-        buffer_print(into, "%s{\"type\":\"track\",\"userId\":\"%s\",\"event\":\"E\",\"properties\":{\"n\":%u,\"t\":\"%s\"}}",
+        buffer_print(into,
+                     "%s{\"type\":\"track\",\"userId\":\"%s\",\"event\":\"E\",\"properties\":{\"n\":%u,\"t\":\"%s\"}}",
                      i ? "," : "", user, i, filler);
     buffer_add_slice(into, SLICE("]}"));
 }
@@ -239,8 +246,10 @@ static int64_t row_time(const char *user, const char *type) {
 
 static void send_timed(const char *user, const char *timestamp, const char *sent_at) {
     struct buffer body = {0};
-    buffer_print(&body, "{\"batch\":[{\"type\":\"track\",\"userId\":\"%s\",\"messageId\":\"%s\",\"event\":\"T\",\"timestamp\":%s}]", user,
-                 user, timestamp);
+    buffer_print(
+        &body,
+        "{\"batch\":[{\"type\":\"track\",\"userId\":\"%s\",\"messageId\":\"%s\",\"event\":\"T\",\"timestamp\":%s}]",
+        user, user, timestamp);
     if (sent_at)
         buffer_print(&body, ",\"sentAt\":\"%s\"", sent_at);
     buffer_add_char(&body, '}');
@@ -248,9 +257,7 @@ static void send_timed(const char *user, const char *timestamp, const char *sent
     buffer_release(&body);
 }
 
-static void iso(char into[TIME_TEXT_BYTES], int64_t ms) {
-    into[time_format(ms, into)] = 0;
-}
+static void iso(char into[TIME_TEXT_BYTES], int64_t ms) { into[time_format(ms, into)] = 0; }
 
 static void near(int64_t found, int64_t expected) {
     if (found < expected - 60000 || found > expected + 60000)
@@ -270,7 +277,8 @@ static void test_future_and_unreadable_times(void **state) {
     near(row_time("t-unreadable", "T"), now);
     near(row_time("t-object", "T"), now);
     near(row_time("t-month-13", "T"), now);
-    expect_admin(&bed, "future time", "GET", "/v1/quarantine?reason=FUTURE_TIME", NULL, 200, "\"field\":\"timestamp\"|2099-01-01");
+    expect_admin(&bed, "future time", "GET", "/v1/quarantine?reason=FUTURE_TIME", NULL, 200,
+                 "\"field\":\"timestamp\"|2099-01-01");
     expect_admin(&bed, "unreadable time", "GET", "/v1/quarantine?reason=BAD_TIME", NULL, 200,
                  "\"field\":\"timestamp\"|yesterday-ish|2026-13-01");
     /* A device whose clock is two years ahead says so by its sentAt: what happened an hour before sending is an hour ago. */
@@ -295,10 +303,11 @@ static void test_wrong_type_is_kept_and_repaired(void **state) {
     static const char *const values[] = {"12", "13.5", "\"abc\"", "14"};
     char body[300];
     for (unsigned i = 0; i < 4; i++) {
-        int size = snprintf(body, sizeof body,
-                            "{\"userId\":\"typed\",\"messageId\":\"typed-%u\",\"event\":\"Reading Taken\",\"properties\":"
-                            "{\"level\":%s,\"room\":\"r%u\"}}",
-                            i, values[i], i);
+        int size =
+            snprintf(body, sizeof body,
+                     "{\"userId\":\"typed\",\"messageId\":\"typed-%u\",\"event\":\"Reading Taken\",\"properties\":"
+                     "{\"level\":%s,\"room\":\"r%u\"}}",
+                     i, values[i], i);
         expect_writer(&bed, "wrong type", "/v1/track", slice_of(body, (size_t)size), 200, "\"accepted\":1");
     }
     bed_settle(&bed);
@@ -306,12 +315,17 @@ static void test_wrong_type_is_kept_and_repaired(void **state) {
     assert_int_equal(count_in(&bed, "/v1/profiles/user_id:typed/timeline", "\"r2\""), 1);
     assert_int_equal(count_in(&bed, "/v1/profiles/user_id:typed/timeline", "\"abc\""), 0);
     expect_admin(&bed, "wrong type in quarantine", "GET", "/v1/quarantine?source=web", NULL, 200,
-                 "\"reason\":\"WRONG_TYPE\"|\"field\":\"properties.level\"|abc|\"whole\":false|\"repaired\":false|\"waiting\":1");
+                 "\"reason\":\"WRONG_TYPE\"|\"field\":\"properties.level\"|abc|\"whole\":false|\"repaired\":false|"
+                 "\"waiting\":1");
     expect_admin(&bed, "replay without a repair", "POST", "/v1/quarantine/replay", "{}", 200, "\"waiting\":1");
-    expect_admin(&bed, "a repair that cannot be", "POST", "/v1/dictionary",
-                 "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"Reading Taken\",\"properties\":{\"level\":\"bool\"}}", 409, "level|number|bool");
-    expect_admin(&bed, "the repair", "POST", "/v1/dictionary",
-                 "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"Reading Taken\",\"properties\":{\"level\":\"text\"}}", 200, "in_force");
+    expect_admin(
+        &bed, "a repair that cannot be", "POST", "/v1/dictionary",
+        "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"Reading Taken\",\"properties\":{\"level\":\"bool\"}}", 409,
+        "level|number|bool");
+    expect_admin(
+        &bed, "the repair", "POST", "/v1/dictionary",
+        "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"Reading Taken\",\"properties\":{\"level\":\"text\"}}", 200,
+        "in_force");
     expect_admin(&bed, "replay", "POST", "/v1/quarantine/replay", "{\"reason\":\"WRONG_TYPE\"}", 200, "\"waiting\":0");
     bed_settle(&bed);
     assert_int_equal(row_count(&bed, "typed", "Reading Taken"), 4);
@@ -329,12 +343,15 @@ static void test_no_usable_identifier(void **state) {
     (void)state;
     static const char *const blocked[] = {"null", "undefined", "00000000-0000-0000-0000-000000000000", "N/A"};
     char body[200];
-    expect_writer(&bed, "no identifiers", "/v1/track", SLICE("{\"event\":\"E\"}"), 400, "no_user_anon_id|userId|anonymousId");
-    expect_writer(&bed, "empty identifiers", "/v1/track", SLICE("{\"event\":\"E\",\"userId\":\"\",\"anonymousId\":\" \"}"), 400,
+    expect_writer(&bed, "no identifiers", "/v1/track", SLICE("{\"event\":\"E\"}"), 400,
+                  "no_user_anon_id|userId|anonymousId");
+    expect_writer(&bed, "empty identifiers", "/v1/track",
+                  SLICE("{\"event\":\"E\",\"userId\":\"\",\"anonymousId\":\" \"}"), 400, "no_user_anon_id");
+    expect_writer(&bed, "a bool as userId", "/v1/track", SLICE("{\"event\":\"E\",\"userId\":true}"), 400,
                   "no_user_anon_id");
-    expect_writer(&bed, "a bool as userId", "/v1/track", SLICE("{\"event\":\"E\",\"userId\":true}"), 400, "no_user_anon_id");
     for (size_t i = 0; i < sizeof blocked / sizeof *blocked; i++) {
-        int size = snprintf(body, sizeof body, "{\"userId\":\"%s\",\"messageId\":\"blocked-%zu\",\"event\":\"E\"}", blocked[i], i);
+        int size = snprintf(body, sizeof body, "{\"userId\":\"%s\",\"messageId\":\"blocked-%zu\",\"event\":\"E\"}",
+                            blocked[i], i);
         expect_writer(&bed, "a placeholder", "/v1/track", slice_of(body, (size_t)size), 200, "\"accepted\":1");
     }
     bed_settle(&bed);
@@ -379,9 +396,11 @@ static void test_compression(void **state) {
     compress_into(&packed, SLICE(ZIPPED));
     encoded("encoding br", "Content-Encoding: br\r\n", SLICE("\x0b\x02\x80"), 415, "unsupported_encoding|br|gzip");
     encoded("two encodings", "Content-Encoding: gzip, br\r\n", buffer_slice(&packed), 415, "unsupported_encoding");
-    encoded("half a gzip", "Content-Encoding: gzip\r\n", slice_of(packed.data, packed.size / 2), 400, "invalid_compression");
+    encoded("half a gzip", "Content-Encoding: gzip\r\n", slice_of(packed.data, packed.size / 2), 400,
+            "invalid_compression");
     packed.data[packed.size - 6] ^= 1;
-    encoded("gzip with a wrong checksum", "Content-Encoding: gzip\r\n", buffer_slice(&packed), 400, "invalid_compression");
+    encoded("gzip with a wrong checksum", "Content-Encoding: gzip\r\n", buffer_slice(&packed), 400,
+            "invalid_compression");
     packed.data[packed.size - 6] ^= 1;
     encoded("text that says gzip", "Content-Encoding: gzip\r\n", SLICE("garbage"), 400, "invalid_");
     encoded("deflate that is none", "Content-Encoding: deflate\r\n", SLICE("garbage"), 400, "invalid_compression");

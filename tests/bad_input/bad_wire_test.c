@@ -76,15 +76,19 @@ static void test_oversize_body_is_answered_early(void **state) {
     (void)state;
     struct buffer out = {0};
     /* Only the announcement is sent: the answer must not wait for the bytes. */
-    buffer_print(&out, "POST /v1/track HTTP/1.1\r\nHost: a\r\nX-Write-Key: %s\r\nContent-Length: 100000000\r\n\r\n", bed.write_key);
+    buffer_print(&out, "POST /v1/track HTTP/1.1\r\nHost: a\r\nX-Write-Key: %s\r\nContent-Length: 100000000\r\n\r\n",
+                 bed.write_key);
     raw("100 MB announced", buffer_slice(&out), 413, "TOO_LARGE|4194304 bytes");
     buffer_clear(&out);
-    buffer_print(&out, "POST /v1/track HTTP/1.1\r\nHost: a\r\nX-Write-Key: %s\r\nExpect: 100-continue\r\nContent-Length: 5000000\r\n\r\n",
+    buffer_print(&out,
+                 "POST /v1/track HTTP/1.1\r\nHost: a\r\nX-Write-Key: %s\r\nExpect: 100-continue\r\nContent-Length: "
+                 "5000000\r\n\r\n",
                  bed.write_key);
     raw("5 MB with Expect", buffer_slice(&out), 413, "TOO_LARGE");
     buffer_clear(&out);
-    buffer_print(&out, "POST /v1/sources HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nContent-Length: 100000000\r\n\r\n",
-                 bed.admin_key);
+    buffer_print(
+        &out, "POST /v1/sources HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nContent-Length: 100000000\r\n\r\n",
+        bed.admin_key);
     raw("100 MB for an admin route", buffer_slice(&out), 413, "TOO_LARGE|1048576 bytes");
     buffer_clear(&out);
     buffer_print(&out, "POST /v1/imports/1/data HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n");
@@ -171,7 +175,8 @@ static void test_slow_clients_are_cut_off(void **state) {
     struct buffer head = {0};
     struct good_load load = {.seconds = SLOW_S + 1};
     pthread_t thread;
-    buffer_print(&head, "POST /v1/track HTTP/1.1\r\nHost: a\r\nX-Write-Key: %s\r\nContent-Length: 1000\r\n\r\n{", bed.write_key);
+    buffer_print(&head, "POST /v1/track HTTP/1.1\r\nHost: a\r\nX-Write-Key: %s\r\nContent-Length: 1000\r\n\r\n{",
+                 bed.write_key);
     for (size_t i = 0; i < SLOW_CLIENTS; i++) {
         wire_open(&bodies[i], bed.port);
         wire_send(&bodies[i], buffer_slice(&head));
@@ -185,9 +190,10 @@ static void test_slow_clients_are_cut_off(void **state) {
     assert_int_equal(pthread_create(&thread, NULL, good_run, &load), 0);
     double seconds = trickle(all, 3 * SLOW_CLIENTS, SLICE("x"), codes);
     pthread_join(thread, NULL);
-    print_message("slow clients: cut off after %.1f s; good ones meanwhile: %llu answers, p50 %u us, p99 %u us, max %u us\n", seconds,
-                  (unsigned long long)load.result.answers, load.result.latency_us_p50, load.result.latency_us_p99,
-                  load.result.latency_us_max);
+    print_message(
+        "slow clients: cut off after %.1f s; good ones meanwhile: %llu answers, p50 %u us, p99 %u us, max %u us\n",
+        seconds, (unsigned long long)load.result.answers, load.result.latency_us_p50, load.result.latency_us_p99,
+        load.result.latency_us_max);
     assert_true(seconds < 3 * SLOW_S + 3);
     for (size_t i = 0; i < SLOW_CLIENTS; i++) {
         assert_int_equal(codes[3 * i], 408);
@@ -197,7 +203,8 @@ static void test_slow_clients_are_cut_off(void **state) {
     assert_int_equal(load.status, STATUS_OK);
     assert_int_equal(load.result.failed, 0);
     assert_true(load.result.answers > 50);
-    assert_true(load.result.latency_us_p99 < 500000); /* sanitizers, a busy machine and real syncs; on a quiet one it is a few ms */
+    assert_true(load.result.latency_us_p99 <
+                500000); /* sanitizers, a busy machine and real syncs; on a quiet one it is a few ms */
     for (size_t i = 0; i < 3 * SLOW_CLIENTS; i++)
         wire_close(&all[i]);
     buffer_release(&head);
@@ -234,7 +241,8 @@ static void test_half_closed(void **state) {
     request_print(&out, "half", "half-1");
     wire_open(&wire, bed.port);
     wire_send(&wire, buffer_slice(&out));
-    shutdown(wire.socket, SHUT_WR); /* nothing more will come; the HTTP library takes that for a farewell and may close unanswered */
+    shutdown(wire.socket,
+             SHUT_WR); /* nothing more will come; the HTTP library takes that for a farewell and may close unanswered */
     wire_read(&wire, &answer, 10000);
     assert_true(answer.code == 0 || answer.code == 200);
     answer_release(&answer);
@@ -248,8 +256,8 @@ static void test_half_closed(void **state) {
     wire_close(&wire);
     for (unsigned i = 0; i < 500 && row_count(&bed, "half", "E") == 0; i++)
         sleep_ms(10); /* what came whole is kept, answered or not */
-    expect_writer(&bed, "sent again", "/v1/track", SLICE("{\"userId\":\"half\",\"messageId\":\"half-1\",\"event\":\"E\"}"), 200,
-                  "\"accepted\":1");
+    expect_writer(&bed, "sent again", "/v1/track",
+                  SLICE("{\"userId\":\"half\",\"messageId\":\"half-1\",\"event\":\"E\"}"), 200, "\"accepted\":1");
     buffer_release(&out);
     bed_settle(&bed);
     assert_int_equal(row_count(&bed, "half", "E"), 1);
@@ -295,8 +303,8 @@ static void test_client_vanishes_before_its_answer(void **state) {
     bed_settle(&bed);
     assert_int_equal(row_count(&bed, "vanished", "E"), 3);
     /* Its sender knows of no answer and sends again: still once. */
-    expect_writer(&bed, "sent again", "/v1/track", SLICE("{\"userId\":\"vanished\",\"messageId\":\"v-2\",\"event\":\"E\"}"), 200,
-                  "\"accepted\":1");
+    expect_writer(&bed, "sent again", "/v1/track",
+                  SLICE("{\"userId\":\"vanished\",\"messageId\":\"v-2\",\"event\":\"E\"}"), 200, "\"accepted\":1");
     bed_settle(&bed);
     assert_int_equal(row_count(&bed, "vanished", "E"), 3);
     bed_close(&bed);
@@ -322,7 +330,10 @@ static void test_pipelined(void **state) {
     wire_send(&wire, buffer_slice(&out));
     for (unsigned i = 0; i < 7; i++) { /* in order: the bad one's answer in its place */
         wire_read(&wire, &answer, 10000);
-        check_answer("pipelined", &answer, i == 3 ? 400 : 200, i == 3 ? "invalid_json" : i == 6 ? "done" : "\"accepted\":1");
+        check_answer("pipelined", &answer, i == 3 ? 400 : 200,
+                     i == 3   ? "invalid_json"
+                     : i == 6 ? "done"
+                              : "\"accepted\":1");
         answer_release(&answer);
     }
     wire_close(&wire);
@@ -334,10 +345,14 @@ static void test_pipelined(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bed, close_bed)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_header_too_large),         TEST(test_oversize_body_is_answered_early),
-        TEST(test_oversize_body_that_is_sent), TEST(test_slow_clients_are_cut_off),
-        TEST(test_idle_connections),         TEST(test_half_closed),
-        TEST(test_pipelined),                cmocka_unit_test(test_client_vanishes_before_its_answer),
+        TEST(test_header_too_large),
+        TEST(test_oversize_body_is_answered_early),
+        TEST(test_oversize_body_that_is_sent),
+        TEST(test_slow_clients_are_cut_off),
+        TEST(test_idle_connections),
+        TEST(test_half_closed),
+        TEST(test_pipelined),
+        cmocka_unit_test(test_client_vanishes_before_its_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
