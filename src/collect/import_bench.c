@@ -1,6 +1,6 @@
 /* import_bench: rows and bytes a second, by step: decoding, splitting, and the whole way from bytes to records.
  *
- *     import_bench [FILE or a number of rows to make, default 500000] [utf8 | gb18030]
+ *     onefold bench import [FILE or a number of rows to make, default 500000] [utf8 | gb18030]
  *
  * On paper: decoding and splitting are passes over the bytes at some GB/s. The whole way also hashes each row, probes
  * the table of hashes (one cache miss, 100 ns, once it is past the cache) and writes payloads of about twice the file's
@@ -12,6 +12,8 @@
 #include "collect/csv.h"
 #include "collect/decode.h"
 #include "collect/import.h"
+
+int import_bench(int count, char **arguments);
 
 #define REPEATS 5
 #define PIECE_BYTES (256u << 10)
@@ -113,7 +115,7 @@ static void bench(const char *name, struct total (*step)(enum encoding, struct s
            (unsigned long long)total.rows, (unsigned long long)total.sum);
 }
 
-int main(int count, char **arguments) {
+int import_bench(int count, char **arguments) {
     const char *what = count > 1 ? arguments[1] : "500000";
     enum encoding encoding = count > 2 && strcmp(arguments[2], "gb18030") == 0 ? ENCODING_GB18030 : ENCODING_UTF8;
     struct buffer file = {0};

@@ -1,6 +1,6 @@
 /* segment_bench: what one item costs from body to record, in batches and alone, and what a key's look-up costs.
  *
- *     segment_bench [rounds, default 2000]
+ *     onefold bench segment [rounds, default 2000]
  *
  * On paper: the parse touches each byte at about 1.5 GB/s and writes 48 bytes a node (some 30 nodes): 0.4 microseconds
  * for 540 bytes. Cutting the text is one more pass at 4 GB/s, the copy into the payload another: 0.2. The checks are
@@ -10,6 +10,8 @@
 #include <time.h>
 
 #include "collect/segment.h"
+
+int segment_bench(int count, char **arguments);
 
 #define REPEATS 5
 #define BATCH 100
@@ -87,7 +89,7 @@ static void bench_keys(struct sources *sources, int rounds) {
     printf("key look-up: %.0f ns; sum %zu\n", (now_s() - start) * 1e7 / rounds, sum);
 }
 
-int main(int count, char **arguments) {
+int segment_bench(int count, char **arguments) {
     int rounds = count > 1 ? (int)strtol(arguments[1], NULL, 10) : 2000;
     if (rounds < 1)
         rounds = 1;

@@ -1,7 +1,7 @@
 /* govern_bench: what one raw record costs: a track call of about 600 bytes with some 20 fields, an order with two
  * lines.
  *
- *     govern_bench [rounds]      default 200000; prints nanoseconds per record and a checksum of what came out */
+ *     onefold bench govern [rounds]      default 200000; prints nanoseconds per record and a checksum of what came out */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -9,6 +9,8 @@
 #include "base/hash.h"
 #include "collect/payload.h"
 #include "govern/govern.h"
+
+int govern_bench(int count, char **arguments);
 
 static const char track[] =
     "{\"type\":\"track\",\"event\":\"Product "
@@ -75,7 +77,7 @@ static void bench(const char *name, const char *format, unsigned rounds) {
     dictionary_free(dictionary);
 }
 
-int main(int count, char **arguments) {
+int govern_bench(int count, char **arguments) {
     unsigned rounds = count > 1 ? (unsigned)strtoul(arguments[1], NULL, 10) : 200000;
     if (rounds == 0)
         return 1;

@@ -1,6 +1,6 @@
 /* normalise_bench: what one call costs, for the plain spelling of each value and for a decorated one.
  *
- *     normalise_bench [calls, default 1000000]
+ *     onefold bench normalise [calls, default 1000000]
  *
  * Each line is the best of five rounds. On paper: a plain phone or time is one pass over 11 to 24 bytes, some 20 to 60
  * cycles; what goes to libphonenumber is a protobuf and some regular expressions, and is called a hundredth as often.
@@ -10,6 +10,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+int normalise_bench(int argc, char **argv);
 
 #define ROUNDS 5
 
@@ -120,7 +122,7 @@ static double measure(call measured, struct slice raw, uint64_t count, uint64_t 
     return best;
 }
 
-int main(int argc, char **argv) {
+int normalise_bench(int argc, char **argv) {
     uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
     struct fault fault = {0};
     if (zone_load(os_real(), SLICE("Asia/Shanghai"), &shanghai, &fault) != STATUS_OK ||

@@ -250,6 +250,11 @@ static void write_machine(struct bench *b) {
     find_processor(processor, sizeof processor);
     snprintf(text, sizeof text, "%s, %ld cores, %.0f GiB, %.64s %.64s", processor, cores, memory_gib, system.sysname, system.release);
     machine_member(b, "machine", text);
+    double load = 0;
+    if (getloadavg(&load, 1) == 1) {
+        snprintf(text, sizeof text, "%.2f over the minute before", load);
+        machine_member(b, "load", text);
+    }
 }
 
 /* --- the command --- */

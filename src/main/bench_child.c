@@ -57,6 +57,11 @@ enum status bench_child_start(struct bench *b, const char *folder, struct bench_
         return fault_set(fault, STATUS_IO, "the server ended before it listened");
     }
     c->ready_s = bench_now_s() - began;
+    struct bench_cpu cpu[BENCH_CPU_MAX];
+    size_t threads = bench_child_cpu(c, cpu);
+    c->cpu_s = 0;
+    for (size_t i = 0; i < threads; i++)
+        c->cpu_s += cpu[i].user_s + cpu[i].system_s;
     return client_create(c->url, c->admin_key, &c->admin, fault);
 }
 

@@ -17,6 +17,7 @@ struct bench_child {
     struct client *admin;
     double ready_s;  /* from its start until it listened */
     double opened_s; /* of that, opening the data folder */
+    double cpu_s;    /* all its threads used until it listened */
     uint64_t tail;   /* records folded while opening */
 };
 

@@ -147,7 +147,7 @@ static enum status check_rows(struct restart *t, uint64_t expected, struct fault
 
 /* Starts and stops it `rounds` times. */
 static enum status open_clean(struct restart *t, bool cold, struct fault *fault) {
-    double ready_s[BENCH_REPEATS_MAX];
+    double ready_s[BENCH_REPEATS_MAX], cpu_s[BENCH_REPEATS_MAX];
     uint64_t resident = 0, highest = 0;
     enum status status = STATUS_OK;
     for (uint64_t i = 0; i < t->rounds && !status; i++) {
@@ -158,6 +158,7 @@ static enum status open_clean(struct restart *t, bool cold, struct fault *fault)
         if (status)
             break;
         ready_s[i] = t->child.ready_s;
+        cpu_s[i] = t->child.cpu_s;
         bench_child_memory(&t->child, &resident, &highest);
         if (i == 0 && !cold)
             status = check_rows(t, t->events, fault);
@@ -169,6 +170,7 @@ static enum status open_clean(struct restart *t, bool cold, struct fault *fault)
     bench_figure(t->bench,
                  &(struct bench_figure){cold ? "listening again, files not cached" : "listening again, files cached", "s", BENCH_LOWER, 5},
                  ready_s, t->rounds);
+    bench_figure(t->bench, &(struct bench_figure){"its CPU until then", "s", BENCH_LOWER, 0}, cpu_s, t->rounds);
     if (!cold) {
         bench_value(t->bench, "resident after opening", "MiB", (double)resident / (1 << 20));
         bench_value(t->bench, "resident at most while opening", "MiB", (double)highest / (1 << 20));
@@ -183,13 +185,14 @@ static enum status open_killed(struct restart *t, struct fault *fault) {
     struct bench_requests requests = {.os = t->bench->os, .data = &t->data, .batch = 100, .next = t->events};
     struct load_options options = {.connections = 8, .total = t->tail / 100, .seconds_max = SECONDS_MAX,
                                    .make = bench_requests_make, .context = &requests};
-    double clean_s, sent = (double)(options.total * 100);
+    double clean_s, clean_cpu_s, sent = (double)(options.total * 100);
     enum status status = bench_child_start(t->bench, t->bench->folder, &t->child, fault);
     if (!status)
         status = bench_child_source(&t->child, "web", key, fault);
     if (status)
         return status;
     clean_s = t->child.opened_s;
+    clean_cpu_s = t->child.cpu_s;
     bench_requests_init(&requests, &t->child, key);
     options.url = t->child.url;
     status = client_load(&options, &load, fault);
@@ -203,6 +206,7 @@ static enum status open_killed(struct restart *t, struct fault *fault) {
     bench_value(t->bench, "listening again after kill -9", "s", t->child.ready_s);
     bench_value(t->bench, "records folded while opening", "", (double)t->child.tail);
     bench_value(t->bench, "a million unfolded records", "s", (t->child.opened_s - clean_s) / sent * 1e6);
+    bench_value(t->bench, "a million unfolded records, CPU", "s", (t->child.cpu_s - clean_cpu_s) / sent * 1e6);
     t->customers = bench_data_distinct(&t->data, 0, requests.next);
     return check_rows(t, requests.next, fault);
 }

@@ -1,6 +1,6 @@
 /* bench_test: every bench with tiny data, so that none rots: it runs to its end, its answers are right, its report is JSON and
  * nothing is left behind. Figures are not judged. */
-#include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -88,6 +88,34 @@ static void test_scan(void **state) {
 static void test_restart(void **state) {
     (void)state;
     RUN(bench_restart, "--events", "3000", "--tail", "500", "--rounds", "1");
+}
+
+/* The benches of the folders, through the command. What they print is not looked at here. */
+static void test_parts(void **state) {
+    (void)state;
+    char log_folder[sizeof folder + 8];
+    snprintf(log_folder, sizeof log_folder, "%s/log", folder);
+    const char *const calls[][4] = {{"segment", "2"},      {"import", "50"},        {"normalise", "10"},
+                                           {"govern", "20"},      {"identity", "100", "200"}, {"nothing of this name"},
+                                           {"seen", "2000"},      {"log", log_folder, "0.01"}};
+    int output = dup(STDOUT_FILENO), errors = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
+    int codes[sizeof calls / sizeof *calls];
+    fflush(stdout);
+    dup2(null, STDOUT_FILENO);
+    dup2(null, STDERR_FILENO);
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        char *argv[4] = {0};
+        int argc = 0;
+        for (; argc < 4 && calls[i][argc]; argc++)
+            argv[argc] = (char *)calls[i][argc];
+        codes[i] = bench_command(argc, argv);
+    }
+    fflush(stdout);
+    dup2(output, STDOUT_FILENO);
+    dup2(errors, STDERR_FILENO);
+    close(output), close(errors), close(null);
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        assert_int_equal(codes[i], strcmp(calls[i][0], "nothing of this name") == 0 ? 2 : 0);
 }
 
 /* --- what they stand on --- */
@@ -193,6 +221,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_data),    cmocka_unit_test(test_report),        cmocka_unit_test(test_folder),
         cmocka_unit_test(test_ingest),  cmocka_unit_test(test_ingest_single), cmocka_unit_test(test_profile),
         cmocka_unit_test(test_scan),    cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
