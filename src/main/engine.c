@@ -17,6 +17,7 @@
 #define LOG_RETENTION_DAYS 30
 #define CHECKPOINT_RECORDS_DEFAULT 5000000
 #define CHECKPOINT_SECONDS_DEFAULT 300
+#define CHECKPOINT_RETRY_NS 10000000000u /* after one that failed */
 
 /* What the threads share. The engine's first member is what others see. */
 struct running {
@@ -32,7 +33,7 @@ struct running {
     enum status checkpoint_status;
     struct fault checkpoint_fault;
     uint64_t checkpoint_number, checkpoint_position, checkpoints;
-    uint64_t checkpoint_ns; /* when the last one ended */
+    uint64_t checkpoint_ns;                /* when the last one ended */
     uint64_t compact_wanted, compact_done; /* full compactions asked for */
     enum status compact_status;
     struct fault compact_fault;
@@ -60,7 +61,8 @@ static void stop_process(const char *what, const struct fault *fault) {
 static bool checkpoint_due(struct running *r) {
     uint64_t fresh = fold_position(r->engine.fold) - r->checkpoint_position;
     uint64_t age_ns = os_monotonic_ns(r->engine.os) - r->checkpoint_ns;
-    if (r->checkpoint_running)
+    bool again_soon = r->checkpoint_status && age_ns < CHECKPOINT_RETRY_NS; /* each try writes all it has room for */
+    if (r->checkpoint_running || (again_soon && !r->checkpoint_wanted))
         return false;
     return r->checkpoint_wanted || fresh >= r->options.checkpoint_records ||
            (fresh && age_ns > (uint64_t)r->options.checkpoint_seconds * 1000000000);
@@ -131,7 +133,7 @@ static void finish_checkpoint(struct running *r, struct checkpoint *begun) {
     if (status)
         fprintf(stderr, "onefold: checkpoint at %llu: %s\n", (unsigned long long)position, fault.text);
     else
-        log_retire(r->engine.log, position, os_now_ms(r->engine.os));
+        fold_retire(r->engine.fold, position);
     pthread_mutex_lock(&r->lock);
     r->checkpoint_running = false;
     r->checkpoint_status = status;
@@ -149,7 +151,8 @@ static void finish_checkpoint(struct running *r, struct checkpoint *begun) {
 static bool compact_some(struct running *r, bool all) {
     struct fault fault = {0};
     enum status history = history_compact(r->engine.history, all, &fault);
-    enum status seen = history == STATUS_OK || history == STATUS_END ? seen_compact(r->engine.seen, &fault) : STATUS_END;
+    enum status seen =
+        history == STATUS_OK || history == STATUS_END ? seen_compact(r->engine.seen, &fault) : STATUS_END;
     bool failed = (history && history != STATUS_END) || (seen && seen != STATUS_END);
     if (history == STATUS_DAMAGED || seen == STATUS_DAMAGED)
         stop_process("a file of the state is damaged", &fault);
@@ -206,8 +209,8 @@ static char *sub_path(const char *folder, const char *name) {
 
 static enum status make_parts(struct running *r, struct fault *fault) {
     struct engine *e = &r->engine;
-    char *log = sub_path(e->folder, "log"), *history = sub_path(e->folder, "history"), *seen = sub_path(e->folder, "seen"),
-         *state = sub_path(e->folder, "state");
+    char *log = sub_path(e->folder, "log"), *history = sub_path(e->folder, "history"),
+         *seen = sub_path(e->folder, "seen"), *state = sub_path(e->folder, "state");
     enum status status = os_make_folder(e->os, state, fault);
     if (!status)
         status = log_open(e->os, log, &r->options.log, &e->log, fault);
@@ -255,7 +258,8 @@ static enum status catch_up(struct running *r, struct fault *fault) {
         return status;
     r->checkpoint_position = position;
     if (position > log_durable(e->log))
-        return fault_set(fault, STATUS_DAMAGED, "the checkpoint stands at %llu but the log ends at %llu: records are missing",
+        return fault_set(fault, STATUS_DAMAGED,
+                         "the checkpoint stands at %llu but the log ends at %llu: records are missing",
                          (unsigned long long)position, (unsigned long long)log_durable(e->log));
     status = fold_start_at(e->fold, position, fault);
     history_advance(e->history, position);
@@ -384,6 +388,21 @@ bool engine_settle(struct engine *e, unsigned timeout_ms) {
     return history_wait(e->history, log_durable(e->log), timeout_ms);
 }
 
+/* Later records may be durable, and folded, where this one's group could not be written. */
+static enum status is_stored(struct engine *e, uint64_t position, struct fault *fault) {
+    struct log_reader *reader;
+    struct log_record found;
+    enum status status = log_reader_open(e->log, position, &reader, fault);
+    if (status)
+        return status;
+    status = log_read(reader, &found, fault);
+    bool there = !status && found.position == position;
+    log_reader_close(reader);
+    if (there || (status && status != STATUS_END))
+        return status;
+    return fault_set(fault, STATUS_IO, "the definition could not be written to the log");
+}
+
 enum status engine_define(struct engine *e, struct slice json, struct fault *fault) {
     struct log_record record = {.kind = LOG_DEFINE, .received_ms = os_now_ms(e->os), .payload = json};
     enum status status = log_append(e->log, &record, 1, fault);
@@ -391,7 +410,7 @@ enum status engine_define(struct engine *e, struct slice json, struct fault *fau
         return engine_step(e, fault);
     if (!status && !history_wait(e->history, record.position, 30000))
         return fault_set(fault, STATUS_TIMEOUT, "the definition was not folded within 30 s");
-    return status;
+    return status ? status : is_stored(e, record.position, fault);
 }
 
 enum status engine_step(struct engine *e, struct fault *fault) {

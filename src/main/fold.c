@@ -2,6 +2,7 @@
 #include "main/fold.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -19,6 +20,8 @@ struct fold {
     struct governed *governed; /* large: not on the stack */
     struct resolution *resolution;
     _Atomic uint64_t position, records, duplicates, quarantined, definitions, busy_ns;
+    pthread_mutex_t retiring;
+    uint64_t replay_position; /* of the last order to replay, under `retiring` */
 };
 
 struct fold *fold_create(struct engine *engine) {
@@ -27,6 +30,7 @@ struct fold *fold_create(struct engine *engine) {
     f->json = json_parser_create();
     f->governed = memory_get(1, sizeof *f->governed);
     f->resolution = memory_get(1, sizeof *f->resolution);
+    pthread_mutex_init(&f->retiring, NULL);
     return f;
 }
 
@@ -37,6 +41,7 @@ void fold_free(struct fold *f) {
     json_parser_free(f->json);
     free(f->governed);
     free(f->resolution);
+    pthread_mutex_destroy(&f->retiring);
     free(f);
 }
 
@@ -47,6 +52,15 @@ enum status fold_start_at(struct fold *f, uint64_t position, struct fault *fault
     log_reader_close(f->reader);
     f->reader = NULL;
     return log_reader_open(f->engine->log, position + 1, &f->reader, fault);
+}
+
+size_t fold_retire(struct fold *f, uint64_t checkpointed) {
+    size_t removed = 0;
+    pthread_mutex_lock(&f->retiring);
+    if (f->replay_position <= checkpointed)
+        removed = log_retire(f->engine->log, checkpointed, os_now_ms(f->engine->os));
+    pthread_mutex_unlock(&f->retiring);
+    return removed;
 }
 
 static void count(_Atomic uint64_t *counter) { atomic_fetch_add_explicit(counter, 1, memory_order_relaxed); }
@@ -64,8 +78,8 @@ static void place_master(struct fold *f, const struct governed *g) {
     govern_note_holder(f->engine->govern, GOVERN_HOLDER_MASTER);
 }
 
-/* A clean record finds its customer and joins the history; with `holder`, it joins that customer's, wherever its identifiers
- * lead by now. False when no identifier of it is usable. */
+/* A clean record finds its customer and joins the history; with `holder`, it joins that customer's, wherever its
+ * identifiers lead by now. False when no identifier of it is usable. */
 static bool place(struct fold *f, const struct log_record *raw, struct governed *g, struct customer_id holder) {
     struct engine *e = f->engine;
     struct resolution *r = f->resolution;
@@ -91,7 +105,8 @@ static bool place(struct fold *f, const struct log_record *raw, struct governed 
     return true;
 }
 
-/* Takes a governed record in unless its message id was seen. What is put aside is not remembered: its replay must pass. */
+/* Takes a governed record in unless its message id was seen. What is put aside is not remembered: its replay must pass.
+ */
 static void take(struct fold *f, const struct log_record *raw, struct governed *g) {
     if (g->message_hash && seen_has(f->engine->seen, g->message_hash))
         count(&f->duplicates);
@@ -163,8 +178,17 @@ static enum status replay_one(struct fold *f, uint64_t position, struct fault *f
     return status == STATUS_END || status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-/* A record that cannot be read because the disk fails must not be passed over: the same log would give another state. */
-static enum status replay(struct fold *f, const struct json *root, struct fault *fault) {
+/* What this replay reads must be there when it is folded again: see fold_retire. */
+static void replay_begins(struct fold *f, uint64_t position) {
+    pthread_mutex_lock(&f->retiring);
+    assert(position > f->replay_position);
+    f->replay_position = position;
+    pthread_mutex_unlock(&f->retiring);
+}
+
+/* `ordered`: the order's position. A record that cannot be read because the disk fails must not be passed over: the
+ * same log would give another state. */
+static enum status replay(struct fold *f, const struct json *root, uint64_t ordered, struct fault *fault) {
     struct engine *e = f->engine;
     struct source source;
     struct buffer positions = {0};
@@ -173,6 +197,7 @@ static enum status replay(struct fold *f, const struct json *root, struct fault 
     enum status status = STATUS_OK;
     if (name.size && !number)
         return STATUS_OK;
+    replay_begins(f, ordered);
     quarantine_positions(e->govern, number, quarantine_reason_find(reason), &positions);
     for (size_t i = 0; i < positions.size / sizeof(uint64_t) && !status; i++) {
         uint64_t position;
@@ -191,7 +216,7 @@ static enum status apply_json(struct fold *f, const struct log_record *raw, stru
         status = apply_definition(f, root, &refused);
         count(&f->definitions);
     } else if (!status && slice_is(json_get_text(f->json, root, "command"), "replay")) {
-        return replay(f, root, fault);
+        return replay(f, root, raw->position, fault);
     }
     if (status) /* it was checked at the door; a rule that changed since may refuse it now */
         govern_set_aside(f->engine->govern, raw, QUARANTINE_BAD_DEFINITION, refused.text);

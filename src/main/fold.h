@@ -14,6 +14,9 @@ enum status fold_start_at(struct fold *fold, uint64_t position, struct fault *fa
 /* Applies up to `limit` durable records, then tells the readers. *applied is how many; 0 when there was nothing.
  * Errors: DAMAGED, IO of the log. */
 enum status fold_batch(struct fold *fold, size_t limit, size_t *applied, struct fault *fault) WARN_UNUSED;
+/* Retires the log up to `checkpointed`, where a checkpoint in force stands; unless a replay was folded behind it: after
+ * a crash it is folded again, and must find what it found. Returns the count of segments removed. Thread: any. */
+size_t fold_retire(struct fold *fold, uint64_t checkpointed);
 /* Tells govern each source's priority and zone; after loading a checkpoint. */
 enum status fold_tell_sources(struct fold *fold, struct fault *fault) WARN_UNUSED;
 /* Appends the state the fold itself has to the checkpoint's image; reads it back. */

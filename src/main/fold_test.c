@@ -1,5 +1,5 @@
-/* fold_test: what a replay of quarantine comes to when more happened than one refused value: the record came twice, or its
- * device went to somebody else in between. Each message must be in the history once, before and after a restart. */
+/* fold_test: what a replay of quarantine comes to when more happened than one refused value: the record came twice, or
+ * its device went to somebody else in between. Each message must be in the history once, before and after a restart. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -9,6 +9,7 @@
 
 #include "collect/payload.h"
 #include "main/engine.h"
+#include "main/fold.h"
 #include "os/os_sim.h"
 
 #define NOW_MS INT64_C(1700000000000)
@@ -19,13 +20,13 @@
 
 struct flow {
     struct os_sim *sim;
+    struct engine_options options;
     struct engine *engine;
 };
 
 static void open_flow(struct flow *f) {
-    struct engine_options options = {.seen_fresh_max = 8};
     struct fault fault = {0};
-    assert_int_equal(engine_open(os_sim_os(f->sim), "data", &options, &f->engine, &fault), STATUS_OK);
+    assert_int_equal(engine_open(os_sim_os(f->sim), "data", &f->options, &f->engine, &fault), STATUS_OK);
 }
 
 static void put(struct flow *f, enum log_kind kind, const char *json) {
@@ -100,7 +101,7 @@ static void expect_views(struct flow *f, unsigned views, unsigned cheap) {
 
 /* The repetition's value was refused too, but nobody has that record: its replay must not bring it in. */
 static void a_repetition_stays_one(void **state) {
-    struct flow f;
+    struct flow f = {.options = {.seen_fresh_max = 8}};
     (void)state;
     begin(&f);
     put(&f, LOG_SEGMENT_ITEM, "{\"messageId\":\"m1\",\"userId\":\"u1\"" CHEAP);
@@ -113,7 +114,7 @@ static void a_repetition_stays_one(void **state) {
 
 /* The browser had one user when its event came, and is shared when the event is repaired. */
 static void a_repaired_record_stays_where_it_was(void **state) {
-    struct flow f;
+    struct flow f = {.options = {.seen_fresh_max = 8}};
     (void)state;
     begin(&f);
     put(&f, LOG_SEGMENT_ITEM,
@@ -129,7 +130,7 @@ static void a_repaired_record_stays_where_it_was(void **state) {
 
 /* Who had it was merged away since. */
 static void a_repaired_record_follows_a_merge(void **state) {
-    struct flow f;
+    struct flow f = {.options = {.seen_fresh_max = 8}};
     (void)state;
     begin(&f);
     put(&f, LOG_SEGMENT_ITEM, "{\"messageId\":\"m\",\"anonymousId\":\"d\"" CHEAP);
@@ -143,11 +144,34 @@ static void a_repaired_record_follows_a_merge(void **state) {
     end(&f);
 }
 
+/* A replay behind the checkpoint is folded again after a crash: what it read must not have been retired meanwhile. */
+static void a_replay_holds_what_it_read(void **state) {
+    struct flow f = {.options = {.seen_fresh_max = 8, .log = {.segment_bytes = 8192, .retention_days = 30}}};
+    struct fault fault = {0};
+    (void)state;
+    begin(&f);
+    put(&f, LOG_SEGMENT_ITEM, "{\"messageId\":\"m\",\"userId\":\"u\"" CHEAP);
+    for (int i = 0; i < 200; i++)
+        put(&f, LOG_SEGMENT_ITEM, "{\"userId\":\"u\",\"type\":\"track\",\"event\":\"Seen\"}");
+    assert_int_equal(engine_checkpoint(f.engine, &fault), STATUS_OK);
+    struct fold_counters counters;
+    engine_counters(f.engine, &counters);
+    os_sim_set_ms(f.sim, NOW_MS + 40 * INT64_C(86400000));
+    repair(&f);
+    assert_int_equal(fold_retire(f.engine->fold, counters.checkpoint_position), 0);
+    engine_abandon(f.engine);
+    open_flow(&f);
+    expect_views(&f, 1, 1);
+    assert_true(fold_retire(f.engine->fold, log_durable(f.engine->log)) > 0);
+    end(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_repetition_stays_one),
         cmocka_unit_test(a_repaired_record_stays_where_it_was),
         cmocka_unit_test(a_repaired_record_follows_a_merge),
+        cmocka_unit_test(a_replay_holds_what_it_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
