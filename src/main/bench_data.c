@@ -202,9 +202,18 @@ void bench_data_call(const struct bench_data *data, enum bench_call call, uint64
 
 size_t bench_data_bytes(enum bench_call call) { return layout_of(call)->bytes; }
 
+void bench_data_delays(const struct bench_data *data, uint64_t number, int64_t time_ms, int64_t *sent_ms,
+                       int64_t *received_ms) {
+    uint64_t h = draw(data->seed + 3, number);
+    *sent_ms = time_ms + (int64_t)(h % 3000);
+    *received_ms = *sent_ms + 20 + (int64_t)((h >> 32) % 480);
+}
+
 void bench_data_payload(const struct bench_data *data, enum bench_call call, uint64_t number, uint64_t customer,
                         int64_t time_ms, struct buffer *out) {
-    struct payload_segment head = {.sent_at_ms = time_ms, .item_bytes = (uint32_t)bench_data_bytes(call)};
+    int64_t sent_ms, received_ms;
+    bench_data_delays(data, number, time_ms, &sent_ms, &received_ms);
+    struct payload_segment head = {.sent_at_ms = sent_ms, .item_bytes = (uint32_t)bench_data_bytes(call)};
     buffer_add(out, &head, sizeof head);
     bench_data_call(data, call, number, customer, time_ms, out);
 }

@@ -28,7 +28,10 @@ uint64_t bench_data_customer(const struct bench_data *data, uint64_t number);
 void bench_data_call(const struct bench_data *data, enum bench_call call, uint64_t number, uint64_t customer,
                      int64_t time_ms, struct buffer *out);
 size_t bench_data_bytes(enum bench_call call);
-/* The same as the payload of a LOG_SEGMENT_ITEM, sent at `time_ms`. */
+/* When the call was sent, and when it arrived: up to 3 s after it happened, for SDKs gather calls, and up to 0.5 s later. */
+void bench_data_delays(const struct bench_data *data, uint64_t number, int64_t time_ms, int64_t *sent_ms,
+                       int64_t *received_ms);
+/* The same as the payload of a LOG_SEGMENT_ITEM. */
 void bench_data_payload(const struct bench_data *data, enum bench_call call, uint64_t number, uint64_t customer,
                         int64_t time_ms, struct buffer *out);
 /* "u-0000017": the user id of a customer; 9 characters and a zero. */

@@ -55,7 +55,9 @@ static void flush(struct bench_feed *f) {
 void bench_feed_add(struct bench_feed *f, enum bench_call call, uint64_t number, uint64_t customer, int64_t time_ms) {
     size_t start = f->payloads.size;
     bench_data_payload(f->data, call, number, customer, time_ms, &f->payloads);
-    f->records[f->count++] = (struct log_record){.received_ms = time_ms + 200,
+    int64_t sent_ms, received_ms;
+    bench_data_delays(f->data, number, time_ms, &sent_ms, &received_ms);
+    f->records[f->count++] = (struct log_record){.received_ms = received_ms,
                                                  .kind = LOG_SEGMENT_ITEM,
                                                  .source = f->source,
                                                  .payload = {(const char *)start, f->payloads.size - start}};
