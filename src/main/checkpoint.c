@@ -18,6 +18,12 @@ struct checkpoint {
     struct history_image *history;
 };
 
+static char *state_path(const struct engine *e) {
+    struct buffer path = {0};
+    buffer_print(&path, "%s/state%c", e->folder, 0);
+    return path.data;
+}
+
 /* "<folder>/state/<number>.<part>"; free() it. */
 static char *part_path(const struct engine *e, uint64_t number, const char *part) {
     struct buffer path = {0};
@@ -98,30 +104,62 @@ static void sweep_name(void *context, const char *name) {
 static void sweep_others(const struct engine *e, uint64_t number) {
     struct sweep s = {.engine = e, .number = number};
     struct buffer path = {0};
-    buffer_print(&path, "%s/state%c", e->folder, 0);
-    if (!os_list(e->os, path.data, sweep_name, &s, NULL))
+    char *folder = state_path(e);
+    if (!os_list(e->os, folder, sweep_name, &s, NULL))
         for (size_t at = 0; at < s.names.size; at += strlen(s.names.data + at) + 1) {
             buffer_clear(&path);
-            buffer_print(&path, "%s/state/%s%c", e->folder, s.names.data + at, 0);
+            buffer_print(&path, "%s/%s%c", folder, s.names.data + at, 0);
             if (os_remove(e->os, path.data, NULL)) { /* the next sweep meets it again */
             }
         }
+    free(folder);
     buffer_release(&path);
     buffer_release(&s.names);
+}
+
+static enum status read_current(struct engine *e, uint64_t *number, uint64_t *position, struct fault *fault) {
+    struct buffer text = {0};
+    struct json_parser *p = json_parser_create();
+    const struct json *root;
+    char *path = current_path(e);
+    enum status status = os_read_file(e->os, path, &text, fault);
+    if (!status && !(status = json_parse(p, buffer_slice(&text), true, &root, fault))) {
+        *number = (uint64_t)json_get_integer(p, root, "checkpoint", 0);
+        *position = (uint64_t)json_get_integer(p, root, "position", 0);
+        if (!*number)
+            status = fault_set(fault, STATUS_DAMAGED, "%s names no checkpoint", path);
+    }
+    free(path);
+    json_parser_free(p);
+    buffer_release(&text);
+    return status;
+}
+
+/* Names the checkpoint in `current`. Where that fails after the renaming, a restart may find either one in force, and no file of
+ * either may go from now on: the process stops and starts from the one it finds. */
+static enum status put_in_force(const struct checkpoint *c, struct fault *fault) {
+    struct engine *e = c->engine;
+    struct buffer text = {0};
+    uint64_t number = 0, position;
+    char *path = current_path(e);
+    buffer_print(&text, "{\"checkpoint\":%llu,\"position\":%llu}\n", (unsigned long long)c->number,
+                 (unsigned long long)c->position);
+    enum status status = os_write_file(e->os, path, buffer_slice(&text), fault);
+    if (status) {
+        enum status found = read_current(e, &number, &position, NULL);
+        if (found != STATUS_NOT_FOUND && (found || number == c->number))
+            os_stop(e->os, "state/current: which checkpoint is in force is unknown");
+    }
+    free(path);
+    buffer_release(&text);
+    return status;
 }
 
 enum status checkpoint_finish(struct checkpoint *c, uint64_t *position, struct fault *fault) {
     struct engine *e = c->engine;
     enum status status = write_parts(c, fault);
-    if (!status) {
-        struct buffer text = {0};
-        char *path = current_path(e);
-        buffer_print(&text, "{\"checkpoint\":%llu,\"position\":%llu}\n", (unsigned long long)c->number,
-                     (unsigned long long)c->position);
-        status = os_write_file(e->os, path, buffer_slice(&text), fault);
-        free(path);
-        buffer_release(&text);
-    }
+    if (!status)
+        status = put_in_force(c, fault);
     identity_image_free(c->identity);
     seen_image_free(c->seen, !status);
     history_image_free(c->history, !status);
@@ -148,24 +186,6 @@ static enum status load_flow(struct engine *e, const char *path, struct fault *f
     if (!status)
         status = fold_load(e->fold, flow, fault);
     image_close(flow);
-    return status;
-}
-
-static enum status read_current(struct engine *e, uint64_t *number, uint64_t *position, struct fault *fault) {
-    struct buffer text = {0};
-    struct json_parser *p = json_parser_create();
-    const struct json *root;
-    char *path = current_path(e);
-    enum status status = os_read_file(e->os, path, &text, fault);
-    if (!status && !(status = json_parse(p, buffer_slice(&text), true, &root, fault))) {
-        *number = (uint64_t)json_get_integer(p, root, "checkpoint", 0);
-        *position = (uint64_t)json_get_integer(p, root, "position", 0);
-        if (!*number)
-            status = fault_set(fault, STATUS_DAMAGED, "%s names no checkpoint", path);
-    }
-    free(path);
-    json_parser_free(p);
-    buffer_release(&text);
     return status;
 }
 
@@ -202,8 +222,18 @@ static enum status load_large(struct engine *e, const char *identity, const char
     return status ? status : work.status;
 }
 
+/* A process that was killed after renaming `current` may have left a name that is seen and not durable. */
+static enum status sync_state(const struct engine *e, struct fault *fault) {
+    char *folder = state_path(e);
+    enum status status = os_sync_folder(e->os, folder, fault);
+    free(folder);
+    return status;
+}
+
 enum status checkpoint_load(struct engine *e, bool apart, uint64_t *number, uint64_t *position, struct fault *fault) {
     enum status status = read_current(e, number, position, fault);
+    if (!status)
+        status = sync_state(e, fault); /* loading sweeps: what `current` says must be there for good */
     if (status)
         return status;
     char *flow = part_path(e, *number, "flow"), *identity = part_path(e, *number, "identity"),
