@@ -79,12 +79,22 @@ struct attribute_now {
 void history_attributes(struct history *history, struct customer_id customer, struct arena *arena,
                         void (*each)(void *context, const struct attribute_now *attribute), void *context);
 
+/* The same from rows found before (of all types, or of type 0), for who needs the rows as well. */
+void history_attributes_in(struct history *history, const struct history_rows *rows, struct arena *arena,
+                           void (*each)(void *context, const struct attribute_now *attribute), void *context);
+
 /* Documents now, newest first by their latest update's time: `each` gets the folded record (fields and items by latest version), with
  * time_ms that of the FIRST update (when the business object came to be) and `updated_ms` of the latest. type -1 = all document types. */
 void history_documents(struct history *history, struct customer_id customer, int type, struct arena *arena,
                        void (*each)(void *context, const struct record_head *document, int64_t updated_ms,
                                     uint32_t update_count),
                        void *context);
+
+/* The same from rows found before (of all types, or of the document's type). */
+void history_documents_in(struct history *history, const struct history_rows *rows, int type, struct arena *arena,
+                          void (*each)(void *context, const struct record_head *document, int64_t updated_ms,
+                                       uint32_t update_count),
+                          void *context);
 
 /* Scans every base and delta for rows of event type `type` whose numeric property compares so with `bound`; returns the count.
  * The kernel behind `bench scan`. `workers` threads share the spans. */

@@ -254,14 +254,22 @@ static bool outranks(const struct record_head *a, const struct record_head *b) {
 void history_attributes(struct history *h, struct customer_id customer, struct arena *arena,
                         void (*each)(void *context, const struct attribute_now *attribute), void *context) {
     struct history_rows rows;
-    struct record_builder builder = {0};
     history_rows(h, customer, 0, arena, &rows);
-    uint32_t limit = atomic_load_explicit(&dictionary_type_at(h->dictionary, 0)->property_count, memory_order_acquire) + 1;
+    history_attributes_in(h, &rows, arena, each, context);
+}
+
+void history_attributes_in(struct history *h, const struct history_rows *rows, struct arena *arena,
+                           void (*each)(void *context, const struct attribute_now *attribute), void *context) {
+    struct record_builder builder = {0};
+    uint32_t limit =
+        atomic_load_explicit(&dictionary_type_at(h->dictionary, 0)->property_count, memory_order_acquire) + 1;
     struct attribute_now *now = arena_get(arena, limit * sizeof *now);
     memset(now, 0, limit * sizeof *now);
-    for (size_t i = 0; i < rows.count; i++) {
-        const struct record_head *r = history_row(h, &rows, i, &builder);
-        const struct record_head *kept = rows.places[i].record ? r : NULL;
+    for (size_t i = 0; i < rows->count; i++) {
+        if (rows->places[i].type != 0)
+            continue;
+        const struct record_head *r = history_row(h, rows, i, &builder);
+        const struct record_head *kept = rows->places[i].record ? r : NULL;
         for (unsigned k = 0; k < r->value_count; k++) {
             uint16_t property = record_values(r)[k].property;
             if (property >= limit || (now[property].record && !outranks(r, now[property].record)))
@@ -286,7 +294,8 @@ struct document_fold {
 };
 
 /* Copies one item's values into the open item of `b`. */
-static void copy_values(struct record_builder *b, const struct record_head *r, const struct record_value *v, uint32_t count);
+static void copy_values(struct record_builder *b, const struct record_head *r, const struct record_value *v,
+                        uint32_t count);
 
 static void copy_value(struct record_builder *b, const struct record_head *r, const struct record_value *v) {
     switch (v->kind) {
@@ -315,7 +324,8 @@ static void copy_value(struct record_builder *b, const struct record_head *r, co
     }
 }
 
-static void copy_values(struct record_builder *b, const struct record_head *r, const struct record_value *v, uint32_t count) {
+static void copy_values(struct record_builder *b, const struct record_head *r, const struct record_value *v,
+                        uint32_t count) {
     for (uint32_t i = 0; i < count; i++)
         copy_value(b, r, &v[i]);
 }
@@ -380,20 +390,25 @@ static int by_latest(const void *a, const void *b) {
     return ((*x)->order > (*y)->order) - ((*x)->order < (*y)->order);
 }
 
-/* The customer's document updates, decoded, grouped by document, oldest first in each. */
-static struct update *document_updates(struct history *h, struct customer_id customer, int type, struct arena *arena,
-                                       size_t *count) {
-    struct history_rows rows;
+static bool is_document(const struct history *h, uint16_t type) {
+    return dictionary_type_at(h->dictionary, type)->kind == TYPE_DOCUMENT;
+}
+
+/* The document updates among `rows`, decoded, grouped by document, oldest first in each. */
+static struct update *document_updates(struct history *h, const struct history_rows *rows, int type,
+                                       struct arena *arena, size_t *count) {
     struct record_builder builder = {0};
-    history_rows(h, customer, type, arena, &rows);
-    struct update *updates = arena_get(arena, (rows.count ? rows.count : 1) * sizeof *updates);
+    size_t most = 0;
+    for (size_t i = 0; i < rows->count; i++)
+        most += wanted(type, rows->places[i].type) && is_document(h, rows->places[i].type);
+    struct update *updates = arena_get(arena, (most ? most : 1) * sizeof *updates);
     *count = 0;
-    for (size_t i = 0; i < rows.count; i++) {
-        if (dictionary_type_at(h->dictionary, rows.places[i].type)->kind != TYPE_DOCUMENT)
+    for (size_t i = 0; i < rows->count && *count < most; i++) {
+        if (!wanted(type, rows->places[i].type) || !is_document(h, rows->places[i].type))
             continue;
-        const struct record_head *r = history_row(h, &rows, i, &builder);
-        updates[(*count)++] = (struct update){r->document, (uint32_t)i,
-                                              rows.places[i].record ? r : keep_record(arena, r)};
+        const struct record_head *r = history_row(h, rows, i, &builder);
+        updates[(*count)++] =
+            (struct update){r->document, (uint32_t)i, rows->places[i].record ? r : keep_record(arena, r)};
     }
     qsort(updates, *count, sizeof *updates, by_document);
     record_builder_release(&builder);
@@ -404,8 +419,17 @@ void history_documents(struct history *h, struct customer_id customer, int type,
                        void (*each)(void *context, const struct record_head *document, int64_t updated_ms,
                                     uint32_t update_count),
                        void *context) {
+    struct history_rows rows;
+    history_rows(h, customer, type, arena, &rows);
+    history_documents_in(h, &rows, type, arena, each, context);
+}
+
+void history_documents_in(struct history *h, const struct history_rows *rows, int type, struct arena *arena,
+                          void (*each)(void *context, const struct record_head *document, int64_t updated_ms,
+                                       uint32_t update_count),
+                          void *context) {
     size_t count, groups = 0;
-    struct update *updates = document_updates(h, customer, type, arena, &count);
+    struct update *updates = document_updates(h, rows, type, arena, &count);
     struct update **last = arena_get(arena, (count ? count : 1) * sizeof *last); /* newest update of each document */
     for (size_t i = 0; i < count; i++)
         if (i + 1 == count || updates[i + 1].document != updates[i].document)

@@ -153,12 +153,12 @@ static void document_each(void *context, const struct record_head *document, int
 }
 
 /* Writes "documents": [...] and returns how many there are in all. */
-static size_t show_documents(struct show *show, struct call *call, struct customer_id customer, int type,
+static size_t show_documents(struct show *show, struct call *call, const struct history_rows *rows, int type,
                              size_t limit) {
     struct documents_context context = {show, limit, 0};
     json_key(show->json, "documents");
     json_array(show->json);
-    history_documents(call->parts->history, customer, type, &call->bench->arena, document_each, &context);
+    history_documents_in(call->parts->history, rows, type, &call->bench->arena, document_each, &context);
     json_end_array(show->json);
     return context.count;
 }
@@ -200,10 +200,10 @@ static void show_profile(struct show *show, struct call *call, const struct pers
     history_rows(history, person->customer, -1, arena, &rows);
     open_person(show, person);
     json_key(show->json, "attributes");
-    show_attributes(show, history, person->customer, arena, detail);
+    show_attributes(show, history, &rows, arena, detail);
     show_identifiers(show, person->customer, false, PROFILE_IDENTIFIERS_MAX);
     if (rows_limit >= 0) {
-        documents = show_documents(show, call, person->customer, -1, (size_t)rows_limit);
+        documents = show_documents(show, call, &rows, -1, (size_t)rows_limit);
         json_key(show->json, "timeline");
         show_rows(show, call, &rows, 0, (size_t)rows_limit);
         show_summary(show, person->customer, &rows, documents);
@@ -229,10 +229,12 @@ void api_profile_attributes(struct call *call) {
     if (!call_person(call, &person))
         return;
     struct show show = show_begin(call);
+    struct history_rows rows;
     struct history_hold hold = history_enter(call->parts->history);
+    history_rows(call->parts->history, person.customer, 0, &call->bench->arena, &rows);
     open_person(&show, &person);
     json_key(&call->json, "attributes");
-    show_attributes(&show, call->parts->history, person.customer, &call->bench->arena, true);
+    show_attributes(&show, call->parts->history, &rows, &call->bench->arena, true);
     json_end_object(&call->json);
     history_leave(call->parts->history, hold);
 }
@@ -358,9 +360,11 @@ void api_profile_documents(struct call *call) {
         !call_person(call, &person))
         return;
     struct show show = show_begin(call);
+    struct history_rows rows;
     struct history_hold hold = history_enter(call->parts->history);
+    history_rows(call->parts->history, person.customer, type, &call->bench->arena, &rows);
     open_person(&show, &person);
-    size_t count = show_documents(&show, call, person.customer, type, (size_t)limit);
+    size_t count = show_documents(&show, call, &rows, type, (size_t)limit);
     json_member_integer(&call->json, "count", (int64_t)count);
     json_end_object(&call->json);
     history_leave(call->parts->history, hold);

@@ -1,8 +1,6 @@
 /* show: see show.h. Property names are dictionary text, so they are escaped like any other. */
 #include "serve/show.h"
 
-#include <assert.h>
-
 #include "base/time.h"
 
 void show_source(struct show *show, uint16_t number) {
@@ -190,12 +188,11 @@ static void show_attribute(void *context, const struct attribute_now *attribute)
     }
 }
 
-void show_attributes(struct show *show, struct history *history, struct customer_id customer, struct arena *arena,
+void show_attributes(struct show *show, struct history *history, const struct history_rows *rows, struct arena *arena,
                      bool detail) {
     struct attributes_context context = {show, dictionary_type_at(show->parts->dictionary, 0), detail};
-    assert(customer.number);
     json_object(show->json);
-    history_attributes(history, customer, arena, show_attribute, &context);
+    history_attributes_in(history, rows, arena, show_attribute, &context);
     json_end_object(show->json);
 }
 

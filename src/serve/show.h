@@ -28,7 +28,7 @@ void show_values(struct show *show, const struct record_head *record);
 void show_row(struct show *show, const struct record_head *record);
 void show_document(struct show *show, const struct record_head *document, int64_t updated_ms, uint32_t update_count);
 /* {"alice": value, ...}, or with time and source each (`detail`). */
-void show_attributes(struct show *show, struct history *history, struct customer_id customer, struct arena *arena,
+void show_attributes(struct show *show, struct history *history, const struct history_rows *rows, struct arena *arena,
                      bool detail);
 void show_journal_entry(struct show *show, const struct journal_entry *entry);
 
