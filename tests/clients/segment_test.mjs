@@ -121,9 +121,9 @@ async function openSite(context, site, onefold, writeKey, delivery) {
 /** Every tracking request of the browser, and how it was answered. */
 function watch(context, onefold) {
   const requests = [], answers = [], troubles = [];
-  context.on('request', async (request) => {
+  context.on('request', (request) => {
     if (request.method() !== 'POST' || !request.url().startsWith(onefold.url)) return;
-    const { authorization, 'content-type': type } = await request.allHeaders();
+    const { authorization, 'content-type': type } = request.headers();
     requests.push({ url: request.url(), method: 'POST', body: request.postData(),
       headers: { ...(authorization && { Authorization: authorization }), 'Content-Type': type } });
   });
