@@ -64,7 +64,12 @@ enum status checkpoint_begin(struct engine *e, uint64_t number, struct checkpoin
         return status;
     }
     struct checkpoint *c = memory_get(1, sizeof *c);
-    *c = (struct checkpoint){e, number, fold_position(e->fold), flow, identity_freeze(e->identity), seen_freeze(e->seen),
+    *c = (struct checkpoint){e,
+                             number,
+                             fold_position(e->fold),
+                             flow,
+                             identity_freeze(e->identity),
+                             seen_freeze(e->seen),
                              history_freeze(e->history)};
     *checkpoint = c;
     return STATUS_OK;

@@ -11,21 +11,31 @@
 #include "collect/payload.h"
 
 #define EVENT_MS_BASE INT64_C(1700000000000)
-#define FIRST_FREE 8   /* ids below are definitions */
-#define REPAIR 100     /* the definition that lets refused prices in */
-#define REPLAY 101     /* works them again */
+#define FIRST_FREE 8 /* ids below are definitions */
+#define REPAIR 100   /* the definition that lets refused prices in */
+#define REPLAY 101   /* works them again */
 #define SECOND_SOURCE 60
 
-enum message { MESSAGE_TRACK, MESSAGE_ORDER, MESSAGE_IDENTIFY, MESSAGE_BAD_VALUE, MESSAGE_REFUSED, MESSAGE_PRODUCT, MESSAGE_AGAIN };
+enum message {
+    MESSAGE_TRACK,
+    MESSAGE_ORDER,
+    MESSAGE_IDENTIFY,
+    MESSAGE_BAD_VALUE,
+    MESSAGE_REFUSED,
+    MESSAGE_PRODUCT,
+    MESSAGE_AGAIN
+};
 
 static const char *definition(uint64_t id) {
     switch (id) {
     case 1:
         return "{\"define\":\"source\",\"name\":\"web\",\"kind\":\"segment\",\"priority\":20}";
     case 2:
-        return "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"Viewed\",\"properties\":{\"n\":\"number\",\"price\":\"number\"}}";
+        return "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"Viewed\",\"properties\":{\"n\":\"number\",\"price\":"
+               "\"number\"}}";
     case 3:
-        return "{\"define\":\"mapping\",\"name\":\"goods\",\"record\":\"master\",\"type\":\"product\",\"columns\":{\"code\":\"key\","
+        return "{\"define\":\"mapping\",\"name\":\"goods\",\"record\":\"master\",\"type\":\"product\",\"columns\":{"
+               "\"code\":\"key\","
                "\"name\":\"field name\",\"price\":\"field price\"}}";
     case 4:
         return "{\"define\":\"namespace\",\"name\":\"member_id\",\"kind\":\"person\",\"priority\":1,\"unique\":true}";
@@ -48,10 +58,10 @@ static const char *definition(uint64_t id) {
 }
 
 static enum message message_of(uint64_t id) {
-    static const enum message kinds[16] = {MESSAGE_TRACK,    MESSAGE_TRACK,     MESSAGE_TRACK,    MESSAGE_TRACK,
-                                           MESSAGE_TRACK,    MESSAGE_ORDER,     MESSAGE_ORDER,    MESSAGE_ORDER,
-                                           MESSAGE_IDENTIFY, MESSAGE_IDENTIFY,  MESSAGE_IDENTIFY, MESSAGE_BAD_VALUE,
-                                           MESSAGE_REFUSED,  MESSAGE_PRODUCT,   MESSAGE_AGAIN,    MESSAGE_AGAIN};
+    static const enum message kinds[16] = {MESSAGE_TRACK,    MESSAGE_TRACK,    MESSAGE_TRACK,    MESSAGE_TRACK,
+                                           MESSAGE_TRACK,    MESSAGE_ORDER,    MESSAGE_ORDER,    MESSAGE_ORDER,
+                                           MESSAGE_IDENTIFY, MESSAGE_IDENTIFY, MESSAGE_IDENTIFY, MESSAGE_BAD_VALUE,
+                                           MESSAGE_REFUSED,  MESSAGE_PRODUCT,  MESSAGE_AGAIN,    MESSAGE_AGAIN};
     enum message kind = kinds[hash_mix(id) % 16];
     return id == FIRST_FREE && kind == MESSAGE_AGAIN ? MESSAGE_TRACK : kind;
 }
@@ -157,7 +167,8 @@ static void put_call(struct buffer *out, uint64_t id, enum message kind) {
 }
 
 static void put_segment(struct buffer *payload, uint64_t id, enum message kind) {
-    struct slice context = id % 3 ? SLICE("{\"ip\":\"10.0.0.1\",\"page\":{\"url\":\"https://example.com/a\"}}") : SLICE_NONE;
+    struct slice context =
+        id % 3 ? SLICE("{\"ip\":\"10.0.0.1\",\"page\":{\"url\":\"https://example.com/a\"}}") : SLICE_NONE;
     struct payload_segment head = {.sent_at_ms = INT64_MIN, .context_bytes = (uint32_t)context.size};
     buffer_add(payload, &head, sizeof head);
     buffer_add_slice(payload, context);
@@ -175,7 +186,12 @@ static void put_cell(struct buffer *payload, const char *text) {
 static void put_product(struct buffer *payload, uint64_t id) {
     static const char header[] = "code\0name\0price";
     char text[32];
-    struct payload_row head = {.job = 1, .line = id, .row_hash = hash_mix(id), .name_bytes = 5, .header_bytes = sizeof header, .cell_count = 3};
+    struct payload_row head = {.job = 1,
+                               .line = id,
+                               .row_hash = hash_mix(id),
+                               .name_bytes = 5,
+                               .header_bytes = sizeof header,
+                               .cell_count = 3};
     buffer_add(payload, &head, sizeof head);
     buffer_add(payload, "goods", 5);
     buffer_add(payload, header, sizeof header);
@@ -279,8 +295,8 @@ static void tell_identifier(void *context, struct identifier_id identifier) {
 
 static void tell_record(struct telling *t, const char *what, const struct record_head *r) {
     const struct type *type = dictionary_type_at(t->engine->dictionary, r->type);
-    buffer_print(t->out, "  %s %.*s time %lld received %lld source %u priority %u flags %u arrival %u document %u ", what,
-                 SLICE_ARG(type->name), (long long)r->time_ms, (long long)r->received_ms, r->source, r->priority,
+    buffer_print(t->out, "  %s %.*s time %lld received %lld source %u priority %u flags %u arrival %u document %u ",
+                 what, SLICE_ARG(type->name), (long long)r->time_ms, (long long)r->received_ms, r->source, r->priority,
                  r->flags & ~(unsigned)RECORD_REPLACES, r->arrival, r->document);
     tell_values(t, r, record_values(r), r->value_count, type);
     buffer_add_char(t->out, '\n');
@@ -288,13 +304,15 @@ static void tell_record(struct telling *t, const char *what, const struct record
 
 static void tell_attribute(void *context, const struct attribute_now *attribute) {
     struct telling *t = context;
-    const struct property *property = dictionary_property_at(dictionary_type_at(t->engine->dictionary, 0), attribute->property);
+    const struct property *property =
+        dictionary_property_at(dictionary_type_at(t->engine->dictionary, 0), attribute->property);
     buffer_print(t->out, "  has %.*s of %lld: ", SLICE_ARG(property->name), (long long)attribute->record->received_ms);
     tell_value(t, attribute->record, attribute->value, property);
     buffer_add_char(t->out, '\n');
 }
 
-static void tell_document(void *context, const struct record_head *document, int64_t updated_ms, uint32_t update_count) {
+static void tell_document(void *context, const struct record_head *document, int64_t updated_ms,
+                          uint32_t update_count) {
     struct telling *t = context;
     buffer_print(t->out, "  document updated %lld, %u times", (long long)updated_ms, update_count);
     tell_record(t, "", document);
@@ -320,15 +338,15 @@ static void tell_customer(struct telling *t, struct customer_id customer) {
 
 static void tell_journal(void *context, const struct journal_entry *e) {
     struct telling *t = context;
-    buffer_print(t->out, "journal %d at %lld source %u: %u %u, %u %u, %u\n", e->kind, (long long)e->received_ms, e->source,
-                 e->winner.number, e->loser.number, e->strong.number, e->weak.number, e->namespace_number);
+    buffer_print(t->out, "journal %d at %lld source %u: %u %u, %u %u, %u\n", e->kind, (long long)e->received_ms,
+                 e->source, e->winner.number, e->loser.number, e->strong.number, e->weak.number, e->namespace_number);
 }
 
 static void tell_quarantine(void *context, const struct quarantine_entry *e) {
     struct telling *t = context;
-    buffer_print(t->out, "aside %llu received %lld source %u reason %u %s%s: %.*s: %.*s\n", (unsigned long long)e->number,
-                 (long long)e->received_ms, e->source, e->reason, e->whole ? "whole" : "value", e->repaired ? " repaired" : "",
-                 SLICE_ARG(e->field), SLICE_ARG(e->text));
+    buffer_print(t->out, "aside %llu received %lld source %u reason %u %s%s: %.*s: %.*s\n",
+                 (unsigned long long)e->number, (long long)e->received_ms, e->source, e->reason,
+                 e->whole ? "whole" : "value", e->repaired ? " repaired" : "", SLICE_ARG(e->field), SLICE_ARG(e->text));
 }
 
 static void tell_counters(struct telling *t) {
@@ -338,15 +356,17 @@ static void tell_counters(struct telling *t) {
     identity_counters_read(t->engine->identity, &i);
     history_counters_read(t->engine->history, &h);
     engine_counters(t->engine, &f);
-    buffer_print(t->out, "customers %llu unowned %llu created %llu identifiers %llu edges %llu merges %llu conflicts %llu "
+    buffer_print(t->out,
+                 "customers %llu unowned %llu created %llu identifiers %llu edges %llu merges %llu conflicts %llu "
                  "limited %llu moved %llu blocked %llu\n",
                  (unsigned long long)i.customers, (unsigned long long)i.unowned, (unsigned long long)i.created,
                  (unsigned long long)i.identifiers, (unsigned long long)i.edges, (unsigned long long)i.merges,
                  (unsigned long long)i.conflicts, (unsigned long long)i.limited, (unsigned long long)i.moved,
                  (unsigned long long)i.blocked);
     buffer_print(t->out, "rows %llu seen %llu records %llu duplicates %llu quarantined %llu definitions %llu\n",
-                 (unsigned long long)h.rows, (unsigned long long)seen_count(t->engine->seen), (unsigned long long)f.records,
-                 (unsigned long long)f.duplicates, (unsigned long long)f.quarantined, (unsigned long long)f.definitions);
+                 (unsigned long long)h.rows, (unsigned long long)seen_count(t->engine->seen),
+                 (unsigned long long)f.records, (unsigned long long)f.duplicates, (unsigned long long)f.quarantined,
+                 (unsigned long long)f.definitions);
 }
 
 static void tell_rest(struct telling *t) {
@@ -385,7 +405,8 @@ void state_text(struct engine *engine, struct buffer *out) {
 
 /* The row's number "n", 0 where it has none. */
 static uint64_t number_of(const struct dictionary *dictionary, const struct record_head *r) {
-    const struct property *n = dictionary_property_find(dictionary, dictionary_type_at(dictionary, r->type), SLICE("n"));
+    const struct property *n =
+        dictionary_property_find(dictionary, dictionary_type_at(dictionary, r->type), SLICE("n"));
     const struct record_value *v = n ? record_find(r, n->number) : NULL;
     return v ? (uint64_t)record_number(v) : 0;
 }

@@ -284,7 +284,8 @@ static void check_rows(struct run *run, const struct ids *ids) {
     CHECK(run, state_count_numbers(run->engine, have, limit));
     for (uint64_t n = 0; n <= limit; n++)
         if (want[n] != have[n])
-            fail_msg("%s: message %llu has %u rows; it ought to have %u", run->label, (unsigned long long)n, have[n], want[n]);
+            fail_msg("%s: message %llu has %u rows; it ought to have %u", run->label, (unsigned long long)n, have[n],
+                     want[n]);
     free(want);
     free(have);
 }
@@ -293,7 +294,7 @@ static void check_rows(struct run *run, const struct ids *ids) {
 static struct reference {
     uint64_t hash;
     struct buffer text;
-} *references;
+} * references;
 static size_t reference_count;
 
 static struct slice undisturbed(struct run *run, const struct ids *ids) {
@@ -347,8 +348,8 @@ static void check_state(struct run *run, const struct ids *ids) {
     have_line = line_at(have, at);
     want_line = line_at(want, at);
     if (!slice_equal(have, want))
-        fail_msg("%s: after %zu records the state is not that of an undisturbed run:\n  %.*s\nought to be\n  %.*s", run->label,
-                 ids->count, SLICE_ARG(have_line), SLICE_ARG(want_line));
+        fail_msg("%s: after %zu records the state is not that of an undisturbed run:\n  %.*s\nought to be\n  %.*s",
+                 run->label, ids->count, SLICE_ARG(have_line), SLICE_ARG(want_line));
     buffer_release(&text);
 }
 

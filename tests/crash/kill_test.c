@@ -135,10 +135,13 @@ static void define_source(struct kill *k) {
     struct json_parser *p = json_parser_create();
     const struct json *root;
     int http = 0;
-    assert_int_equal(client_request(c, "POST", "/v1/sources", "application/json", SLICE("{\"name\":\"web\",\"kind\":\"segment\"}"),
-                                    &http, &answer, NULL), STATUS_OK);
+    assert_int_equal(client_request(c, "POST", "/v1/sources", "application/json",
+                                    SLICE("{\"name\":\"web\",\"kind\":\"segment\"}"), &http, &answer, NULL),
+                     STATUS_OK);
     assert_in_range(http, 200, 201);
-    assert_int_equal(client_request(c, "POST", "/v1/sources/web/keys", "application/json", SLICE("{}"), &http, &answer, NULL), STATUS_OK);
+    assert_int_equal(
+        client_request(c, "POST", "/v1/sources/web/keys", "application/json", SLICE("{}"), &http, &answer, NULL),
+        STATUS_OK);
     assert_in_range(http, 200, 201);
     buffer_reserve(&answer, 64);
     assert_int_equal(json_parse(p, buffer_slice(&answer), true, &root, NULL), STATUS_OK);
@@ -161,9 +164,11 @@ static void put_call(struct buffer *out, unsigned sender, uint64_t n) {
         buffer_print(out, "\"userId\":\"s%u-%llu\",", sender, customer);
     if (n % 7 == 1 || n % 3 == 0) /* a browser that is nobody's until it is this customer's: merges */
         buffer_print(out, "\"anonymousId\":\"b%u-%llu\",", sender, (unsigned long long)n / 40);
-    buffer_print(out, "\"event\":\"%s\",\"properties\":{\"n\":%llu,", is_order(n) ? "Order Completed" : "Viewed", (unsigned long long)n);
+    buffer_print(out, "\"event\":\"%s\",\"properties\":{\"n\":%llu,", is_order(n) ? "Order Completed" : "Viewed",
+                 (unsigned long long)n);
     if (is_order(n))
-        buffer_print(out, "\"order_id\":\"o%u-%llu\",\"total\":12.5,\"products\":[{\"sku\":\"x\",\"quantity\":1}],", sender, (unsigned long long)n);
+        buffer_print(out, "\"order_id\":\"o%u-%llu\",\"total\":12.5,\"products\":[{\"sku\":\"x\",\"quantity\":1}],",
+                     sender, (unsigned long long)n);
     buffer_print(out, "\"title\":\"something that was looked at for a while\",\"check\":%llu}}", check);
 }
 
@@ -239,8 +244,8 @@ static void *ask_for_checkpoints(void *context) {
 /* --- asking --- */
 
 /* Counts the rows of one page; false at the last one, else `next` is where to go on. */
-static bool count_page(struct kill *k, struct sender *s, struct json_parser *p, struct buffer *answer, uint64_t customer,
-                       unsigned (*rows)[2], struct buffer *next) {
+static bool count_page(struct kill *k, struct sender *s, struct json_parser *p, struct buffer *answer,
+                       uint64_t customer, unsigned (*rows)[2], struct buffer *next) {
     const struct json *root;
     buffer_reserve(answer, 64);
     assert_int_equal(json_parse(p, buffer_slice(answer), true, &root, NULL), STATUS_OK);
@@ -265,15 +270,17 @@ static bool count_page(struct kill *k, struct sender *s, struct json_parser *p, 
 }
 
 /* True where every call of the customer is acknowledged, so that it need not be asked for until the end. */
-static bool check_customer(struct kill *k, struct sender *s, struct client *client, struct json_parser *p, uint64_t customer) {
+static bool check_customer(struct kill *k, struct sender *s, struct client *client, struct json_parser *p,
+                           uint64_t customer) {
     unsigned rows[CUSTOMER_CALLS][2] = {{0}};
     struct buffer answer = {0}, path = {0}, next = {0};
     bool complete = true, more = true;
     int http = 0;
     while (more) {
         buffer_clear(&path);
-        buffer_print(&path, "/v1/profiles/user_id:s%u-%llu/timeline?limit=500%s%.*s%c", s->number, (unsigned long long)customer,
-                     next.size ? "&before=" : "", (int)next.size, next.size ? next.data : "", 0);
+        buffer_print(&path, "/v1/profiles/user_id:s%u-%llu/timeline?limit=500%s%.*s%c", s->number,
+                     (unsigned long long)customer, next.size ? "&before=" : "", (int)next.size,
+                     next.size ? next.data : "", 0);
         assert_int_equal(client_request(client, "GET", path.data, NULL, SLICE_NONE, &http, &answer, NULL), STATUS_OK);
         more = http == 200 && count_page(k, s, p, &answer, customer, rows, &next);
         assert_true(http == 200 || http == 404);
@@ -308,9 +315,10 @@ static void check_customers(struct kill *k, bool all) {
         }
     }
     if (k->lost || k->doubled || k->partial || k->strange)
-        fail_msg("seed %llu, data in %s: %llu acknowledged calls lost, %llu doubled, %llu half there, %llu rows never sent",
-                 (unsigned long long)k->seed, k->folder, (unsigned long long)k->lost, (unsigned long long)k->doubled,
-                 (unsigned long long)k->partial, (unsigned long long)k->strange);
+        fail_msg(
+            "seed %llu, data in %s: %llu acknowledged calls lost, %llu doubled, %llu half there, %llu rows never sent",
+            (unsigned long long)k->seed, k->folder, (unsigned long long)k->lost, (unsigned long long)k->doubled,
+            (unsigned long long)k->partial, (unsigned long long)k->strange);
     json_parser_free(p);
     client_free(client);
 }
@@ -372,7 +380,8 @@ static void report(const struct kill *k, unsigned rounds) {
             acknowledged += k->senders[i].states[b] == CALL_ACKNOWLEDGED ? BATCH_CALLS : 0;
         refused += k->senders[i].refused;
     }
-    printf("kill -9: %u rounds, %llu acknowledged records, %llu lost, %llu doubled (%llu recoveries killed, %llu checkpoints, "
+    printf("kill -9: %u rounds, %llu acknowledged records, %llu lost, %llu doubled (%llu recoveries killed, %llu "
+           "checkpoints, "
            "%llu batches told to come again)\n",
            rounds, (unsigned long long)acknowledged, (unsigned long long)k->lost, (unsigned long long)k->doubled,
            (unsigned long long)k->recoveries_killed, (unsigned long long)k->checkpoints, (unsigned long long)refused);
