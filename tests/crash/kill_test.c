@@ -29,6 +29,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -86,6 +87,7 @@ static void start_process(struct kill *k) {
     k->pid = fork();
     assert_true(k->pid >= 0);
     if (k->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* not left behind by a test that failed */
         dup2(ends[1], STDOUT_FILENO);
         execl(k->program, k->program, "serve", "--data", k->folder, "--port", "0", "--delta-mib", "1", (char *)NULL);
         _exit(127);
