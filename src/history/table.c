@@ -22,6 +22,15 @@ static bool check_offsets(const struct table_head *t, uint64_t offset, uint64_t 
 
 static bool check_table(const struct table_head *t, size_t size, unsigned depth);
 
+/* What all texts of a column begin and end with. */
+static uint64_t affix_bytes(const struct column_head *c) {
+    return ((uint64_t)c->multiple & UINT32_MAX) + ((uint64_t)c->multiple >> 32);
+}
+
+static bool check_affix(const struct table_head *t, const struct column_head *c) {
+    return c->base == 0 || (c->base > 0 && inside(t, (uint64_t)c->base, affix_bytes(c)));
+}
+
 static bool check_column(const struct table_head *t, const struct column_head *c, unsigned depth) {
     uint64_t rows = t->row_count, bitmap_bytes = (rows + 7) / 8;
     if ((c->absent && !inside(t, c->absent, bitmap_bytes)) || (c->nulls && !inside(t, c->nulls, bitmap_bytes)))
@@ -42,10 +51,11 @@ static bool check_column(const struct table_head *t, const struct column_head *c
         if (!inside(t, c->dictionary, 4ull * (c->dictionary_count + 1ull)))
             return false;
         uint64_t bytes_at = c->dictionary + 4ull * (c->dictionary_count + 1ull);
-        return inside(t, c->data, rows * c->width) && check_offsets(t, c->dictionary, c->dictionary_count, t->bytes - bytes_at);
+        return check_affix(t, c) && inside(t, c->data, rows * c->width) && check_offsets(t, c->dictionary, c->dictionary_count, t->bytes - bytes_at);
     }
     case COLUMN_TEXT:
-        return c->dictionary <= t->bytes && check_offsets(t, c->data, rows, t->bytes - c->dictionary);
+        return check_affix(t, c) && c->dictionary <= t->bytes &&
+               check_offsets(t, c->data, rows, t->bytes - c->dictionary);
     case COLUMN_ROWS: {
         if (depth || c->dictionary % 8 || !inside(t, c->dictionary, sizeof(struct table_head)))
             return false; /* items hold no rows of their own */
@@ -151,6 +161,17 @@ void table_range(const struct table_head *t, uint32_t owner, uint32_t *first, ui
     *end = low;
 }
 
+struct table_affix table_affix_of(const struct table_head *t, const struct column_head *c) {
+    struct table_affix affix = {SLICE_NONE, SLICE_NONE};
+    if (c->base) {
+        const char *bytes = at(t, (uint64_t)c->base);
+        affix.prefix = (struct slice){bytes, (uint64_t)c->multiple & UINT32_MAX};
+        affix.suffix = (struct slice){bytes + affix.prefix.size, (uint64_t)c->multiple >> 32};
+    }
+    return affix;
+}
+
+/* The part of a text between what all of its column begin and end with. */
 static struct slice text_of(const struct table_head *t, const struct column_head *c, uint32_t row) {
     const uint32_t *offsets;
     const char *bytes;
@@ -195,6 +216,21 @@ static void set_rows(const struct table_head *t, const struct column_head *c, ui
         record_items_end(b);
 }
 
+static void set_text(const struct table_head *t, const struct column_head *c, uint32_t row, struct record_builder *b) {
+    struct slice middle = text_of(t, c, row);
+    if (!c->base) {
+        record_set_text(b, c->property, middle);
+        return;
+    }
+    struct table_affix affix = table_affix_of(t, c);
+    struct buffer whole = {0};
+    buffer_add_slice(&whole, affix.prefix);
+    buffer_add_slice(&whole, middle);
+    buffer_add_slice(&whole, affix.suffix);
+    record_set_text(b, c->property, buffer_slice(&whole));
+    buffer_release(&whole);
+}
+
 static void set_value(const struct table_head *t, const struct column_head *c, uint32_t row, struct record_builder *b) {
     if (bitmap_get(t, c->absent, row)) {
         if (bitmap_get(t, c->nulls, row))
@@ -211,7 +247,7 @@ static void set_value(const struct table_head *t, const struct column_head *c, u
         break;
     case COLUMN_TEXT:
     case COLUMN_TEXT_CODES:
-        record_set_text(b, c->property, text_of(t, c, row));
+        set_text(t, c, row, b);
         break;
     default:
         set_rows(t, c, row, b);
@@ -228,6 +264,8 @@ static struct record_head head_of(const struct table_head *t, const struct colum
             value[c->property - TABLE_SYSTEM] = column_integer(t, c, row);
     head.time_ms = table_time_of(value[TABLE_TIME_S - TABLE_SYSTEM], value[TABLE_TIME_MS - TABLE_SYSTEM]);
     head.received_ms = value[TABLE_RECEIVED - TABLE_SYSTEM];
+    if (end > system && end[-1].property == TABLE_DELAY)
+        head.received_ms = (int64_t)((uint64_t)head.time_ms + (uint64_t)value[TABLE_DELAY - TABLE_SYSTEM]);
     head.position = (uint64_t)value[TABLE_POSITION - TABLE_SYSTEM];
     head.arrival = (uint32_t)value[TABLE_ARRIVAL - TABLE_SYSTEM];
     head.source = (uint16_t)value[TABLE_SOURCE - TABLE_SYSTEM];
@@ -255,12 +293,14 @@ static struct record_value scalar_of(const struct table_head *t, const struct co
         v.scale = 0;
         v.real = ((const double *)at(t, c->data))[row];
     } else if (c->encoding == COLUMN_TEXT || c->encoding == COLUMN_TEXT_CODES) {
-        struct slice text = text_of(t, c, row);
+        struct table_affix affix = table_affix_of(t, c);
         v.kind = VALUE_TEXT;
         v.scale = 0;
-        v.count = (uint32_t)text.size;
         v.offset = out->size;
-        buffer_add_slice(out, text);
+        buffer_add_slice(out, affix.prefix);
+        buffer_add_slice(out, text_of(t, c, row));
+        buffer_add_slice(out, affix.suffix);
+        v.count = (uint32_t)(out->size - v.offset);
     } else {
         v.integer = column_integer(t, c, row);
     }

@@ -23,6 +23,7 @@ enum table_system {
     TABLE_TRAITS,   /* priority << 16 | flags */
     TABLE_DOCUMENT, /* identifier of the document's key */
     TABLE_OWNER,    /* customer within the span, where there is no array of starts */
+    TABLE_DELAY,    /* received minus event time; stands in the place of TABLE_RECEIVED where it is narrower */
     TABLE_SYSTEM_END
 };
 
@@ -30,9 +31,14 @@ enum column_encoding {
     COLUMN_INTEGER = 1,      /* base + multiple * raw, raw of `width` bytes: 0, 1, 2, 4, 8 */
     COLUMN_INTEGER_CODES = 2, /* raw is an index into `dictionary_count` int64 at `dictionary` */
     COLUMN_REAL = 3,         /* doubles */
-    COLUMN_TEXT_CODES = 4,   /* raw is an index into sorted texts: uint32 offsets [dictionary_count + 1], then bytes */
+    COLUMN_TEXT_CODES = 4,   /* raw is an index into texts: uint32 offsets [dictionary_count + 1], then bytes */
     COLUMN_TEXT = 5,         /* uint32 offsets [rows + 1] at data, bytes at `dictionary` */
     COLUMN_ROWS = 6          /* uint32 offsets [rows + 1] at data into the child table at `dictionary` */
+};
+
+enum column_flags {
+    COLUMN_SORTED = 1 /* the dictionary's texts ascend. Columns whose texts go hand in hand (a product's id, name and URL) share one
+                         array of codes; only the first of them is sorted */
 };
 
 struct column_head {
@@ -41,11 +47,11 @@ struct column_head {
     uint8_t width; /* bytes of a raw value or code */
     uint8_t kind;  /* enum value_kind of its values */
     uint8_t scale; /* VALUE_NUMBER */
-    uint16_t reserved;
+    uint16_t flags; /* enum column_flags */
     uint32_t dictionary_count;
     uint32_t absent_count; /* rows without a value (nulls included) */
-    int64_t base;
-    int64_t multiple;
+    int64_t base;          /* texts: offset of what they all begin and end with, stored once; 0 = nothing */
+    int64_t multiple;      /* texts: bytes of that beginning | bytes of that end << 32 */
     uint64_t data;
     uint64_t absent; /* bitmap, bit set = no value; 0 = every row has one */
     uint64_t nulls;  /* bitmap, bit set = explicit null; 0 = none */
@@ -102,6 +108,11 @@ static inline int64_t table_order_time(const struct table_order *o, uint32_t row
 static inline uint64_t table_order_position(const struct table_order *o, uint32_t row) {
     return (uint64_t)column_integer(o->table, o->position, row);
 }
+/* What every text of a text column begins and ends with; both may be empty. */
+struct table_affix {
+    struct slice prefix, suffix;
+};
+struct table_affix table_affix_of(const struct table_head *t, const struct column_head *c);
 /* Decodes one row into `builder` (record_begin .. record_end). */
 struct record_head *table_record(const struct table_head *t, uint32_t row, struct record_builder *builder);
 

@@ -70,7 +70,18 @@ struct gather {
     struct column_head head;
 };
 
+/* A text column whose codes stand in the table, for others to share. */
+struct leader {
+    uint32_t *first;   /* per row: number of its text by first appearance, FIRST_NONE without one */
+    uint32_t *code_of; /* by that number */
+    uint32_t distinct;
+    uint8_t width;
+    uint64_t data;
+};
+
 struct build {
+    struct leader *leaders;
+    unsigned leader_count;
     const struct table_source *source;
     uint32_t count;
     struct gather *columns;
@@ -133,12 +144,25 @@ static void gather_value(struct gather *g, uint32_t row, const struct record_hea
         memcpy(&g->values[row], &v->integer, 8);
 }
 
+/* Interns a text whose column's common beginning and end were taken off. */
+static uint32_t intern_whole(struct interner *n, const struct table_affix *affix, struct slice middle) {
+    if (affix->prefix.size + affix->suffix.size == 0)
+        return intern(n, middle);
+    size_t size = affix->prefix.size + middle.size + affix->suffix.size;
+    char *whole = arena_get(&n->arena, size);
+    memcpy(whole, affix->prefix.data, affix->prefix.size);
+    memcpy(whole + affix->prefix.size, middle.data, middle.size);
+    memcpy(whole + affix->prefix.size + middle.size, affix->suffix.data, affix->suffix.size);
+    return intern(n, slice_of(whole, size));
+}
+
 /* Scalar values of one older table's column, for every output row that comes from that table. */
 static void gather_from_table(struct build *b, struct gather *g, const struct table_head *t, const struct column_head *c) {
     uint32_t *number_of = NULL; /* text number by code, + 1 */
     const char *base = (const char *)t;
     const uint32_t *offsets = (const uint32_t *)(base + (c->encoding == COLUMN_TEXT ? c->data : c->dictionary));
     const char *bytes = c->encoding == COLUMN_TEXT ? base + c->dictionary : (const char *)(offsets + c->dictionary_count + 1);
+    const struct table_affix affix = table_affix_of(t, c);
     const struct column_head codes = {.encoding = COLUMN_INTEGER, .width = c->width, .data = c->data, .multiple = 1};
     if (c->encoding == COLUMN_TEXT_CODES)
         number_of = memory_get(c->dictionary_count, sizeof *number_of);
@@ -155,13 +179,12 @@ static void gather_from_table(struct build *b, struct gather *g, const struct ta
         if (c->encoding == COLUMN_REAL) {
             memcpy(&g->values[i], base + c->data + 8ull * row, 8);
         } else if (c->encoding == COLUMN_TEXT) {
-            g->values[i] = intern(&g->texts, slice_of(bytes + offsets[row], offsets[row + 1] - offsets[row]));
+            g->values[i] = intern_whole(&g->texts, &affix, slice_of(bytes + offsets[row], offsets[row + 1] - offsets[row]));
         } else if (c->encoding == COLUMN_TEXT_CODES) {
             uint32_t code = (uint32_t)column_integer(t, &codes, row);
             assert(code < c->dictionary_count);
             if (!number_of[code])
-                number_of[code] =
-                    intern(&g->texts, slice_of(bytes + offsets[code], offsets[code + 1] - offsets[code])) + 1;
+                number_of[code] = 1 + intern_whole(&g->texts, &affix, slice_of(bytes + offsets[code], offsets[code + 1] - offsets[code]));
             g->values[i] = number_of[code] - 1;
         } else {
             g->values[i] = column_integer(t, c, row);
@@ -312,47 +335,144 @@ static int by_text(const void *a, const void *b) {
     return slice_compare(((const struct numbered_text *)a)->text, ((const struct numbered_text *)b)->text);
 }
 
+/* What all texts begin and end with (a site's address, a file's ending) is stored once. `texts` are the used ones. */
+static struct table_affix common_affix(const struct slice *texts, uint32_t count) {
+    struct slice prefix = texts[0], suffix = texts[0];
+    for (uint32_t i = 1; i < count && (prefix.size || suffix.size); i++) {
+        struct slice t = texts[i];
+        size_t same = 0;
+        while (same < prefix.size && same < t.size && prefix.data[same] == t.data[same])
+            same++;
+        prefix.size = same;
+        for (same = 0; same < suffix.size && same < t.size && suffix.data[suffix.size - 1 - same] == t.data[t.size - 1 - same];)
+            same++;
+        suffix = (struct slice){suffix.data + suffix.size - same, same};
+    }
+    size_t shortest = SIZE_MAX; /* beginning and end must not overlap in the shortest */
+    for (uint32_t i = 0; i < count; i++)
+        shortest = texts[i].size < shortest ? texts[i].size : shortest;
+    if (prefix.size + suffix.size > shortest)
+        suffix = (struct slice){suffix.data + (prefix.size + suffix.size - shortest), shortest - prefix.size};
+    return (struct table_affix){prefix, suffix};
+}
+
+#define AFFIX_WORTH_BYTES 64 /* less is not worth the second copy when reading */
+
+/* Writes the common beginning and end of `texts` where that pays, and takes them off. */
+static void write_affix(struct build *b, struct gather *g, struct slice *texts, uint32_t count) {
+    if (count < 2)
+        return;
+    struct table_affix affix = common_affix(texts, count);
+    size_t bytes = affix.prefix.size + affix.suffix.size;
+    if (bytes * (count - 1ull) < AFFIX_WORTH_BYTES)
+        return;
+    g->head.base = (int64_t)(b->out->size - b->start);
+    g->head.multiple = (int64_t)((uint64_t)affix.prefix.size | (uint64_t)affix.suffix.size << 32);
+    buffer_add_slice(b->out, affix.prefix);
+    buffer_add_slice(b->out, affix.suffix);
+    for (uint32_t i = 0; i < count; i++)
+        texts[i] = (struct slice){texts[i].data + affix.prefix.size, texts[i].size - bytes};
+}
+
 static void write_text_plain(struct build *b, struct gather *g, uint32_t count) {
-    uint32_t offset = 0;
+    struct slice *texts = memory_get(count, sizeof *texts);
+    uint32_t offset = 0, present = 0, next = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (g->kinds[i] == VALUE_TEXT)
+            texts[present++] = g->texts.texts[g->values[i]];
+    write_affix(b, g, texts, present);
     g->head.encoding = COLUMN_TEXT;
     g->head.data = align_out(b);
     buffer_reserve(b->out, 4ull * (count + 1ull));
     for (uint32_t i = 0; i <= count; i++) {
         buffer_add(b->out, &offset, 4);
         if (i < count && g->kinds[i] == VALUE_TEXT)
-            offset += (uint32_t)g->texts.texts[g->values[i]].size;
+            offset += (uint32_t)texts[next++].size;
     }
     g->head.dictionary = b->out->size - b->start;
-    for (uint32_t i = 0; i < count; i++)
-        if (g->kinds[i] == VALUE_TEXT)
-            buffer_add_slice(b->out, g->texts.texts[g->values[i]]);
+    for (uint32_t i = 0; i < present; i++)
+        buffer_add_slice(b->out, texts[i]);
+    free(texts);
+}
+
+#define FIRST_NONE UINT32_MAX
+
+/* Numbers the rows' texts by first appearance: two columns with the same numbers go hand in hand. */
+static uint32_t *number_by_first(const struct gather *g, uint32_t count, uint32_t *distinct, struct slice **texts) {
+    uint32_t *first = memory_get(count, sizeof *first), *number = memory_get(g->texts.count, sizeof *number);
+    *texts = memory_get(g->texts.count, sizeof **texts);
+    *distinct = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        first[i] = FIRST_NONE;
+        if (g->kinds[i] != VALUE_TEXT)
+            continue;
+        if (!number[g->values[i]]) {
+            (*texts)[*distinct] = g->texts.texts[g->values[i]];
+            number[g->values[i]] = ++*distinct;
+        }
+        first[i] = number[g->values[i]] - 1;
+    }
+    free(number);
+    return first;
+}
+
+/* The column whose codes this one can share, or NULL. */
+static const struct leader *find_leader(const struct build *b, const uint32_t *first, uint32_t distinct) {
+    for (unsigned i = 0; i < b->leader_count; i++)
+        if (b->leaders[i].distinct == distinct && memcmp(b->leaders[i].first, first, b->count * sizeof *first) == 0)
+            return &b->leaders[i];
+    return NULL;
+}
+
+/* Writes the codes, in the order of the sorted texts, and keeps them for columns that go hand in hand with this one. */
+static const struct leader *make_leader(struct build *b, struct gather *g, uint32_t *first, uint32_t distinct,
+                                        const struct slice *texts) {
+    struct leader l = {.first = first, .distinct = distinct, .width = width_for(distinct ? distinct - 1 : 0)};
+    struct numbered_text *sorted = memory_get(distinct, sizeof *sorted);
+    uint64_t *codes = memory_get(b->count, sizeof *codes);
+    l.code_of = memory_get(distinct, sizeof *l.code_of);
+    for (uint32_t i = 0; i < distinct; i++)
+        sorted[i] = (struct numbered_text){texts[i], i};
+    qsort(sorted, distinct, sizeof *sorted, by_text);
+    for (uint32_t i = 0; i < distinct; i++)
+        l.code_of[sorted[i].number] = i;
+    for (uint32_t i = 0; i < b->count; i++)
+        codes[i] = first[i] == FIRST_NONE ? 0 : l.code_of[first[i]];
+    l.data = write_raw(b, codes, b->count, l.width);
+    g->head.flags = COLUMN_SORTED;
+    free(codes);
+    free(sorted);
+    b->leaders = memory_resize(b->leaders, b->leader_count + 1u, sizeof *b->leaders);
+    b->leaders[b->leader_count] = l;
+    return &b->leaders[b->leader_count++];
 }
 
 static void write_text_codes(struct build *b, struct gather *g, uint32_t count) {
-    uint32_t distinct = g->texts.count, offset = 0;
-    struct numbered_text *sorted = memory_get(distinct, sizeof *sorted);
-    uint64_t *code_of = memory_get(distinct, sizeof *code_of), *codes = memory_get(count, sizeof *codes);
+    uint32_t distinct, offset = 0;
+    struct slice *texts;
+    uint32_t *first = number_by_first(g, count, &distinct, &texts);
+    const struct leader *l = find_leader(b, first, distinct);
+    if (l)
+        free(first);
+    else
+        l = make_leader(b, g, first, distinct, texts);
+    struct slice *by_code = memory_get(distinct, sizeof *by_code);
     for (uint32_t i = 0; i < distinct; i++)
-        sorted[i] = (struct numbered_text){g->texts.texts[i], i};
-    qsort(sorted, distinct, sizeof *sorted, by_text);
-    for (uint32_t i = 0; i < distinct; i++)
-        code_of[sorted[i].number] = i;
-    for (uint32_t i = 0; i < count; i++)
-        codes[i] = g->kinds[i] == VALUE_TEXT ? code_of[g->values[i]] : 0;
+        by_code[l->code_of[i]] = texts[i];
+    write_affix(b, g, by_code, distinct);
     g->head.encoding = COLUMN_TEXT_CODES;
-    g->head.width = width_for(distinct ? distinct - 1 : 0);
+    g->head.width = l->width;
     g->head.dictionary_count = distinct;
-    g->head.data = write_raw(b, codes, count, g->head.width);
+    g->head.data = l->data;
     g->head.dictionary = align_out(b);
     for (uint32_t i = 0; i <= distinct; i++) {
         buffer_add(b->out, &offset, 4);
-        offset += i < distinct ? (uint32_t)sorted[i].text.size : 0;
+        offset += i < distinct ? (uint32_t)by_code[i].size : 0;
     }
     for (uint32_t i = 0; i < distinct; i++)
-        buffer_add_slice(b->out, sorted[i].text);
-    free(codes);
-    free(code_of);
-    free(sorted);
+        buffer_add_slice(b->out, by_code[i]);
+    free(by_code);
+    free(texts);
 }
 
 /* Texts that mostly differ are stored row by row; others by code. */
@@ -525,8 +645,6 @@ static int64_t system_value(const struct table_source *s, uint16_t which, const 
     if (s->table)
         return column ? column_integer(s->table, column, s->row) : 0;
     switch (which) {
-    case TABLE_RECEIVED:
-        return s->record->received_ms;
     case TABLE_ARRIVAL:
         return s->record->arrival;
     case TABLE_SOURCE:
@@ -549,15 +667,54 @@ static uint64_t write_starts(struct build *b) {
     return offset;
 }
 
+/* Width that write_integers would take. */
+static unsigned integer_width(const int64_t *values, uint32_t count) {
+    int64_t low = count ? values[0] : 0, high = low;
+    uint64_t step = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        low = values[i] < low ? values[i] : low;
+        high = values[i] > high ? values[i] : high;
+    }
+    for (uint32_t i = 0; i < count && step != 1; i++)
+        step = gcd((uint64_t)values[i] - (uint64_t)low, step);
+    return width_for(((uint64_t)high - (uint64_t)low) / (step ? step : 1));
+}
+
+/* Received time, as it is or as the distance to the event's time, whichever is narrower: live calls come a moment after, imports all
+ * at once. */
+static void add_received(struct build *b, const struct table_head *older, struct column_head *h, int64_t *values) {
+    const struct column_head *received = older ? table_column(older, TABLE_RECEIVED) : NULL;
+    const struct column_head *delay = older ? table_column(older, TABLE_DELAY) : NULL;
+    int64_t *delays = memory_get(b->count, sizeof *delays);
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct table_source *s = &b->source[i];
+        if (!s->table)
+            values[i] = s->record->received_ms;
+        else if (delay)
+            values[i] = (int64_t)((uint64_t)s->time_ms + (uint64_t)column_integer(older, delay, s->row));
+        else
+            values[i] = received ? column_integer(older, received, s->row) : 0;
+        delays[i] = (int64_t)((uint64_t)values[i] - (uint64_t)s->time_ms);
+    }
+    bool near = integer_width(delays, b->count) < integer_width(values, b->count);
+    *h = (struct column_head){.property = near ? TABLE_DELAY : TABLE_RECEIVED, .kind = VALUE_NUMBER};
+    write_integers(b, h, near ? delays : values, NULL, b->count);
+    free(delays);
+}
+
 static void add_system_columns(struct build *b, struct column_head *heads, unsigned *at, bool with_owner) {
     int64_t *values = memory_get(b->count, sizeof *values);
     const struct table_head *older = NULL;
     for (uint32_t i = 0; i < b->count && !older; i++)
         older = b->source[i].table;
-    for (uint16_t which = TABLE_SYSTEM; which < TABLE_SYSTEM_END; which++) {
+    for (uint16_t which = TABLE_SYSTEM; which < TABLE_DELAY; which++) {
         if (which == TABLE_OWNER && !with_owner)
             continue;
         struct column_head *h = &heads[(*at)++];
+        if (which == TABLE_RECEIVED) {
+            add_received(b, older, h, values);
+            continue;
+        }
         *h = (struct column_head){.property = which, .kind = VALUE_NUMBER};
         const struct column_head *column = older ? table_column(older, which) : NULL;
         for (uint32_t i = 0; i < b->count; i++)
@@ -586,7 +743,7 @@ void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const s
     gather_scalars(&b);
     unsigned most = b.column_count + (TABLE_SYSTEM_END - TABLE_SYSTEM), written = 0;
     struct table_head head = {.magic = TABLE_MAGIC, .type = type, .kind = (uint8_t)kind, .row_count = count};
-    head.column_count = (uint16_t)(b.column_count + (top ? TABLE_SYSTEM_END - TABLE_SYSTEM - with_starts : 0));
+    head.column_count = (uint16_t)(b.column_count + (top ? TABLE_DELAY - TABLE_SYSTEM - with_starts : 0));
     struct column_head *heads = memory_get(most ? most : 1, sizeof *heads);
     buffer_add(out, &head, sizeof head);
     buffer_add(out, heads, head.column_count * sizeof *heads);
@@ -612,6 +769,11 @@ void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const s
     qsort(heads, written, sizeof *heads, by_column_property);
     memcpy(out->data + b.start, &head, sizeof head);
     memcpy(out->data + b.start + sizeof head, heads, written * sizeof *heads);
+    for (unsigned i = 0; i < b.leader_count; i++) {
+        free(b.leaders[i].first);
+        free(b.leaders[i].code_of);
+    }
+    free(b.leaders);
     free(heads);
     free(b.columns);
     free(b.column_of);
