@@ -30,6 +30,7 @@ void api_journal(struct call *call);
 struct person {
     struct customer_id customer;
     struct customer_id asked; /* the one that was named, where that was merged into `customer`; 0 otherwise */
+    bool by_oneid;
 };
 
 static enum status unknown_namespace(struct slice name, struct fault *fault) {
@@ -59,7 +60,7 @@ static enum status find_by_identifier(struct call *call, struct slice name, stru
 
 /* `id`: a oneid, or namespace:value. */
 static enum status find_person(struct call *call, struct slice id, struct person *person, struct fault *fault) {
-    *person = (struct person){{0}, {0}};
+    *person = (struct person){{0}, {0}, false};
     const char *colon = id.size ? memchr(id.data, ':', id.size) : NULL;
     if (colon)
         return find_by_identifier(call, slice_of(id.data, (size_t)(colon - id.data)),
@@ -70,6 +71,7 @@ static enum status find_person(struct call *call, struct slice id, struct person
         return fault_set(fault, STATUS_NOT_FOUND,
                          "no customer has the oneid \"%.*s\"; an id is a oneid or namespace:value",
                          (int)(id.size < 80 ? id.size : 80), id.data);
+    person->by_oneid = true;
     if (person->customer.number != asked.number)
         person->asked = asked;
     return STATUS_OK;
@@ -82,6 +84,19 @@ static bool call_person(struct call *call, struct person *person) {
     if (status != STATUS_OK)
         call_fail(call, status, &fault);
     return status == STATUS_OK;
+}
+
+/* Finds the person's rows. Who was merged away since the person was found may have none any more; then they are those
+ * of the one he became. Between history_enter and _leave. */
+static void person_rows(struct call *call, struct person *person, int type, struct history_rows *rows) {
+    struct customer_id now = person->customer;
+    do {
+        if (person->by_oneid && person->asked.number == 0 && now.number != person->customer.number)
+            person->asked = person->customer;
+        person->customer = now;
+        history_rows(call->parts->history, now, type, &call->bench->arena, rows);
+        now = identity_redirect(call->parts->identity, person->customer);
+    } while (now.number != person->customer.number);
 }
 
 static struct show show_begin(struct call *call) { return (struct show){.parts = call->parts, .json = &call->json}; }
@@ -191,13 +206,12 @@ static void show_summary(struct show *show, struct customer_id customer, const s
 }
 
 /* All of one customer; `rows_limit` < 0: without timeline and documents. Within one history hold. */
-static void show_profile(struct show *show, struct call *call, const struct person *person, bool detail,
-                         int64_t rows_limit) {
+static void show_profile(struct show *show, struct call *call, struct person *person, bool detail, int64_t rows_limit) {
     struct history *history = call->parts->history;
     struct arena *arena = &call->bench->arena;
     struct history_rows rows;
     size_t documents = 0;
-    history_rows(history, person->customer, -1, arena, &rows);
+    person_rows(call, person, -1, &rows);
     open_person(show, person);
     json_key(show->json, "attributes");
     show_attributes(show, history, &rows, arena, detail);
@@ -231,7 +245,7 @@ void api_profile_attributes(struct call *call) {
     struct show show = show_begin(call);
     struct history_rows rows;
     struct history_hold hold = history_enter(call->parts->history);
-    history_rows(call->parts->history, person.customer, 0, &call->bench->arena, &rows);
+    person_rows(call, &person, 0, &rows);
     open_person(&show, &person);
     json_key(&call->json, "attributes");
     show_attributes(&show, call->parts->history, &rows, &call->bench->arena, true);
@@ -252,10 +266,11 @@ void api_profile_identifiers(struct call *call) {
 
 /* --- the timeline, page by page --- */
 
-/* A page's end: "<time_ms>.<position>" of its last row. */
+/* A page's end: "<time_ms>.<position>.<type>" of its last row: rows of one call share time and position. */
 struct cursor {
     int64_t time_ms;
     uint64_t position;
+    unsigned type;
 };
 
 static bool read_cursor(struct call *call, struct cursor *cursor) {
@@ -263,14 +278,15 @@ static bool read_cursor(struct call *call, struct cursor *cursor) {
     char copy[64], end;
     long long time_ms;
     unsigned long long position;
-    *cursor = (struct cursor){INT64_MAX, UINT64_MAX};
+    unsigned type;
+    *cursor = (struct cursor){INT64_MAX, UINT64_MAX, 0};
     if (text.size == 0)
         return true;
     if (text.size < sizeof copy) {
         memcpy(copy, text.data, text.size);
         copy[text.size] = 0;
-        if (sscanf(copy, "%lld.%llu%c", &time_ms, &position, &end) == 2) {
-            *cursor = (struct cursor){time_ms, position};
+        if (sscanf(copy, "%lld.%llu.%u%c", &time_ms, &position, &type, &end) == 3) {
+            *cursor = (struct cursor){time_ms, position, type};
             return true;
         }
     }
@@ -279,19 +295,24 @@ static bool read_cursor(struct call *call, struct cursor *cursor) {
     return false;
 }
 
-/* The first row older than the cursor. */
-static size_t rows_after(struct call *call, const struct history_rows *rows, struct cursor cursor) {
+/* True when row `i` stood on the cursor's page or before, in the order of history_rows. */
+static bool row_was_shown(const struct history_rows *rows, size_t i, struct cursor cursor) {
+    uint64_t position = history_row_position(rows, i);
+    if (history_row_time(rows, i) != cursor.time_ms)
+        return history_row_time(rows, i) > cursor.time_ms;
+    return position > cursor.position || (position == cursor.position && history_row_type(rows, i) <= cursor.type);
+}
+
+/* The first row behind the cursor. */
+static size_t rows_after(const struct history_rows *rows, struct cursor cursor) {
     size_t low = 0, high = rows->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (history_row_time(rows, middle) > cursor.time_ms)
+        if (row_was_shown(rows, middle, cursor))
             low = middle + 1;
         else
             high = middle;
     }
-    while (low < rows->count && history_row_time(rows, low) == cursor.time_ms &&
-           history_row(call->parts->history, rows, low, &call->bench->builder)->position >= cursor.position)
-        low++;
     return low;
 }
 
@@ -324,8 +345,8 @@ static void show_timeline(struct show *show, struct call *call, const struct his
     show_rows(show, call, rows, from, limit);
     json_key(w, "next");
     if (end < rows->count && end > from) {
-        const struct record_head *last = history_row(call->parts->history, rows, end - 1, &call->bench->builder);
-        snprintf(next, sizeof next, "%lld.%llu", (long long)last->time_ms, (unsigned long long)last->position);
+        snprintf(next, sizeof next, "%lld.%llu.%u", (long long)history_row_time(rows, end - 1),
+                 (unsigned long long)history_row_position(rows, end - 1), history_row_type(rows, end - 1));
         json_cstring(w, next);
     } else {
         json_null(w);
@@ -345,9 +366,9 @@ void api_profile_timeline(struct call *call) {
         return;
     struct show show = show_begin(call);
     struct history_hold hold = history_enter(call->parts->history);
-    history_rows(call->parts->history, person.customer, type, &call->bench->arena, &rows);
+    person_rows(call, &person, type, &rows);
     open_person(&show, &person);
-    show_timeline(&show, call, &rows, rows_after(call, &rows, cursor), (size_t)limit);
+    show_timeline(&show, call, &rows, rows_after(&rows, cursor), (size_t)limit);
     json_end_object(&call->json);
     history_leave(call->parts->history, hold);
 }
@@ -362,7 +383,7 @@ void api_profile_documents(struct call *call) {
     struct show show = show_begin(call);
     struct history_rows rows;
     struct history_hold hold = history_enter(call->parts->history);
-    history_rows(call->parts->history, person.customer, type, &call->bench->arena, &rows);
+    person_rows(call, &person, type, &rows);
     open_person(&show, &person);
     size_t count = show_documents(&show, call, &rows, type, (size_t)limit);
     json_member_integer(&call->json, "count", (int64_t)count);

@@ -424,6 +424,26 @@ static void test_timeline_pages(void **state) {
     assert_int_equal(count_of(get("/v1/profiles/user_id:u?rows=3"), "timeline"), 3);
 }
 
+/* The event, what its traits set and the order it is about share time and position. */
+static void test_timeline_pages_within_a_call(void **state) {
+    char next[64] = "", path[160];
+    unsigned rows = 0, pages = 0;
+    (void)state;
+    track("/v1/track",
+          "{\"userId\":\"w\",\"event\":\"Order Completed\",\"timestamp\":\"2026-03-01T10:00:00Z\",\"context\":"
+          "{\"traits\":{\"city\":\"A\"}},\"properties\":{\"order_id\":\"o9\",\"total\":5}}",
+          200);
+    do {
+        snprintf(path, sizeof path, "/v1/profiles/user_id:w/timeline?limit=1%s%s", next[0] ? "&before=" : "", next);
+        const struct json *page = get(path);
+        rows += (unsigned)count_of(page, "timeline");
+        snprintf(next, sizeof next, "%.*s", SLICE_ARG(json_get_text(parser, page, "next")));
+        pages++;
+    } while (next[0] && pages < 10);
+    assert_int_equal(rows, 3);
+    assert_int_equal(pages, 3);
+}
+
 static void test_attributes_and_documents(void **state) {
     (void)state;
     track("/v1/identify", "{\"userId\":\"u\",\"traits\":{\"city\":\"A\"},\"timestamp\":\"2026-03-01T10:00:00Z\"}", 200);
@@ -637,6 +657,7 @@ int main(void) {
         TEST(test_merged_oneids_lead_on),
         TEST(test_a_shared_device_is_nobody),
         TEST(test_timeline_pages),
+        TEST(test_timeline_pages_within_a_call),
         TEST(test_attributes_and_documents),
         TEST(test_sources_and_keys),
         TEST(test_dictionary),
