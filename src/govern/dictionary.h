@@ -54,13 +54,14 @@ const char *property_type_name(enum property_type type);
 const char *normaliser_name(enum normaliser normaliser);
 const char *type_kind_name(enum type_kind kind);
 
+/* Here and below: what a definition may change while others read is atomic; each for itself is a good value. */
 struct property {
     struct slice name; /* zero-terminated too */
     uint16_t number;   /* within its type, from 1 */
-    uint16_t item_type;
-    uint8_t type; /* enum property_type */
-    uint8_t normaliser;
-    bool declared;
+    _Atomic uint16_t item_type;
+    _Atomic uint8_t type; /* enum property_type */
+    _Atomic uint8_t normaliser;
+    _Atomic bool declared;
     uint64_t present_count, refused_count; /* quality counters, fold thread writes, any reads */
 };
 
@@ -68,8 +69,8 @@ struct type {
     struct slice name;
     uint16_t number;
     uint8_t kind; /* enum type_kind */
-    bool declared;
-    uint16_t key_namespace; /* documents: the namespace of their key */
+    _Atomic bool declared;
+    _Atomic uint16_t key_namespace; /* documents: the namespace of their key */
     _Atomic uint32_t property_count;
     uint64_t record_count;
     struct property **properties; /* [DICTIONARY_PROPERTIES_MAX + 1], index = number, [0] unused */
@@ -91,11 +92,11 @@ int namespace_kind_parse(struct slice name);
 struct namespace {
     struct slice name;
     uint16_t number; /* from 1 */
-    uint8_t kind;
-    uint8_t normaliser;
-    uint8_t priority; /* 0 strongest */
-    bool unique;      /* two customers with different values never merge by themselves */
-    uint16_t limit;   /* most values a customer may have; 0 = no limit */
+    _Atomic uint8_t kind;
+    _Atomic uint8_t normaliser;
+    _Atomic uint8_t priority; /* 0 strongest */
+    _Atomic bool unique;      /* two customers with different values never merge by themselves */
+    _Atomic uint16_t limit;   /* most values a customer may have; 0 = no limit */
 };
 
 struct dictionary;
