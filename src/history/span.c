@@ -286,7 +286,7 @@ static void apply_replacements(struct table_source *old_rows, uint32_t *old_coun
     free(by);
 }
 
-/* Merges two sorted runs into `out`. */
+/* Merges two sorted runs into `out`, which may be the room in front of `a`. */
 static uint32_t merge_rows(const struct table_source *a, uint32_t a_count, const struct table_source *b, uint32_t b_count,
                            struct table_source *out) {
     uint32_t i = 0, k = 0, n = 0;
@@ -311,8 +311,8 @@ enum status span_compact(struct os *os, const struct span_view *view, uint32_t d
         uint32_t old_most = t ? t->row_count : 0;
         if (new_count + old_most == 0)
             continue;
-        struct table_source *old_rows = memory_get(old_most, sizeof *old_rows);
-        struct table_source *all = memory_get((size_t)old_most + new_count, sizeof *all);
+        /* old rows stand at its end and are merged to its front: what is written never overtakes what is read */
+        struct table_source *all = memory_get((size_t)old_most + new_count, sizeof *all), *old_rows = all + new_count;
         uint32_t old_count = base_rows(t, gone, old_rows);
         if (atomic_load_explicit(&view->delta->replace_count, memory_order_acquire))
             apply_replacements(old_rows, &old_count, new_rows, &new_count);
@@ -329,7 +329,6 @@ enum status span_compact(struct os *os, const struct span_view *view, uint32_t d
             *row_count += count;
         }
         free(all);
-        free(old_rows);
     }
     if (!status)
         status = image_add(writer, TABLES_SECTION, index.data, index.size, fault);
