@@ -131,8 +131,20 @@ void json_text(struct json_writer *w, struct slice text) {
 void json_cstring(struct json_writer *w, const char *text) { json_text(w, slice_text(text)); }
 
 void json_key_slice(struct json_writer *w, struct slice key) {
-    json_text(w, key);
-    buffer_add_char(w->out, ':');
+    if (plain_length(key) == key.size) { /* in one go, the usual case */
+        char *at = buffer_reserve(w->out, key.size + 4), *start = at;
+        if (w->comma)
+            *at++ = ',';
+        *at++ = '"';
+        memcpy(at, key.data, key.size);
+        at += key.size;
+        *at++ = '"';
+        *at++ = ':';
+        w->out->size += (size_t)(at - start);
+    } else {
+        json_text(w, key);
+        buffer_add_char(w->out, ':');
+    }
     w->comma = false;
 }
 

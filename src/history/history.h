@@ -66,6 +66,8 @@ void history_rows(struct history *history, struct customer_id customer, int type
 /* Row i decoded as a typed record; valid until the builder's next use (a delta row is returned as it stands). */
 const struct record_head *history_row(struct history *history, const struct history_rows *rows, size_t i,
                                       struct record_builder *builder);
+/* Starts bringing rows `from` .. `from + count` nearer: call it before decoding more than one of them. */
+void history_fetch(const struct history_rows *rows, size_t from, size_t count);
 int64_t history_row_time(const struct history_rows *rows, size_t i);
 uint16_t history_row_type(const struct history_rows *rows, size_t i);
 uint64_t history_row_position(const struct history_rows *rows, size_t i); /* log position */

@@ -229,6 +229,14 @@ const struct record_head *history_row(struct history *h, const struct history_ro
     return p->record ? p->record : table_record(p->table, p->row, builder);
 }
 
+void history_fetch(const struct history_rows *rows, size_t from, size_t count) {
+    size_t end = from < rows->count && count < rows->count - from ? from + count : rows->count;
+    for (enum table_fetch stage = FETCH_VALUES; stage <= FETCH_TEXTS; stage++)
+        for (size_t i = from; i < end; i++)
+            if (!rows->places[i].record)
+                table_fetch(rows->places[i].table, rows->places[i].row, stage);
+}
+
 int64_t history_row_time(const struct history_rows *rows, size_t i) { return rows->places[i].time_ms; }
 uint16_t history_row_type(const struct history_rows *rows, size_t i) { return rows->places[i].type; }
 uint64_t history_row_position(const struct history_rows *rows, size_t i) { return rows->places[i].position; }

@@ -307,6 +307,24 @@ static struct record_value scalar_of(const struct table_head *t, const struct co
     return v;
 }
 
+void table_fetch(const struct table_head *t, uint32_t row, enum table_fetch stage) {
+    const struct column_head *columns = table_columns(t);
+    for (unsigned i = 0; i < t->column_count; i++) {
+        const struct column_head *c = &columns[i];
+        const char *base = (const char *)t;
+        bool codes = c->encoding == COLUMN_TEXT_CODES;
+        if (stage == FETCH_VALUES) {
+            __builtin_prefetch(base + c->data + (size_t)row * (c->encoding >= COLUMN_TEXT ? 4 : c->width));
+            if (c->absent)
+                __builtin_prefetch(base + c->absent + row / 8);
+        } else if (stage == FETCH_OFFSETS && codes) {
+            __builtin_prefetch(base + c->dictionary + 4 * raw(base + c->data, c->width, row));
+        } else if (stage == FETCH_TEXTS && (codes || c->encoding == COLUMN_TEXT)) {
+            __builtin_prefetch(text_of(t, c, row).data);
+        }
+    }
+}
+
 /* The usual row, scalars only, is laid out in one go: values at their places, with room for one of every column, text behind them.
  * This is what a profile read spends most of its time on. */
 struct record_head *table_record(const struct table_head *t, uint32_t row, struct record_builder *b) {

@@ -116,6 +116,12 @@ struct table_affix table_affix_of(const struct table_head *t, const struct colum
 /* Decodes one row into `builder` (record_begin .. record_end). */
 struct record_head *table_record(const struct table_head *t, uint32_t row, struct record_builder *builder);
 
+/* A row's values lie in as many places as it has columns, and a text's in three (code, offset, bytes), mostly not in the cache: asked for
+ * one after another they cost a trip to memory each. Whoever is about to decode several rows asks for all their places of a stage, then
+ * for those of the next. */
+enum table_fetch { FETCH_VALUES, FETCH_OFFSETS, FETCH_TEXTS };
+void table_fetch(const struct table_head *t, uint32_t row, enum table_fetch stage);
+
 /* Where one output row comes from: an older table's row, or a typed record (or one of its items). */
 struct table_source {
     const struct table_head *table; /* NULL: from `values` */

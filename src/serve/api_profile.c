@@ -212,6 +212,7 @@ static void show_profile(struct show *show, struct call *call, struct person *pe
     struct history_rows rows;
     size_t documents = 0;
     person_rows(call, person, -1, &rows);
+    history_fetch(&rows, 0, rows_limit > 0 ? (size_t)rows_limit : 1);
     open_person(show, person);
     json_key(show->json, "attributes");
     show_attributes(show, history, &rows, arena, detail);
