@@ -133,6 +133,9 @@ struct table_source {
     int64_t time_ms;
     uint64_t position;
 };
+/* Memory for the columns that are gathered at once: each further group of columns costs another pass over the rows. The table is the same
+ * whatever it is; tests make it small. */
+extern size_t table_gather_bytes;
 /* Appends to `out` (8-aligned there) the table of `count` rows given in their final order. Top tables get system columns.
  * Cost: O(rows x columns), plus sorting the distinct texts. */
 void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const struct table_source *rows, uint32_t count,

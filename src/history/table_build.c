@@ -193,23 +193,24 @@ static void gather_from_table(struct build *b, struct gather *g, const struct ta
     free(number_of);
 }
 
-static void gather_scalars(struct build *b) {
+/* Gathers those of the columns [from, end) that hold no rows. */
+static void gather_scalars(struct build *b, unsigned from, unsigned end) {
     const struct table_head *last = NULL;
     for (uint32_t i = 0; i < b->count; i++) {
         const struct table_source *s = &b->source[i];
         for (uint32_t k = 0; !s->table && k < s->value_count; k++) {
-            struct gather *g = &b->columns[b->column_of[s->values[k].property] - 1];
-            if (!g->rows)
-                gather_value(g, i, s->record, &s->values[k]);
+            unsigned column = b->column_of[s->values[k].property] - 1u;
+            if (column >= from && column < end && !b->columns[column].rows)
+                gather_value(&b->columns[column], i, s->record, &s->values[k]);
         }
         if (s->table && s->table != last) { /* at most one older table feeds a build */
             assert(!last);
             last = s->table;
             for (unsigned k = 0; k < last->column_count && table_columns(last)[k].property < TABLE_SYSTEM; k++) {
                 const struct column_head *c = &table_columns(last)[k];
-                struct gather *g = &b->columns[b->column_of[c->property] - 1];
-                if (!g->rows)
-                    gather_from_table(b, g, last, c);
+                unsigned column = b->column_of[c->property] - 1u;
+                if (column >= from && column < end && !b->columns[column].rows)
+                    gather_from_table(b, &b->columns[column], last, c);
             }
         }
     }
@@ -456,6 +457,7 @@ static void write_text_codes(struct build *b, struct gather *g, uint32_t count) 
         free(first);
     else
         l = make_leader(b, g, first, distinct, texts);
+    assert(l->distinct == distinct);
     struct slice *by_code = memory_get(distinct, sizeof *by_code);
     for (uint32_t i = 0; i < distinct; i++)
         by_code[l->code_of[i]] = texts[i];
@@ -731,6 +733,28 @@ static int by_column_property(const void *a, const void *b) {
     return (int)((const struct column_head *)a)->property - (int)((const struct column_head *)b)->property;
 }
 
+/* Writes a gathered column and lets go of what was gathered. */
+static struct column_head write_column(struct build *b, struct gather *g) {
+    g->head.property = g->property;
+    if (g->rows)
+        write_rows_column(b, g);
+    else
+        write_scalar_column(b, g);
+    free(g->values);
+    free(g->kinds);
+    free(g->scales);
+    interner_release(&g->texts);
+    return g->head;
+}
+
+size_t table_gather_bytes = (size_t)64 << 20;
+
+/* How many columns are gathered at once. */
+static unsigned columns_at_once(uint32_t count) {
+    size_t columns = table_gather_bytes / ((sizeof(int64_t) + 2) * ((size_t)count + 1));
+    return columns < 1 ? 1 : columns > 4096 ? 4096 : (unsigned)columns;
+}
+
 void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const struct table_source *rows, uint32_t count,
                  bool top) {
     struct build b = {.source = rows, .count = count, .out = out, .start = out->size};
@@ -738,27 +762,20 @@ void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const s
     assert(out->size % 8 == 0);
     b.column_of = memory_get(UINT16_MAX + 1, sizeof *b.column_of);
     find_columns(&b);
-    for (unsigned i = 0; i < b.column_count; i++)
-        prepare(&b.columns[i], count);
-    gather_scalars(&b);
     unsigned most = b.column_count + (TABLE_SYSTEM_END - TABLE_SYSTEM), written = 0;
     struct table_head head = {.magic = TABLE_MAGIC, .type = type, .kind = (uint8_t)kind, .row_count = count};
     head.column_count = (uint16_t)(b.column_count + (top ? TABLE_DELAY - TABLE_SYSTEM - with_starts : 0));
     struct column_head *heads = memory_get(most ? most : 1, sizeof *heads);
     buffer_add(out, &head, sizeof head);
     buffer_add(out, heads, head.column_count * sizeof *heads);
-    for (unsigned i = 0; i < b.column_count; i++) {
-        struct gather *g = &b.columns[i];
-        g->head.property = g->property;
-        if (g->rows)
-            write_rows_column(&b, g);
-        else
-            write_scalar_column(&b, g);
-        heads[written++] = g->head;
-        free(g->values);
-        free(g->kinds);
-        free(g->scales);
-        interner_release(&g->texts);
+    unsigned group = columns_at_once(count);
+    for (unsigned from = 0; from < b.column_count; from += group) {
+        unsigned end = b.column_count - from < group ? b.column_count : from + group;
+        for (unsigned i = from; i < end; i++)
+            prepare(&b.columns[i], count);
+        gather_scalars(&b, from, end);
+        for (unsigned i = from; i < end; i++)
+            heads[written++] = write_column(&b, &b.columns[i]);
     }
     if (top)
         add_system_columns(&b, heads, &written, !with_starts);

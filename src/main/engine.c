@@ -267,11 +267,14 @@ static enum status catch_up(struct running *r, struct fault *fault) {
         if (status || (status = fold_batch(e->fold, BATCH_RECORDS, &applied, fault)))
             return status;
         e->folded_at_open += applied;
-        for (unsigned tries = 0; history_tidy(e->history) && tries < 64; tries++)
-            if (history_compact(e->history, false, fault))
-                break;
-        if (seen_compact(e->seen, fault)) { /* nothing to do, or no room: it is tried again in the background */
-        }
+        while (!status && history_tidy(e->history)) /* the tail stays within the memory budget */
+            status = history_compact(e->history, false, fault);
+        if (status == STATUS_DAMAGED || status == STATUS_DISK_FULL)
+            return status;
+        status = seen_compact(e->seen, fault);
+        if (status == STATUS_DAMAGED)
+            return status;
+        status = STATUS_OK; /* what failed in passing is tried again in the background */
     } while (applied);
     return STATUS_OK;
 }
