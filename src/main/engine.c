@@ -33,6 +33,7 @@ struct running {
     enum status checkpoint_status;
     struct fault checkpoint_fault;
     uint64_t checkpoint_number, checkpoint_position, checkpoints;
+    int64_t checkpoint_ms;
     uint64_t checkpoint_ns;                /* when the last one ended */
     uint64_t compact_wanted, compact_done; /* full compactions asked for */
     enum status compact_status;
@@ -141,6 +142,7 @@ static void finish_checkpoint(struct running *r, struct checkpoint *begun) {
     r->checkpoint_ns = os_monotonic_ns(r->engine.os);
     if (!status) {
         r->checkpoint_position = position;
+        r->checkpoint_ms = os_now_ms(r->engine.os);
         r->checkpoints++;
     }
     pthread_cond_broadcast(&r->changed);
@@ -475,5 +477,6 @@ void engine_counters(const struct engine *e, struct fold_counters *out) {
     pthread_mutex_lock(&r->lock);
     out->checkpoints = r->checkpoints;
     out->checkpoint_position = r->checkpoint_position;
+    out->checkpoint_ms = r->checkpoint_ms;
     pthread_mutex_unlock(&r->lock);
 }

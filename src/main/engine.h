@@ -32,6 +32,7 @@ struct fold_counters {
     uint64_t definitions;
     uint64_t checkpoints;
     uint64_t checkpoint_position;
+    int64_t checkpoint_ms; /* when this process made it; 0 where it has made none */
     uint64_t busy_ns; /* of the fold thread's work */
 };
 

@@ -13,6 +13,13 @@ static bool checkpoint_now(void *context) {
     return !status;
 }
 
+static void checkpointed(void *context, int64_t *at_ms, uint64_t *position) {
+    struct fold_counters counters;
+    engine_counters(context, &counters);
+    *at_ms = counters.checkpoint_ms;
+    *position = counters.checkpoint_position;
+}
+
 static enum status define_key(struct server *s, const char *role, const char *source, const char *key, bool revoked,
                               struct fault *fault) {
     char hash[65];
@@ -59,6 +66,7 @@ enum status server_start(struct os *os, const char *folder, const struct engine_
                                     .history = e->history,
                                     .master = e->master,
                                     .checkpoint = checkpoint_now,
+                                    .checkpointed = checkpointed,
                                     .context = e};
         status = serve_start(&parts, serve_options, &s->serve, fault);
     }

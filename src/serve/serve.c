@@ -178,7 +178,8 @@ enum status serve_start(const struct serve_parts *parts, const struct serve_opti
     struct serve *serve = memory_get(1, sizeof *serve);
     assert(parts->os && parts->log && parts->sources && parts->folder);
     serve->parts = *parts;
-    serve->options = *options;
+    if (options)
+        serve->options = *options;
     fill_defaults(&serve->options);
     serve->started_ms = os_now_ms(parts->os);
     for (unsigned i = 0; i < serve->options.threads; i++)

@@ -57,7 +57,7 @@ struct serve_options {
 };
 
 struct serve;
-/* Listens when it returns. Errors: as http_start's; NOT_FOUND for a certificate file. */
+/* Listens when it returns; `options` NULL takes all defaults. Errors: as http_start's; NOT_FOUND for a certificate file. */
 enum status serve_start(const struct serve_parts *parts, const struct serve_options *options, struct serve **serve,
                         struct fault *fault) WARN_UNUSED;
 /* Takes no new connections, answers what is under way (the log's writer must still run), and ends. NULL is fine. */
