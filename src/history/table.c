@@ -44,7 +44,8 @@ static bool check_column(const struct table_head *t, const struct column_head *c
         return c->kind <= VALUE_DATE && inside(t, c->data, rows * c->width);
     case COLUMN_INTEGER_CODES:
         return c->kind <= VALUE_DATE && c->dictionary % 8 == 0 && inside(t, c->data, rows * c->width) &&
-               inside(t, c->dictionary, 8ull * c->dictionary_count);
+               (c->multiple == 4 || c->multiple == 8) &&
+               inside(t, c->dictionary, (uint64_t)c->multiple * c->dictionary_count);
     case COLUMN_REAL:
         return inside(t, c->data, rows * 8);
     case COLUMN_TEXT_CODES: {
@@ -113,8 +114,12 @@ static uint64_t raw(const void *data, unsigned width, uint32_t row) {
 
 int64_t column_integer(const struct table_head *t, const struct column_head *c, uint32_t row) {
     uint64_t r = raw(at(t, c->data), c->width, row);
+    if (c->encoding == COLUMN_INTEGER_CODES && r >= c->dictionary_count)
+        return 0;
+    if (c->encoding == COLUMN_INTEGER_CODES && c->multiple == 8)
+        return ((const int64_t *)at(t, c->dictionary))[r];
     if (c->encoding == COLUMN_INTEGER_CODES)
-        return r < c->dictionary_count ? ((const int64_t *)at(t, c->dictionary))[r] : 0;
+        return (int64_t)((uint64_t)c->base + ((const uint32_t *)at(t, c->dictionary))[r]);
     return (int64_t)((uint64_t)c->base + (uint64_t)c->multiple * r);
 }
 

@@ -29,7 +29,8 @@ enum table_system {
 
 enum column_encoding {
     COLUMN_INTEGER = 1,      /* base + multiple * raw, raw of `width` bytes: 0, 1, 2, 4, 8 */
-    COLUMN_INTEGER_CODES = 2, /* raw is an index into `dictionary_count` int64 at `dictionary` */
+    COLUMN_INTEGER_CODES = 2, /* raw is an index into `dictionary_count` numbers at `dictionary`, of `multiple` bytes each: 8, an int64; 4,
+                               * a uint32 that is added to `base` */
     COLUMN_REAL = 3,         /* doubles */
     COLUMN_TEXT_CODES = 4,   /* raw is an index into texts: uint32 offsets [dictionary_count + 1], then bytes */
     COLUMN_TEXT = 5,         /* uint32 offsets [rows + 1] at data, bytes at `dictionary` */

@@ -300,7 +300,8 @@ static void write_codes_or_integers(struct build *b, struct column_head *h, cons
             sorted[distinct++] = sorted[i];
     uint64_t span = count ? (uint64_t)sorted[distinct - 1] - (uint64_t)sorted[0] : 0;
     uint8_t code_width = width_for(distinct ? distinct - 1 : 0);
-    if ((uint64_t)distinct * 8 + (uint64_t)count * code_width >= (uint64_t)count * width_for(span)) {
+    bool narrow = span <= UINT32_MAX;
+    if ((uint64_t)distinct * (narrow ? 4 : 8) + (uint64_t)count * code_width >= (uint64_t)count * width_for(span)) {
         write_integers(b, h, values, NULL, count);
         free(sorted);
         return;
@@ -321,8 +322,13 @@ static void write_codes_or_integers(struct build *b, struct column_head *h, cons
     h->width = code_width;
     h->dictionary_count = distinct;
     h->data = write_raw(b, codes, count, code_width);
+    h->multiple = narrow ? 4 : 8;
+    h->base = narrow && distinct ? sorted[0] : 0;
     h->dictionary = align_out(b);
-    buffer_add(b->out, sorted, (size_t)distinct * 8);
+    for (uint32_t i = 0; i < distinct; i++) { /* little endian: the low bytes come first */
+        uint64_t entry = (uint64_t)sorted[i] - (uint64_t)h->base;
+        buffer_add(b->out, &entry, (size_t)h->multiple);
+    }
     free(codes);
     free(sorted);
 }
