@@ -48,14 +48,13 @@ static bool check_column(const struct table_head *t, const struct column_head *c
                inside(t, c->dictionary, (uint64_t)c->multiple * c->dictionary_count);
     case COLUMN_REAL:
         return inside(t, c->data, rows * 8);
-    case COLUMN_TEXT_CODES: {
-        if (!inside(t, c->dictionary, 4ull * (c->dictionary_count + 1ull)))
+    case COLUMN_TEXT_CODES:
+        if (c->dictionary % 8 || c->dictionary > t->bytes || column_texts(c) > t->bytes)
             return false;
-        uint64_t bytes_at = c->dictionary + 4ull * (c->dictionary_count + 1ull);
-        return check_affix(t, c) && inside(t, c->data, rows * c->width) && check_offsets(t, c->dictionary, c->dictionary_count, t->bytes - bytes_at);
-    }
+        return check_affix(t, c) && inside(t, c->data, rows * c->width) && column_offset(t, c, 0) == 0 &&
+               column_offset(t, c, c->dictionary_count) <= t->bytes - column_texts(c);
     case COLUMN_TEXT:
-        return check_affix(t, c) && c->dictionary <= t->bytes &&
+        return !(c->flags & COLUMN_OFFSETS_16) && check_affix(t, c) && c->dictionary <= t->bytes &&
                check_offsets(t, c->data, rows, t->bytes - c->dictionary);
     case COLUMN_ROWS: {
         if (depth || c->dictionary % 8 || !inside(t, c->dictionary, sizeof(struct table_head)))
@@ -178,23 +177,13 @@ struct table_affix table_affix_of(const struct table_head *t, const struct colum
 
 /* The part of a text between what all of its column begin and end with. */
 static struct slice text_of(const struct table_head *t, const struct column_head *c, uint32_t row) {
-    const uint32_t *offsets;
-    const char *bytes;
-    uint64_t i;
-    if (c->encoding == COLUMN_TEXT) {
-        offsets = at(t, c->data);
-        bytes = at(t, c->dictionary);
-        i = row;
-    } else {
-        i = raw(at(t, c->data), c->width, row);
-        if (i >= c->dictionary_count)
-            return SLICE_NONE;
-        offsets = at(t, c->dictionary);
-        bytes = (const char *)(offsets + c->dictionary_count + 1);
-    }
-    if (offsets[i + 1] < offsets[i] || (uint64_t)(bytes - (const char *)t) + offsets[i + 1] > t->bytes)
+    uint64_t i = row, texts = column_texts(c);
+    if (c->encoding == COLUMN_TEXT_CODES && (i = raw(at(t, c->data), c->width, row)) >= c->dictionary_count)
         return SLICE_NONE;
-    return (struct slice){bytes + offsets[i], offsets[i + 1] - offsets[i]};
+    uint32_t from = column_offset(t, c, i), end = column_offset(t, c, i + 1);
+    if (end < from || texts + end > t->bytes)
+        return SLICE_NONE;
+    return (struct slice){(const char *)t + texts + from, end - from};
 }
 
 static void set_value(const struct table_head *t, const struct column_head *c, uint32_t row, struct record_builder *b);
@@ -323,7 +312,8 @@ void table_fetch(const struct table_head *t, uint32_t row, enum table_fetch stag
             if (c->absent)
                 __builtin_prefetch(base + c->absent + row / 8);
         } else if (stage == FETCH_OFFSETS && codes) {
-            __builtin_prefetch(base + c->dictionary + 4 * raw(base + c->data, c->width, row));
+            __builtin_prefetch(base + c->dictionary +
+                               (c->flags & COLUMN_OFFSETS_16 ? 2 : 4) * raw(base + c->data, c->width, row));
         } else if (stage == FETCH_TEXTS && (codes || c->encoding == COLUMN_TEXT)) {
             __builtin_prefetch(text_of(t, c, row).data);
         }

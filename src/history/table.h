@@ -38,6 +38,7 @@ enum column_encoding {
 };
 
 enum column_flags {
+    COLUMN_OFFSETS_16 = 2, /* the dictionary's offsets are uint16: its texts have less than 64 KiB */
     COLUMN_SORTED = 1 /* the dictionary's texts ascend. Columns whose texts go hand in hand (a product's id, name and URL) share one
                          array of codes; only the first of them is sorted */
 };
@@ -114,6 +115,16 @@ struct table_affix {
     struct slice prefix, suffix;
 };
 struct table_affix table_affix_of(const struct table_head *t, const struct column_head *c);
+/* Where text `i` begins among the column's texts (row `i` of COLUMN_TEXT, code `i` of COLUMN_TEXT_CODES), and where those begin. */
+static inline uint32_t column_offset(const struct table_head *t, const struct column_head *c, uint64_t i) {
+    const char *offsets = (const char *)t + (c->encoding == COLUMN_TEXT ? c->data : c->dictionary);
+    return c->flags & COLUMN_OFFSETS_16 ? ((const uint16_t *)offsets)[i] : ((const uint32_t *)offsets)[i];
+}
+static inline uint64_t column_texts(const struct column_head *c) {
+    if (c->encoding == COLUMN_TEXT)
+        return c->dictionary;
+    return c->dictionary + (c->flags & COLUMN_OFFSETS_16 ? 2 : 4) * (c->dictionary_count + 1ull);
+}
 /* Decodes one row into `builder` (record_begin .. record_end). */
 struct record_head *table_record(const struct table_head *t, uint32_t row, struct record_builder *builder);
 

@@ -156,12 +156,16 @@ static uint32_t intern_whole(struct interner *n, const struct table_affix *affix
     return intern(n, slice_of(whole, size));
 }
 
+static struct slice text_between(const struct table_head *t, const struct column_head *c, const char *texts, uint32_t i) {
+    uint32_t from = column_offset(t, c, i);
+    return slice_of(texts + from, column_offset(t, c, i + 1) - from);
+}
+
 /* Scalar values of one older table's column, for every output row that comes from that table. */
 static void gather_from_table(struct build *b, struct gather *g, const struct table_head *t, const struct column_head *c) {
     uint32_t *number_of = NULL; /* text number by code, + 1 */
     const char *base = (const char *)t;
-    const uint32_t *offsets = (const uint32_t *)(base + (c->encoding == COLUMN_TEXT ? c->data : c->dictionary));
-    const char *bytes = c->encoding == COLUMN_TEXT ? base + c->dictionary : (const char *)(offsets + c->dictionary_count + 1);
+    const char *bytes = base + column_texts(c);
     const struct table_affix affix = table_affix_of(t, c);
     const struct column_head codes = {.encoding = COLUMN_INTEGER, .width = c->width, .data = c->data, .multiple = 1};
     if (c->encoding == COLUMN_TEXT_CODES)
@@ -179,12 +183,12 @@ static void gather_from_table(struct build *b, struct gather *g, const struct ta
         if (c->encoding == COLUMN_REAL) {
             memcpy(&g->values[i], base + c->data + 8ull * row, 8);
         } else if (c->encoding == COLUMN_TEXT) {
-            g->values[i] = intern_whole(&g->texts, &affix, slice_of(bytes + offsets[row], offsets[row + 1] - offsets[row]));
+            g->values[i] = intern_whole(&g->texts, &affix, text_between(t, c, bytes, row));
         } else if (c->encoding == COLUMN_TEXT_CODES) {
             uint32_t code = (uint32_t)column_integer(t, &codes, row);
             assert(code < c->dictionary_count);
             if (!number_of[code])
-                number_of[code] = 1 + intern_whole(&g->texts, &affix, slice_of(bytes + offsets[code], offsets[code + 1] - offsets[code]));
+                number_of[code] = 1 + intern_whole(&g->texts, &affix, text_between(t, c, bytes, code));
             g->values[i] = number_of[code] - 1;
         } else {
             g->values[i] = column_integer(t, c, row);
@@ -473,8 +477,12 @@ static void write_text_codes(struct build *b, struct gather *g, uint32_t count) 
     g->head.dictionary_count = distinct;
     g->head.data = l->data;
     g->head.dictionary = align_out(b);
-    for (uint32_t i = 0; i <= distinct; i++) {
-        buffer_add(b->out, &offset, 4);
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < distinct; i++)
+        bytes += by_code[i].size;
+    g->head.flags |= bytes <= UINT16_MAX ? COLUMN_OFFSETS_16 : 0;
+    for (uint32_t i = 0; i <= distinct; i++) { /* little endian: the low bytes come first */
+        buffer_add(b->out, &offset, bytes <= UINT16_MAX ? 2 : 4);
         offset += i < distinct ? (uint32_t)by_code[i].size : 0;
     }
     for (uint32_t i = 0; i < distinct; i++)
