@@ -128,7 +128,8 @@ static void mutate_once(struct buffer *input, const struct corpus *corpus, struc
     size_t length = random_below(random, (left < 32 ? left : random_chance(random, 0.1) ? left : 32) + 1);
     char byte = random_chance(random, 0.5) ? telling[random_below(random, sizeof telling)] : (char)random_next(random);
     struct slice other = random_input(corpus, random);
-    size_t other_at = random_below(random, other.size + 1), other_length = random_below(random, other.size - other_at + 1);
+    size_t other_at = random_below(random, other.size + 1),
+           other_length = random_below(random, other.size - other_at + 1);
     switch (random_below(random, 6)) {
     case 0: /* flip a bit */
         if (left)

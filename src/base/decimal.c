@@ -43,7 +43,8 @@ enum status decimal_parse(struct slice t, struct decimal *out) {
         }
         digits++;
         fraction += point;
-        fits = fits && !__builtin_mul_overflow(value, 10, &value) && !__builtin_add_overflow(value, t.data[at] - '0', &value);
+        fits = fits && !__builtin_mul_overflow(value, 10, &value) &&
+               !__builtin_add_overflow(value, t.data[at] - '0', &value);
     }
     if (digits == 0)
         return STATUS_INVALID;

@@ -37,7 +37,8 @@ struct block {
 static struct block block_read(const char *p) {
     struct block b = {0};
     const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), bit = _mm_set1_epi8(0x20);
-    const __m128i opening = _mm_set1_epi8('{'), closing = _mm_set1_epi8('}'); /* with the bit set, [ and ] are the same */
+    const __m128i opening = _mm_set1_epi8('{'),
+                  closing = _mm_set1_epi8('}'); /* with the bit set, [ and ] are the same */
     for (unsigned i = 0; i < 64; i += 16) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(p + i)), folded = _mm_or_si128(bytes, bit);
         b.quotes |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, quote)) << i;
@@ -112,7 +113,8 @@ size_t json_raw_skip(struct slice t, size_t at) {
     if (t.data[at] == '"')
         return skip_string(t, at);
     if (t.data[at] != '{' && t.data[at] != '[') {
-        while (at < t.size && t.data[at] != ',' && t.data[at] != '}' && t.data[at] != ']' && (unsigned char)t.data[at] > ' ')
+        while (at < t.size && t.data[at] != ',' && t.data[at] != '}' && t.data[at] != ']' &&
+               (unsigned char)t.data[at] > ' ')
             at++;
         return at;
     }

@@ -122,7 +122,7 @@ extern "C" enum status json_parse(struct json_parser *parser, struct slice text,
 
 extern "C" const struct json *json_first(const struct json_parser *parser, const struct json *container) {
     return container && container->kind >= JSON_ARRAY && container->count ? &parser->nodes[container->index + 1]
-                                                                           : nullptr;
+                                                                          : nullptr;
 }
 
 extern "C" const struct json *json_next(const struct json_parser *parser, const struct json *node) {

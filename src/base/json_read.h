@@ -49,7 +49,8 @@ const struct json *json_next(const struct json_parser *parser, const struct json
 const struct json *json_get(const struct json_parser *parser, const struct json *object, const char *key);
 /* The member's text, or an empty slice where it is missing or no text. */
 struct slice json_get_text(const struct json_parser *parser, const struct json *object, const char *key);
-int64_t json_get_integer(const struct json_parser *parser, const struct json *object, const char *key, int64_t otherwise);
+int64_t json_get_integer(const struct json_parser *parser, const struct json *object, const char *key,
+                         int64_t otherwise);
 bool json_get_bool(const struct json_parser *parser, const struct json *object, const char *key, bool otherwise);
 
 /* Raw text, for cutting a valid document into pieces without writing it again.

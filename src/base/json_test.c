@@ -24,8 +24,9 @@ static const struct json *parse(struct json_parser *parser, const char *text) {
 static void test_read(void **state) {
     (void)state;
     struct json_parser *parser = json_parser_create();
-    const struct json *root = parse(parser, "{\"a\": 1, \"b\": \"x\\u4e0a\\n\", \"c\": [true, null, -2.5e3, {}], \"a\": 2, "
-                                            "\"big\": 18446744073709551615, \"min\": -9223372036854775808}");
+    const struct json *root =
+        parse(parser, "{\"a\": 1, \"b\": \"x\\u4e0a\\n\", \"c\": [true, null, -2.5e3, {}], \"a\": 2, "
+                      "\"big\": 18446744073709551615, \"min\": -9223372036854775808}");
     assert_int_equal(root->kind, JSON_OBJECT);
     assert_int_equal(root->count, 6);
     assert_int_equal(json_get_integer(parser, root, "a", 0), 2); /* the last one wins */
@@ -65,9 +66,9 @@ static void test_missing_and_other_kinds(void **state) {
 
 static void test_refused(void **state) {
     (void)state;
-    static const char *const cases[] = {"",      " ",        "{",          "[1,]",     "{\"a\"}", "{a:1}",  "01",
-                                        "+1",    "nul",      "\"\x01\"",   "\"\xff\"", "\"\\x\"", "[1] 2",  "\"\\ud800\"",
-                                        "'a'",   "{\"a\":}", "[1 2]",      "\"a",      "-",       "1e999"};
+    static const char *const cases[] = {"",    " ",        "{",        "[1,]",     "{\"a\"}", "{a:1}", "01",
+                                        "+1",  "nul",      "\"\x01\"", "\"\xff\"", "\"\\x\"", "[1] 2", "\"\\ud800\"",
+                                        "'a'", "{\"a\":}", "[1 2]",    "\"a",      "-",       "1e999"};
     struct json_parser *parser = json_parser_create();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct json *root;
@@ -175,13 +176,12 @@ static void test_write(void **state) {
     json_end_array(&w);
     json_end_object(&w);
     buffer_add_char(&out, 0);
-    assert_string_equal(out.data,
-                        "{\"text\":\"a\\\"\\\\\\u0008\\n\\r\\t\\u001f/\xe4\xb8\x8a\","
-                        "\"bad\":\"x\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdy\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
-                        "\xf0\x9f\x98\x80\xef\xbf\xbd\xef\xbf\xbd\","
-                        "\"none\":\"\",\"least\":-9223372036854775808,\"real\":0.1,\"nan\":null,\"yes\":true,"
-                        "\"at\":\"1970-01-01T00:00:00.000Z\","
-                        "\"list\":[-12.345,0.005,7,-9223372036854.775808,null,{\"raw\":1},[]]}");
+    assert_string_equal(out.data, "{\"text\":\"a\\\"\\\\\\u0008\\n\\r\\t\\u001f/\xe4\xb8\x8a\","
+                                  "\"bad\":\"x\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdy\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+                                  "\xf0\x9f\x98\x80\xef\xbf\xbd\xef\xbf\xbd\","
+                                  "\"none\":\"\",\"least\":-9223372036854775808,\"real\":0.1,\"nan\":null,\"yes\":true,"
+                                  "\"at\":\"1970-01-01T00:00:00.000Z\","
+                                  "\"list\":[-12.345,0.005,7,-9223372036854.775808,null,{\"raw\":1},[]]}");
     buffer_release(&out);
 }
 
@@ -206,7 +206,8 @@ static void test_raw(void **state) {
 /* Random documents. */
 
 static void write_random_text(struct json_writer *w, struct random *random, bool as_key) {
-    static const char *const pieces[] = {"a", "\"", "\\", "{", "}", "[", "]", ",", ":", "\n", "\xe4\xb8\x8a", "\xf0\x9f\x98\x80", "\x01", "\\\\\""};
+    static const char *const pieces[] = {
+        "a", "\"", "\\", "{", "}", "[", "]", ",", ":", "\n", "\xe4\xb8\x8a", "\xf0\x9f\x98\x80", "\x01", "\\\\\""};
     struct buffer text = {0};
     for (uint64_t length = random_below(random, random_chance(random, 0.1) ? 200 : 6); length; length--)
         buffer_add_slice(&text, slice_text(pieces[random_below(random, sizeof pieces / sizeof *pieces)]));
@@ -331,11 +332,11 @@ static void test_reals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),  cmocka_unit_test(test_missing_and_other_kinds),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_place_of_a_fault), cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_write), cmocka_unit_test(test_raw),
-        cmocka_unit_test(test_written_is_read), cmocka_unit_test(test_reals),
+        cmocka_unit_test(test_read),    cmocka_unit_test(test_missing_and_other_kinds),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_place_of_a_fault),
+        cmocka_unit_test(test_depth),   cmocka_unit_test(test_write),
+        cmocka_unit_test(test_raw),     cmocka_unit_test(test_written_is_read),
+        cmocka_unit_test(test_reals),
     };
     return cmocka_run_group_tests_name("base/json", tests, NULL, NULL);
 }

@@ -17,9 +17,7 @@ struct slice {
 /* For printf("%.*s", SLICE_ARG(s)). */
 #define SLICE_ARG(s) (int)(s).size, (s).data
 
-static inline struct slice slice_of(const void *data, size_t size) {
-    return (struct slice){(const char *)data, size};
-}
+static inline struct slice slice_of(const void *data, size_t size) { return (struct slice){(const char *)data, size}; }
 static inline struct slice slice_text(const char *text) { return (struct slice){text, text ? strlen(text) : 0}; }
 static inline bool slice_equal(struct slice a, struct slice b) {
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);

@@ -111,7 +111,8 @@ static void test_written_is_read(void **state) {
     char text[TIME_TEXT_BYTES];
     random_init(&random, 6);
     for (int i = 0; i < 20000; i++) {
-        int64_t want_ms = random_between(&random, time_days(0, 1, 1) * DAY_MS, time_days(10000, 1, 1) * DAY_MS - 1), got_ms;
+        int64_t want_ms = random_between(&random, time_days(0, 1, 1) * DAY_MS, time_days(10000, 1, 1) * DAY_MS - 1),
+                got_ms;
         bool zoned;
         size_t size = time_format(want_ms, text);
         assert_int_equal(size, 24);
@@ -135,9 +136,8 @@ static void test_far_times_fit(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_calendar), cmocka_unit_test(test_invalid_dates),
-        cmocka_unit_test(test_read),     cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_written_is_read), cmocka_unit_test(test_far_times_fit),
+        cmocka_unit_test(test_calendar), cmocka_unit_test(test_invalid_dates),   cmocka_unit_test(test_read),
+        cmocka_unit_test(test_refused),  cmocka_unit_test(test_written_is_read), cmocka_unit_test(test_far_times_fit),
     };
     return cmocka_run_group_tests_name("base/time", tests, NULL, NULL);
 }

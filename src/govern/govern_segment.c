@@ -161,7 +161,9 @@ static void set_time(struct govern *g, const struct call *call, int64_t sent_ms)
         if (normalise_time(text_of(g, call->sent_at), g->zone, NULL, &sent_ms, NULL) != STATUS_OK)
             sent_ms = TIME_NONE;
     }
-    struct slice text = !written ? SLICE_NONE : written->kind < JSON_ARRAY ? text_of(g, written) : SLICE("a list or an object");
+    struct slice text = !written                     ? SLICE_NONE
+                        : written->kind < JSON_ARRAY ? text_of(g, written)
+                                                     : SLICE("a list or an object");
     govern_set_time(g, text, NULL, sent_ms, field);
 }
 

@@ -57,7 +57,8 @@ static void add_value(struct record_builder *b, struct record_value v) {
 }
 
 void record_set(struct record_builder *b, uint16_t property, enum value_kind kind, int64_t integer, uint8_t scale) {
-    add_value(b, (struct record_value){.property = property, .kind = (uint8_t)kind, .scale = scale, .integer = integer});
+    add_value(b,
+              (struct record_value){.property = property, .kind = (uint8_t)kind, .scale = scale, .integer = integer});
 }
 
 void record_set_real(struct record_builder *b, uint16_t property, double real) {
@@ -68,7 +69,8 @@ void record_set_text(struct record_builder *b, uint16_t property, struct slice t
     uint64_t offset = b->tail.size;
     assert(text.size <= UINT32_MAX);
     buffer_add_slice(&b->tail, text);
-    add_value(b, (struct record_value){.property = property, .kind = VALUE_TEXT, .count = (uint32_t)text.size, .offset = offset});
+    add_value(b, (struct record_value){
+                     .property = property, .kind = VALUE_TEXT, .count = (uint32_t)text.size, .offset = offset});
 }
 
 static void align_tail(struct record_builder *b) {
@@ -153,7 +155,8 @@ void record_items_end(struct record_builder *b) {
         item[i].offset = (uint32_t)(values_at + item[i].offset * sizeof(struct record_value));
     buffer_add_slice(&b->tail, buffer_slice(&b->items));
     buffer_add_slice(&b->tail, buffer_slice(&b->item_values));
-    add_value(b, (struct record_value){.property = b->open_property, .kind = VALUE_ITEMS, .count = count, .offset = items_at});
+    add_value(b, (struct record_value){
+                     .property = b->open_property, .kind = VALUE_ITEMS, .count = count, .offset = items_at});
 }
 
 /* Makes the offsets of text and containers count from the record's start. */
@@ -207,7 +210,8 @@ static bool check_values(struct slice r, uint64_t offset, uint64_t count, int de
         if (v[i].kind == VALUE_LIST && (depth || !check_values(r, v[i].offset, v[i].count, 2)))
             return false;
         if (v[i].kind == VALUE_ITEMS) {
-            if (depth || v[i].offset % 8 || !inside(r.size, v[i].offset, (uint64_t)v[i].count * sizeof(struct record_item)))
+            if (depth || v[i].offset % 8 ||
+                !inside(r.size, v[i].offset, (uint64_t)v[i].count * sizeof(struct record_item)))
                 return false;
             const struct record_item *item = (const struct record_item *)(r.data + v[i].offset);
             for (uint32_t k = 0; k < v[i].count; k++)

@@ -56,9 +56,10 @@ struct record_item {
 };
 
 enum record_flags {
-    RECORD_ITEMS_APPEND = 1, /* document: its items are added to what is there (a row is one line), not put in its place */
+    RECORD_ITEMS_APPEND =
+        1, /* document: its items are added to what is there (a row is one line), not put in its place */
     RECORD_TIME_RECEIVED = 2, /* the source gave no usable time; time_ms is the received one */
-    RECORD_REPLACES = 4 /* takes the place of the row of its type at its log position (a value was repaired) */
+    RECORD_REPLACES = 4       /* takes the place of the row of its type at its log position (a value was repaired) */
 };
 
 struct record_head {
@@ -71,7 +72,7 @@ struct record_head {
     uint32_t arrival;  /* identifier through which it arrived (identity.h), set by identity */
     uint32_t document; /* identifier of a document's key, 0 otherwise, set by identity */
     uint16_t value_count;
-    uint8_t kind; /* enum type_kind */
+    uint8_t kind;     /* enum type_kind */
     uint8_t priority; /* of the source, 0 strongest */
     uint16_t flags;
     uint16_t reserved;

@@ -25,11 +25,13 @@
 
 struct history;
 struct history_options {
-    uint64_t delta_bytes; /* budget of all deltas; past half of it the compactor works, past it the fold waits; default 1 GiB */
+    uint64_t
+        delta_bytes; /* budget of all deltas; past half of it the compactor works, past it the fold waits; default 1 GiB */
 };
 /* `folder` is where span files go (made where missing). */
 enum status history_create(struct os *os, const char *folder, const struct dictionary *dictionary,
-                           const struct history_options *options, struct history **history, struct fault *fault) WARN_UNUSED;
+                           const struct history_options *options, struct history **history,
+                           struct fault *fault) WARN_UNUSED;
 void history_free(struct history *history);
 
 /* --- fold thread --- */
@@ -74,7 +76,7 @@ uint64_t history_row_position(const struct history_rows *rows, size_t i); /* log
 
 /* Attributes now: calls `each` per attribute that has a value. Values are valid inside the call. */
 struct attribute_now {
-    uint16_t property; /* of type 0 */
+    uint16_t property;                /* of type 0 */
     const struct record_head *record; /* the row that set it: time, source, position */
     const struct record_value *value;
 };
@@ -100,15 +102,22 @@ void history_documents_in(struct history *history, const struct history_rows *ro
 
 /* Scans every base and delta for rows of event type `type` whose numeric property compares so with `bound`; returns the count.
  * The kernel behind `bench scan`. `workers` threads share the spans. */
-enum compare { COMPARE_LESS, COMPARE_LESS_EQUAL, COMPARE_EQUAL, COMPARE_NOT_EQUAL, COMPARE_GREATER_EQUAL, COMPARE_GREATER };
+enum compare {
+    COMPARE_LESS,
+    COMPARE_LESS_EQUAL,
+    COMPARE_EQUAL,
+    COMPARE_NOT_EQUAL,
+    COMPARE_GREATER_EQUAL,
+    COMPARE_GREATER
+};
 uint64_t history_count(struct history *history, uint16_t type, uint16_t property, enum compare compare, double bound,
                        unsigned workers);
 
 struct history_counters {
-    uint64_t rows;           /* in all, without those merged away */
+    uint64_t rows; /* in all, without those merged away */
     uint64_t base_rows, delta_rows;
-    uint64_t base_bytes;     /* files */
-    uint64_t delta_bytes;    /* memory */
+    uint64_t base_bytes;  /* files */
+    uint64_t delta_bytes; /* memory */
     uint64_t spans, compactions, merged_rows;
 };
 void history_counters_read(const struct history *history, struct history_counters *out);

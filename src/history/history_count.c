@@ -9,7 +9,8 @@
 
 #include "history/history_inside.h"
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&               \
+    !defined(__SANITIZE_THREAD__)
 #define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define CLONES
@@ -20,8 +21,8 @@
 #define DEFINE_COUNT(name, type, block)                                                                                \
     CLONES static uint64_t name(const type *raw, uint32_t count, type low, type width) {                               \
         uint64_t total = 0;                                                                                            \
-        for (uint32_t start = 0; start < count; start += (block)) {                                                      \
-            uint32_t end = count - start < (block) ? count : start + (block);                                            \
+        for (uint32_t start = 0; start < count; start += (block)) {                                                    \
+            uint32_t end = count - start < (block) ? count : start + (block);                                          \
             type found = 0;                                                                                            \
             for (uint32_t i = start; i < end; i++)                                                                     \
                 found = (type)(found + ((type)(raw[i] - low) <= width));                                               \
@@ -142,7 +143,8 @@ static uint64_t count_rows(const struct table_head *t, const struct column_head 
     return r->outside ? end - first - found : found; /* not equal includes the missing */
 }
 
-static uint64_t count_base(const struct span *span, const struct table_head *t, uint16_t property, const struct range *r) {
+static uint64_t count_base(const struct span *span, const struct table_head *t, uint16_t property,
+                           const struct range *r) {
     const struct column_head *c = table_column(t, property);
     bool usable = c && (c->encoding == COLUMN_INTEGER || c->encoding == COLUMN_REAL);
     if (!usable)
@@ -161,7 +163,8 @@ static uint64_t count_base(const struct span *span, const struct table_head *t, 
 }
 
 /* Base rows that count and whose place a row of the delta has taken. */
-static uint64_t count_replaced(const struct table_head *t, uint16_t property, const struct delta_row *row, const struct range *r) {
+static uint64_t count_replaced(const struct table_head *t, uint16_t property, const struct delta_row *row,
+                               const struct range *r) {
     const struct column_head *c = t ? table_column(t, property) : NULL;
     uint32_t first = 0, end = 0;
     uint64_t found = 0;

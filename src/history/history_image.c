@@ -177,7 +177,8 @@ static enum status load_rows(struct history *h, const char *path, struct slice s
         memcpy(&record, section.data + at, sizeof record);
         if (record.bytes > section.size - at || !record_check(slice_of(section.data + at, record.bytes)) ||
             record.type >= dictionary_type_count(h->dictionary) || head.customer / SPAN_CUSTOMERS >= SPANS_MAX)
-            return fault_set(fault, STATUS_DAMAGED, "%s: the row at %zu of section rows does not hold together", path, at);
+            return fault_set(fault, STATUS_DAMAGED, "%s: the row at %zu of section rows does not hold together", path,
+                             at);
         struct delta *delta = span_view(history_span_make(h, head.customer / SPAN_CUSTOMERS))->delta;
         uint64_t before = atomic_load(&delta->bytes);
         delta_append(delta, head.customer % SPAN_CUSTOMERS, (const struct record_head *)(section.data + at));

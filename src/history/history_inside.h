@@ -41,7 +41,7 @@ struct history {
     const struct dictionary *dictionary;
     uint64_t delta_budget;
     struct span *_Atomic *_Atomic pages[SPANS_MAX / SPAN_PAGE];
-    _Atomic uint32_t span_limit; /* 1 + highest span number in use */
+    _Atomic uint32_t span_limit;  /* 1 + highest span number in use */
     _Atomic uint64_t delta_bytes; /* of all spans' deltas, as of the last tidy, plus what was appended since */
     _Atomic uint64_t row_count, merged_rows, compactions;
     _Atomic uint64_t position;

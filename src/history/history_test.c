@@ -26,8 +26,8 @@ struct model {
     uint32_t redirect[CUSTOMERS + 1];
 };
 
-static bool values_same(const struct record_head *a, const struct record_value *x, uint32_t nx, const struct record_head *b,
-                        const struct record_value *y, uint32_t ny) {
+static bool values_same(const struct record_head *a, const struct record_value *x, uint32_t nx,
+                        const struct record_head *b, const struct record_value *y, uint32_t ny) {
     if (nx != ny)
         return false;
     for (uint32_t i = 0; i < nx; i++) {
@@ -56,7 +56,8 @@ static bool values_same(const struct record_head *a, const struct record_value *
                 return false;
             for (uint32_t k = 0; k < x[i].count; k++) {
                 const struct record_item *p = &record_items(a, &x[i])[k], *q = &record_items(b, &y[i])[k];
-                if (!values_same(a, record_item_values(a, p), p->value_count, b, record_item_values(b, q), q->value_count))
+                if (!values_same(a, record_item_values(a, p), p->value_count, b, record_item_values(b, q),
+                                 q->value_count))
                     return false;
             }
             break;
@@ -127,7 +128,8 @@ static void world_release(struct world *w) {
 }
 
 static struct slice random_text(struct world *w, char *into, size_t size, unsigned kinds) {
-    int n = snprintf(into, size, "%s-%u", kinds > 100 ? "/a/long/path" : "值", (unsigned)random_below(&w->random, kinds));
+    int n =
+        snprintf(into, size, "%s-%u", kinds > 100 ? "/a/long/path" : "值", (unsigned)random_below(&w->random, kinds));
     return slice_of(into, (size_t)n);
 }
 
@@ -135,7 +137,8 @@ static void set_event(struct world *w) {
     char text[64];
     struct random *r = &w->random;
     if (random_chance(r, 0.9))
-        record_set(&w->builder, w->price->number, VALUE_NUMBER, random_between(r, -50, 100000), (uint8_t)random_below(r, 3));
+        record_set(&w->builder, w->price->number, VALUE_NUMBER, random_between(r, -50, 100000),
+                   (uint8_t)random_below(r, 3));
     else if (random_chance(r, 0.3))
         record_set_real(&w->builder, w->price->number, random_unit(r) * 1e-7);
     if (random_chance(r, 0.8))
@@ -290,7 +293,8 @@ static struct history *reopen(struct world *w, struct history *h) {
 }
 
 static void merge_some(struct world *w, struct history *h, struct model *m) {
-    uint32_t a = (uint32_t)random_between(&w->random, 1, CUSTOMERS), b = (uint32_t)random_between(&w->random, 1, CUSTOMERS);
+    uint32_t a = (uint32_t)random_between(&w->random, 1, CUSTOMERS),
+             b = (uint32_t)random_between(&w->random, 1, CUSTOMERS);
     if (a == b || m->redirect[a] || m->redirect[b])
         return;
     history_merge(h, (struct customer_id){number_of(a)}, (struct customer_id){number_of(b)});
@@ -379,8 +383,12 @@ static void take_attribute(void *context, const struct attribute_now *a) {
 }
 
 static void add_city(struct world *w, struct history *h, const char *city, int64_t time_ms, uint8_t priority) {
-    struct record_head head = {.type = 0, .kind = TYPE_ATTRIBUTES, .source = 1, .time_ms = time_ms,
-                               .position = ++w->position, .priority = priority};
+    struct record_head head = {.type = 0,
+                               .kind = TYPE_ATTRIBUTES,
+                               .source = 1,
+                               .time_ms = time_ms,
+                               .position = ++w->position,
+                               .priority = priority};
     record_begin(&w->builder, &head);
     if (city)
         record_set_text(&w->builder, w->city->number, slice_text(city));
@@ -429,7 +437,8 @@ struct seen_document {
 
 static void take_document(void *context, const struct record_head *d, int64_t updated_ms, uint32_t updates) {
     struct seen_document *s = context;
-    const struct record_value *total = record_find(d, s->w->total->number), *items = record_find(d, s->w->items->number);
+    const struct record_value *total = record_find(d, s->w->total->number),
+                              *items = record_find(d, s->w->items->number);
     s->count++;
     s->total = total ? total->integer : -1;
     s->items = items ? items->count : 0;
@@ -438,9 +447,15 @@ static void take_document(void *context, const struct record_head *d, int64_t up
     s->updates = updates;
 }
 
-static void add_order(struct world *w, struct history *h, int64_t total, unsigned items, uint16_t flags, int64_t time_ms) {
-    struct record_head head = {.type = w->order->number, .kind = TYPE_DOCUMENT, .source = 1, .time_ms = time_ms,
-                               .position = ++w->position, .document = 3, .flags = flags};
+static void add_order(struct world *w, struct history *h, int64_t total, unsigned items, uint16_t flags,
+                      int64_t time_ms) {
+    struct record_head head = {.type = w->order->number,
+                               .kind = TYPE_DOCUMENT,
+                               .source = 1,
+                               .time_ms = time_ms,
+                               .position = ++w->position,
+                               .document = 3,
+                               .flags = flags};
     record_begin(&w->builder, &head);
     if (total >= 0)
         record_set(&w->builder, w->total->number, VALUE_NUMBER, total, 0);

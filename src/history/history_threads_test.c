@@ -30,7 +30,8 @@ struct shared {
 static uint32_t number_of(uint32_t customer) { return SPAN_CUSTOMERS - CUSTOMERS / 2 + customer; }
 
 static void append(struct shared *s, struct record_builder *b, uint32_t customer, uint64_t position, int64_t time_ms) {
-    struct record_head head = {.type = s->type, .kind = TYPE_EVENT, .position = position, .time_ms = time_ms, .source = 1};
+    struct record_head head = {
+        .type = s->type, .kind = TYPE_EVENT, .position = position, .time_ms = time_ms, .source = 1};
     record_begin(b, &head);
     record_set(b, s->property, VALUE_NUMBER, (int64_t)position, 0);
     history_append(s->history, (struct customer_id){number_of(customer)}, record_end(b));
@@ -53,10 +54,12 @@ static void *fold(void *context) {
             rows[customer]++;
         }
         if (round % 10 == 9) {
-            uint32_t winner = (uint32_t)random_between(&random, 1, CUSTOMERS), loser = (uint32_t)random_between(&random, 1, CUSTOMERS);
+            uint32_t winner = (uint32_t)random_between(&random, 1, CUSTOMERS),
+                     loser = (uint32_t)random_between(&random, 1, CUSTOMERS);
             if (winner != loser && !gone[winner] && !gone[loser]) {
                 atomic_store(&s->told[loser], 0);
-                history_merge(s->history, (struct customer_id){number_of(winner)}, (struct customer_id){number_of(loser)});
+                history_merge(s->history, (struct customer_id){number_of(winner)},
+                              (struct customer_id){number_of(loser)});
                 rows[winner] += rows[loser];
                 gone[loser] = true;
             }
@@ -136,7 +139,8 @@ static void readers_see_whole_customers(void **state) {
     assert_int_equal(system("rm -rf " FOLDER), 0);
     s.dictionary = dictionary_create();
     assert_int_equal(dictionary_type(s.dictionary, TYPE_EVENT, SLICE("tick"), &type, &fault), STATUS_OK);
-    assert_int_equal(dictionary_property(s.dictionary, type, SLICE("n"), PROPERTY_NUMBER, &property, &fault), STATUS_OK);
+    assert_int_equal(dictionary_property(s.dictionary, type, SLICE("n"), PROPERTY_NUMBER, &property, &fault),
+                     STATUS_OK);
     s.type = type->number;
     s.property = property->number;
     assert_int_equal(history_create(os_real(), FOLDER, s.dictionary, NULL, &s.history, &fault), STATUS_OK);

@@ -20,7 +20,7 @@
 #define SAVE_VERSION 1
 
 struct item {
-    struct slice id;               /* in id_text */
+    struct slice id; /* in id_text */
     char *id_text;
     struct record_head **versions; /* ascending by (time_ms, coming) */
     uint32_t count;
@@ -279,7 +279,7 @@ static const struct record_head *complete(struct record_builder *b, const struct
         if (old_left && (from_old || old->property == v->property))
             old++, old_left--;
         if (!from_old)
-            new++, new_left--;
+            new ++, new_left--;
     }
     return record_end(b);
 }

@@ -59,7 +59,8 @@ static void close_stage(struct stage *s) {
 }
 
 static void begin(struct stage *s, const char *id, int64_t time_ms) {
-    struct record_head head = {.type = s->type->number, .kind = TYPE_MASTER, .time_ms = time_ms, .position = ++s->position};
+    struct record_head head = {
+        .type = s->type->number, .kind = TYPE_MASTER, .time_ms = time_ms, .position = ++s->position};
     record_begin(&s->b, &head);
     record_set_text(&s->b, s->id, slice_text(id));
 }
@@ -100,13 +101,15 @@ static void versions_by_time(void **state) {
     put(&s);
     put_price(&s, "p1", 3000, 1200);
     put_price(&s, "p1", 2000, 1100); /* late: stands between */
-    const char *first = "{\"id\":\"p1\",\"valid_from\":\"1970-01-01T00:00:01.000Z\",\"valid_to\":\"1970-01-01T00:00:02.000Z\","
-                        "\"fields\":{\"price\":9.5,\"name\":\"Cream\"}}";
+    const char *first =
+        "{\"id\":\"p1\",\"valid_from\":\"1970-01-01T00:00:01.000Z\",\"valid_to\":\"1970-01-01T00:00:02.000Z\","
+        "\"fields\":{\"price\":9.5,\"name\":\"Cream\"}}";
     assert_string_equal(get(&s, "p1", 1999), first);
     assert_string_equal(get(&s, "p1", 5), first);
-    assert_string_equal(get(&s, "p1", 2000),
-                        "{\"id\":\"p1\",\"valid_from\":\"1970-01-01T00:00:02.000Z\",\"valid_to\":\"1970-01-01T00:00:03.000Z\","
-                        "\"fields\":{\"price\":11,\"name\":\"Cream\"}}");
+    assert_string_equal(
+        get(&s, "p1", 2000),
+        "{\"id\":\"p1\",\"valid_from\":\"1970-01-01T00:00:02.000Z\",\"valid_to\":\"1970-01-01T00:00:03.000Z\","
+        "\"fields\":{\"price\":11,\"name\":\"Cream\"}}");
     const char *last = "{\"id\":\"p1\",\"valid_from\":\"1970-01-01T00:00:03.000Z\",\"valid_to\":null,"
                        "\"fields\":{\"price\":12,\"name\":\"Cream\"}}";
     assert_string_equal(get(&s, "p1", 3000), last);
@@ -129,7 +132,8 @@ static void the_same_again_adds_nothing(void **state) {
     begin(&s, "p1", 4000); /* an explicit null is no silence */
     record_set(&s.b, s.price, VALUE_MISSING, 0, 0);
     put(&s);
-    assert_non_null(strstr(get(&s, "p1", TIME_NONE), "\"valid_from\":\"1970-01-01T00:00:04.000Z\",\"valid_to\":null,\"fields\":{}}"));
+    assert_non_null(strstr(get(&s, "p1", TIME_NONE),
+                           "\"valid_from\":\"1970-01-01T00:00:04.000Z\",\"valid_to\":null,\"fields\":{}}"));
     close_stage(&s);
 }
 
@@ -188,8 +192,9 @@ static void lists_and_items_are_kept(void **state) {
     record_items_end(&s.b);
     put(&s);
     put_price(&s, "p", 2000, 1);
-    assert_non_null(strstr(get(&s, "p", TIME_NONE),
-                           "\"fields\":{\"price\":0.01,\"tags\":[\"red\",\"small\"],\"parts\":[{\"sku\":\"A1\"},{\"sku\":\"B2\"}]}}"));
+    assert_non_null(strstr(
+        get(&s, "p", TIME_NONE),
+        "\"fields\":{\"price\":0.01,\"tags\":[\"red\",\"small\"],\"parts\":[{\"sku\":\"A1\"},{\"sku\":\"B2\"}]}}"));
     close_stage(&s);
 }
 
@@ -284,7 +289,8 @@ static void saved_and_loaded(void **state) {
     put_shuffled(&s, 9);
     put_price(&s, "id00008", 5000, 100);
     put_price(&s, "id00008", 4000, 300);
-    char *all = memory_text(slice_text(page(&s, "", "", IDS))), *one = memory_text(slice_text(get(&s, "id00008", 4500)));
+    char *all = memory_text(slice_text(page(&s, "", "", IDS))),
+         *one = memory_text(slice_text(get(&s, "id00008", 4500)));
     save(&s, path);
     MUST(load(&s, path));
     assert_string_equal(page(&s, "", "", IDS), all);
@@ -329,10 +335,13 @@ static void senseless_records_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(versions_by_time),        cmocka_unit_test(the_same_again_adds_nothing),
+        cmocka_unit_test(versions_by_time),
+        cmocka_unit_test(the_same_again_adds_nothing),
         cmocka_unit_test(ids_that_are_numbers_or_missing),
-        cmocka_unit_test(validity_fields),         cmocka_unit_test(lists_and_items_are_kept),
-        cmocka_unit_test(pages_in_order),          cmocka_unit_test(saved_and_loaded),
+        cmocka_unit_test(validity_fields),
+        cmocka_unit_test(lists_and_items_are_kept),
+        cmocka_unit_test(pages_in_order),
+        cmocka_unit_test(saved_and_loaded),
         cmocka_unit_test(senseless_records_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

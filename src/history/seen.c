@@ -26,14 +26,14 @@
 #include "base/hash.h"
 #include "history/seen_run.h"
 
-#define FAN_IN 4          /* runs of one size that are merged */
+#define FAN_IN 4 /* runs of one size that are merged */
 #define SAVE_VERSION 1
 
 struct table {
-    struct table *next; /* in the garbage */
-    uint64_t *slots;    /* [1 << slot_bits], 0 = empty; fold thread */
-    uint64_t *order;    /* [fresh_max] as they came; up to a count that was handed over: any thread */
-    uint32_t count;     /* fold thread; fixed once sealed */
+    struct table *next;  /* in the garbage */
+    uint64_t *slots;     /* [1 << slot_bits], 0 = empty; fold thread */
+    uint64_t *order;     /* [fresh_max] as they came; up to a count that was handed over: any thread */
+    uint32_t count;      /* fold thread; fixed once sealed */
     unsigned references; /* under the lock, as a run's */
 };
 
@@ -654,8 +654,8 @@ static enum status load_save(struct seen *s, struct image *image, const char *pa
         return status == STATUS_NOT_FOUND ? fault_set(fault, STATUS_DAMAGED, "%s: a section is missing", path) : status;
     if (head_bytes.size == sizeof head)
         memcpy(&head, head_bytes.data, sizeof head);
-    if (head.version != SAVE_VERSION || runs.size != head.run_count * sizeof(struct save_run) ||
-        hashes.size % 8 || hashes.size / 8 != head.hash_count)
+    if (head.version != SAVE_VERSION || runs.size != head.run_count * sizeof(struct save_run) || hashes.size % 8 ||
+        hashes.size / 8 != head.hash_count)
         return fault_set(fault, STATUS_DAMAGED, "%s: the head of \"seen\" does not fit its sections", path);
     for (uint32_t i = 0; i < head.run_count && !status; i++)
         status = load_run(s, (const struct save_run *)runs.data + i, fault);

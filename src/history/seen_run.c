@@ -314,7 +314,7 @@ static enum status open_checked(struct os *os, const char *path, uint64_t sequen
 }
 
 enum status seen_run_write(struct os *os, const char *path, uint64_t sequence, const struct seen_run_source *sources,
-                      unsigned source_count, struct seen_run **run, struct fault *fault) {
+                           unsigned source_count, struct seen_run **run, struct fault *fault) {
     assert(source_count >= 1 && source_count <= RUN_SOURCES_MAX);
     struct cursor *cursors = memory_get(source_count, sizeof *cursors);
     struct writing w = {.fault = fault};

@@ -41,7 +41,7 @@ struct seen_run_source {
 /* Writes the sources' hashes (1..RUN_HASHES_MAX in all) as one durable file, opens it and checks it whole.
  * Errors: DISK_FULL, IO; DAMAGED where sources do not ascend. Memory: constant. */
 enum status seen_run_write(struct os *os, const char *path, uint64_t sequence, const struct seen_run_source *sources,
-                      unsigned source_count, struct seen_run **run, struct fault *fault) WARN_UNUSED;
+                           unsigned source_count, struct seen_run **run, struct fault *fault) WARN_UNUSED;
 
 /* The four bits that `h` sets in its filter word, the same in every run. */
 static inline uint64_t seen_run_filter_bits(uint64_t h) {

@@ -424,7 +424,7 @@ static void senseless_heads_are_refused(void **state) {
 struct trial {
     struct os_sim *sim;
     struct seen *seen;
-    uint64_t added; /* 1..added are in */
+    uint64_t added;        /* 1..added are in */
     uint64_t saved, tried; /* the checkpoint holds 1..saved, or 1..tried where writing it broke off */
 };
 

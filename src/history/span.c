@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct delta *delta_create(void) { return memory_get(1, sizeof(struct delta)); }
+struct delta *delta_create(void) {
+    return memory_get(1, sizeof(struct delta));
+}
 
 void delta_free(struct delta *delta) {
     if (!delta)
@@ -201,7 +203,8 @@ struct typed_rows {
 
 static bool kept(const uint64_t *gone, uint32_t owner) { return !(gone[owner / 64] >> (owner % 64) & 1); }
 
-static struct typed_rows delta_by_type(const struct delta *delta, uint32_t delta_rows, const uint64_t *gone, uint32_t types) {
+static struct typed_rows delta_by_type(const struct delta *delta, uint32_t delta_rows, const uint64_t *gone,
+                                       uint32_t types) {
     struct typed_rows r = {.types = types, .start = memory_get(types + 2ull, sizeof(uint32_t))};
     const struct delta_row *row;
     struct delta_walk walk = delta_start(delta, delta_rows);
@@ -254,7 +257,8 @@ static int by_replaced(const void *a, const void *b) {
 }
 
 /* Leaves out of `rows` what a later row of `by` (sorted by_replaced, the latest of each kept) takes the place of. */
-static uint32_t without_replaced(struct table_source *rows, uint32_t count, const struct table_source *by, uint32_t by_count) {
+static uint32_t without_replaced(struct table_source *rows, uint32_t count, const struct table_source *by,
+                                 uint32_t by_count) {
     uint32_t kept_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         const struct table_source *r = bsearch(&rows[i], by, by_count, sizeof *by, by_replaced);
@@ -287,8 +291,8 @@ static void apply_replacements(struct table_source *old_rows, uint32_t *old_coun
 }
 
 /* Merges two sorted runs into `out`, which may be the room in front of `a`. */
-static uint32_t merge_rows(const struct table_source *a, uint32_t a_count, const struct table_source *b, uint32_t b_count,
-                           struct table_source *out) {
+static uint32_t merge_rows(const struct table_source *a, uint32_t a_count, const struct table_source *b,
+                           uint32_t b_count, struct table_source *out) {
     uint32_t i = 0, k = 0, n = 0;
     while (i < a_count || k < b_count)
         out[n++] = k == b_count || (i < a_count && by_place(&a[i], &b[k]) <= 0) ? a[i++] : b[k++];
@@ -296,7 +300,8 @@ static uint32_t merge_rows(const struct table_source *a, uint32_t a_count, const
 }
 
 enum status span_compact(struct os *os, const struct span_view *view, uint32_t delta_rows, const uint64_t *gone,
-                         const struct dictionary *dictionary, const char *path, uint32_t *row_count, struct fault *fault) {
+                         const struct dictionary *dictionary, const char *path, uint32_t *row_count,
+                         struct fault *fault) {
     uint32_t types = dictionary_type_count(dictionary);
     struct typed_rows fresh = delta_by_type(view->delta, delta_rows, gone, types);
     struct buffer table = {0}, index = {0};

@@ -74,7 +74,8 @@ struct base {
     bool verified; /* every byte was held against its CRC since it was opened; background thread */
 };
 /* Maps it and checks what holds it together, not yet every byte: a restart must not read everything. Errors as image_open, DAMAGED. */
-enum status base_open(struct os *os, const char *path, uint64_t number, struct base **base, struct fault *fault) WARN_UNUSED;
+enum status base_open(struct os *os, const char *path, uint64_t number, struct base **base,
+                      struct fault *fault) WARN_UNUSED;
 void base_free(struct base *base);
 /* Holds every table against its CRC, once. Background thread. DAMAGED names file and section. */
 enum status base_verify(struct base *base, struct fault *fault) WARN_UNUSED;
@@ -88,8 +89,8 @@ struct span_view {
 struct span {
     uint32_t number;
     struct span_view *_Atomic view;
-    _Atomic uint32_t sequence;                       /* odd while a merge moves rows in or out */
-    _Atomic uint64_t gone[SPAN_CUSTOMERS / 64];      /* merged away: their base and delta rows count no more */
+    _Atomic uint32_t sequence;                  /* odd while a merge moves rows in or out */
+    _Atomic uint64_t gone[SPAN_CUSTOMERS / 64]; /* merged away: their base and delta rows count no more */
     _Atomic uint32_t gone_count;
     bool compacting; /* under history's lock */
 };

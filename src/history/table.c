@@ -61,7 +61,9 @@ static bool check_column(const struct table_head *t, const struct column_head *c
             return false; /* items hold no rows of their own */
         const struct table_head *child = at(t, c->dictionary);
         bool list = c->kind == VALUE_LIST;
-        return (list || c->kind == VALUE_ITEMS) && (!list || child->column_count <= 1) && check_table(child, t->bytes - c->dictionary, depth + 1) && check_offsets(t, c->data, rows, child->row_count);
+        return (list || c->kind == VALUE_ITEMS) && (!list || child->column_count <= 1) &&
+               check_table(child, t->bytes - c->dictionary, depth + 1) &&
+               check_offsets(t, c->data, rows, child->row_count);
     }
     default:
         return false;
@@ -349,7 +351,8 @@ struct record_head *table_record(const struct table_head *t, uint32_t row, struc
         memcpy(out->data + sizeof head + count++ * sizeof v, &v, sizeof v);
     }
     buffer_add(out, "\0\0\0\0\0\0\0", (8 - out->size % 8) % 8);
-    memset(out->data + sizeof head + count * sizeof(struct record_value), 0, (scalars - count) * sizeof(struct record_value));
+    memset(out->data + sizeof head + count * sizeof(struct record_value), 0,
+           (scalars - count) * sizeof(struct record_value));
     head.bytes = (uint32_t)out->size;
     head.value_count = (uint16_t)count;
     memcpy(out->data, &head, sizeof head);

@@ -28,27 +28,29 @@ enum table_system {
 };
 
 enum column_encoding {
-    COLUMN_INTEGER = 1,      /* base + multiple * raw, raw of `width` bytes: 0, 1, 2, 4, 8 */
-    COLUMN_INTEGER_CODES = 2, /* raw is an index into `dictionary_count` numbers at `dictionary`, of `multiple` bytes each: 8, an int64; 4,
+    COLUMN_INTEGER = 1, /* base + multiple * raw, raw of `width` bytes: 0, 1, 2, 4, 8 */
+    COLUMN_INTEGER_CODES =
+        2, /* raw is an index into `dictionary_count` numbers at `dictionary`, of `multiple` bytes each: 8, an int64; 4,
                                * a uint32 that is added to `base` */
-    COLUMN_REAL = 3,         /* doubles */
-    COLUMN_TEXT_CODES = 4,   /* raw is an index into texts: uint32 offsets [dictionary_count + 1], then bytes */
-    COLUMN_TEXT = 5,         /* uint32 offsets [rows + 1] at data, bytes at `dictionary` */
-    COLUMN_ROWS = 6          /* uint32 offsets [rows + 1] at data into the child table at `dictionary` */
+    COLUMN_REAL = 3,       /* doubles */
+    COLUMN_TEXT_CODES = 4, /* raw is an index into texts: uint32 offsets [dictionary_count + 1], then bytes */
+    COLUMN_TEXT = 5,       /* uint32 offsets [rows + 1] at data, bytes at `dictionary` */
+    COLUMN_ROWS = 6        /* uint32 offsets [rows + 1] at data into the child table at `dictionary` */
 };
 
 enum column_flags {
     COLUMN_OFFSETS_16 = 2, /* the dictionary's offsets are uint16: its texts have less than 64 KiB */
-    COLUMN_SORTED = 1 /* the dictionary's texts ascend. Columns whose texts go hand in hand (a product's id, name and URL) share one
+    COLUMN_SORTED =
+        1 /* the dictionary's texts ascend. Columns whose texts go hand in hand (a product's id, name and URL) share one
                          array of codes; only the first of them is sorted */
 };
 
 struct column_head {
     uint16_t property;
     uint8_t encoding;
-    uint8_t width; /* bytes of a raw value or code */
-    uint8_t kind;  /* enum value_kind of its values */
-    uint8_t scale; /* VALUE_NUMBER */
+    uint8_t width;  /* bytes of a raw value or code */
+    uint8_t kind;   /* enum value_kind of its values */
+    uint8_t scale;  /* VALUE_NUMBER */
     uint16_t flags; /* enum column_flags */
     uint32_t dictionary_count;
     uint32_t absent_count; /* rows without a value (nulls included) */
@@ -136,7 +138,7 @@ void table_fetch(const struct table_head *t, uint32_t row, enum table_fetch stag
 
 /* Where one output row comes from: an older table's row, or a typed record (or one of its items). */
 struct table_source {
-    const struct table_head *table; /* NULL: from `values` */
+    const struct table_head *table;   /* NULL: from `values` */
     const struct record_head *record; /* the record that `values` belong to */
     const struct record_value *values;
     uint32_t value_count;
@@ -150,7 +152,7 @@ struct table_source {
 extern size_t table_gather_bytes;
 /* Appends to `out` (8-aligned there) the table of `count` rows given in their final order. Top tables get system columns.
  * Cost: O(rows x columns), plus sorting the distinct texts. */
-void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const struct table_source *rows, uint32_t count,
-                 bool top);
+void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const struct table_source *rows,
+                 uint32_t count, bool top);
 
 #endif

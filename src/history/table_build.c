@@ -156,13 +156,15 @@ static uint32_t intern_whole(struct interner *n, const struct table_affix *affix
     return intern(n, slice_of(whole, size));
 }
 
-static struct slice text_between(const struct table_head *t, const struct column_head *c, const char *texts, uint32_t i) {
+static struct slice text_between(const struct table_head *t, const struct column_head *c, const char *texts,
+                                 uint32_t i) {
     uint32_t from = column_offset(t, c, i);
     return slice_of(texts + from, column_offset(t, c, i + 1) - from);
 }
 
 /* Scalar values of one older table's column, for every output row that comes from that table. */
-static void gather_from_table(struct build *b, struct gather *g, const struct table_head *t, const struct column_head *c) {
+static void gather_from_table(struct build *b, struct gather *g, const struct table_head *t,
+                              const struct column_head *c) {
     uint32_t *number_of = NULL; /* text number by code, + 1 */
     const char *base = (const char *)t;
     const char *bytes = base + column_texts(c);
@@ -268,7 +270,8 @@ static uint64_t gcd(uint64_t a, uint64_t b) {
 }
 
 /* Frame of reference with the greatest common divisor taken out: whole seconds among milliseconds, whole yuan among fen. */
-static void write_integers(struct build *b, struct column_head *h, const int64_t *values, const uint8_t *kinds, uint32_t count) {
+static void write_integers(struct build *b, struct column_head *h, const int64_t *values, const uint8_t *kinds,
+                           uint32_t count) {
     int64_t low = INT64_MAX, high = INT64_MIN;
     for (uint32_t i = 0; i < count; i++)
         if (!kinds || kinds[i] < KIND_ABSENT) {
@@ -355,7 +358,8 @@ static struct table_affix common_affix(const struct slice *texts, uint32_t count
         while (same < prefix.size && same < t.size && prefix.data[same] == t.data[same])
             same++;
         prefix.size = same;
-        for (same = 0; same < suffix.size && same < t.size && suffix.data[suffix.size - 1 - same] == t.data[t.size - 1 - same];)
+        for (same = 0;
+             same < suffix.size && same < t.size && suffix.data[suffix.size - 1 - same] == t.data[t.size - 1 - same];)
             same++;
         suffix = (struct slice){suffix.data + suffix.size - same, same};
     }
@@ -614,9 +618,8 @@ static uint8_t child_sources(const struct table_source *s, uint16_t property, st
         }
         for (uint32_t i = 0; v->kind == VALUE_ITEMS && i < v->count; i++) {
             const struct record_item *item = record_items(s->record, v) + i;
-            struct table_source row = {.record = s->record,
-                                       .values = record_item_values(s->record, item),
-                                       .value_count = item->value_count};
+            struct table_source row = {
+                .record = s->record, .values = record_item_values(s->record, item), .value_count = item->value_count};
             buffer_add(children, &row, sizeof row);
         }
         return v->kind;
@@ -769,8 +772,8 @@ static unsigned columns_at_once(uint32_t count) {
     return columns < 1 ? 1 : columns > 4096 ? 4096 : (unsigned)columns;
 }
 
-void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const struct table_source *rows, uint32_t count,
-                 bool top) {
+void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const struct table_source *rows,
+                 uint32_t count, bool top) {
     struct build b = {.source = rows, .count = count, .out = out, .start = out->size};
     bool with_starts = top && count >= SPAN_CUSTOMERS * 2;
     assert(out->size % 8 == 0);

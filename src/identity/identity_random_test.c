@@ -531,12 +531,9 @@ static void test_readers_beside_the_fold(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_differential),
-        cmocka_unit_test(test_order_does_not_matter_without_conflicts),
-        cmocka_unit_test(test_failing_disk),
-        cmocka_unit_test(test_freeze_is_one_instant),
-        cmocka_unit_test(test_damaged_images),
-        cmocka_unit_test(test_readers_beside_the_fold),
+        cmocka_unit_test(test_differential),   cmocka_unit_test(test_order_does_not_matter_without_conflicts),
+        cmocka_unit_test(test_failing_disk),   cmocka_unit_test(test_freeze_is_one_instant),
+        cmocka_unit_test(test_damaged_images), cmocka_unit_test(test_readers_beside_the_fold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,7 +118,8 @@ void bench_figure(struct bench *b, const struct bench_figure *f, double *values,
     if (count > 1)
         say(b, "   worst of %zu: %s", count, number_text(worst, two));
     if (f->bar)
-        say(b, "   bar %s %s: %s", f->better == BENCH_HIGHER ? ">=" : "<=", number_text(f->bar, three), met ? "met" : "MISSED");
+        say(b, "   bar %s %s: %s", f->better == BENCH_HIGHER ? ">=" : "<=", number_text(f->bar, three),
+            met ? "met" : "MISSED");
     say(b, "\n");
     json_object(w);
     json_member_cstring(w, "figure", f->name);
@@ -147,7 +148,8 @@ void bench_value(struct bench *b, const char *name, const char *unit, double val
 
 void bench_check(struct bench *b, const char *what, uint64_t expected, uint64_t got) {
     struct json_writer *w = &b->writer;
-    say(b, "  %-34s %14llu %s", what, (unsigned long long)got, got == expected ? "as it must be\n" : "WRONG, expected ");
+    say(b, "  %-34s %14llu %s", what, (unsigned long long)got,
+        got == expected ? "as it must be\n" : "WRONG, expected ");
     if (got != expected)
         say(b, "%llu\n", (unsigned long long)expected);
     b->wrong_count += got != expected;
@@ -168,8 +170,9 @@ enum status bench_folder(struct bench *b, uint64_t need_bytes, struct fault *fau
     if (status)
         return status;
     if (free_bytes < need_bytes)
-        return fault_set(fault, STATUS_DISK_FULL, "%s has %llu MiB free and this bench needs %llu; give another folder with --dir",
-                         b->dir, (unsigned long long)(free_bytes >> 20), (unsigned long long)(need_bytes >> 20));
+        return fault_set(fault, STATUS_DISK_FULL,
+                         "%s has %llu MiB free and this bench needs %llu; give another folder with --dir", b->dir,
+                         (unsigned long long)(free_bytes >> 20), (unsigned long long)(need_bytes >> 20));
     int size = snprintf(b->folder, sizeof b->folder, "%s/onefold-bench-XXXXXX", b->dir);
     if (size >= (int)sizeof b->folder || !mkdtemp(b->folder)) {
         b->folder[0] = 0;
@@ -248,7 +251,8 @@ static void write_machine(struct bench *b) {
         machine_member(b, "commit", text);
     uname(&system);
     find_processor(processor, sizeof processor);
-    snprintf(text, sizeof text, "%s, %ld cores, %.0f GiB, %.64s %.64s", processor, cores, memory_gib, system.sysname, system.release);
+    snprintf(text, sizeof text, "%s, %ld cores, %.0f GiB, %.64s %.64s", processor, cores, memory_gib, system.sysname,
+             system.release);
     machine_member(b, "machine", text);
     double load = 0;
     if (getloadavg(&load, 1) == 1) {
@@ -270,7 +274,8 @@ void bench_release(struct bench *b) {
 }
 
 static int usage(FILE *to, int code) {
-    fprintf(to, "usage: onefold bench NAME [--json] [--dir DIR] [--help] ...\n\nthe whole program (NAME all: every one of them)\n");
+    fprintf(to, "usage: onefold bench NAME [--json] [--dir DIR] [--help] ...\n\nthe whole program (NAME all: every one "
+                "of them)\n");
     for (size_t i = 0; i < BENCH_COUNT; i++)
         fprintf(to, "  %-15s %s\n", benches[i].name, benches[i].summary);
     fprintf(to, "\nits parts\n");

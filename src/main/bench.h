@@ -28,8 +28,9 @@ struct bench {
 
 /* Rows that every bench's table of options begins with. */
 #define BENCH_ARGS(b)                                                                                                  \
-    {"json", ARG_FLAG, &(b)->quiet, "the result as one JSON object"},                                                  \
-    {"dir", ARG_TEXT, &(b)->dir, "where its passing folder is made (/tmp)"}
+    {"json", ARG_FLAG, &(b)->quiet, "the result as one JSON object"}, {                                                \
+        "dir", ARG_TEXT, &(b)->dir, "where its passing folder is made (/tmp)"                                          \
+    }
 
 /* What BENCH rows name: reads its options, measures, reports. Errors: what went wrong before there was a result. */
 #define BENCH(name, function, summary)                                                                                 \

@@ -22,16 +22,19 @@ struct bench_child {
 };
 
 /* Starts it and waits until it listens. Errors: IO where it ends before. It dies with this process. */
-enum status bench_child_start(struct bench *b, const char *folder, struct bench_child *child, struct fault *fault) WARN_UNUSED;
+enum status bench_child_start(struct bench *b, const char *folder, struct bench_child *child,
+                              struct fault *fault) WARN_UNUSED;
 /* Asks it to end (it folds and checkpoints) and waits. IO: it ended otherwise than well. Nothing where none runs. */
 enum status bench_child_stop(struct bench_child *child, struct fault *fault) WARN_UNUSED;
 /* kill -9. Nothing where none runs. */
 void bench_child_kill(struct bench_child *child);
 
 /* A source of kind "segment" with a fresh write key. */
-enum status bench_child_source(struct bench_child *child, const char *name, char write_key[64], struct fault *fault) WARN_UNUSED;
+enum status bench_child_source(struct bench_child *child, const char *name, char write_key[64],
+                               struct fault *fault) WARN_UNUSED;
 /* One of GET /v1/status' measures (serve/metrics.def, without "onefold_"). */
-enum status bench_child_measure(struct bench_child *child, const char *name, double *value, struct fault *fault) WARN_UNUSED;
+enum status bench_child_measure(struct bench_child *child, const char *name, double *value,
+                                struct fault *fault) WARN_UNUSED;
 /* Waits until the fold has caught up with the log. TIMEOUT after `seconds_max`. */
 enum status bench_child_settle(struct bench_child *child, double seconds_max, struct fault *fault) WARN_UNUSED;
 
@@ -44,8 +47,8 @@ struct bench_cpu {
 size_t bench_child_cpu(const struct bench_child *child, struct bench_cpu cpu[BENCH_CPU_MAX]);
 /* Reports what each kind of thread used since `before`, as microseconds of CPU for each of `count` things (`of_what`: "event"). Unlike
  * rates, these hardly change when the machine does other work too. */
-void bench_child_report_cpu(struct bench *b, const struct bench_child *child, const struct bench_cpu before[BENCH_CPU_MAX],
-                            double count, const char *of_what);
+void bench_child_report_cpu(struct bench *b, const struct bench_child *child,
+                            const struct bench_cpu before[BENCH_CPU_MAX], double count, const char *of_what);
 /* Resident memory now and at its highest, in bytes. */
 void bench_child_memory(const struct bench_child *child, uint64_t *now, uint64_t *highest);
 

@@ -24,7 +24,7 @@
 #define CITY "\15\15\15\15\15\15"
 #define NAME "\16\16\16\16\16\16"
 #define GENDER "\17\17\17"
-#define DIGIT "\20"    /* any, by customer */
+#define DIGIT "\20" /* any, by customer */
 #define PRODUCT_2 "\21\21\21\21"
 #define PRICE_2 "\22\22\22\22\22\22"
 #define LEVEL "\23\23\23\23"
@@ -34,8 +34,8 @@
     "\"userId\":\"u-" CUSTOMER "\",\"anonymousId\":\"5b1c03e7-9f62-4d0a-8a11-00000" CUSTOMER                           \
     "\",\"messageId\":\"ajs-next-1769817600000-" MESSAGE "\",\"timestamp\":\"" TIME "\","
 #define CONTEXT                                                                                                        \
-    "\"context\":{\"library\":{\"name\":\"analytics.js\",\"version\":\"next-1.70.0\"},\"page\":{\"path\":\"/p/" PRODUCT \
-    "\",\"url\":\"https://shop.example.com/p/" PRODUCT "\"},\"ip\":\"203.0." ADDRESS "." ADDRESS                        \
+    "\"context\":{\"library\":{\"name\":\"analytics.js\",\"version\":\"next-1.70.0\"},\"page\":{\"path\":\"/"          \
+    "p/" PRODUCT "\",\"url\":\"https://shop.example.com/p/" PRODUCT "\"},\"ip\":\"203.0." ADDRESS "." ADDRESS          \
     "\",\"userAgent\":\"Mozilla/5.0 (iPhone; CPU iPhone OS " AGENT "_1 like Mac OS X)\"}"
 
 static const char *const templates[BENCH_CALL_COUNT] = {
@@ -43,17 +43,17 @@ static const char *const templates[BENCH_CALL_COUNT] = {
                    "\",\"sku\":\"S" PRODUCT "\",\"category\":\"" CATEGORY "\",\"name\":\"Cream " PRODUCT
                    "\",\"brand\":\"B" BRAND "\",\"price\":" PRICE ",\"currency\":\"CNY\",\"quantity\":" QUANTITY
                    ",\"position\":" PLACE ",\"url\":\"https://shop.example.com/p/" PRODUCT "\"}," CONTEXT "}",
-    [BENCH_IDENTIFY] =
-        "{\"type\":\"identify\"," WHO "\"traits\":{\"name\":\"" NAME "\",\"gender\":\"" GENDER
-        "\",\"birthday\":\"198" DIGIT "-0" QUANTITY "-1" DIGIT "\",\"phone\":\"+861391" CUSTOMER "\",\"email\":\"u" CUSTOMER
-        "@example.com\",\"city\":\"" CITY "\",\"country\":\"CN\",\"level\":\"" LEVEL "\",\"member_id\":\"m" CUSTOMER
-        "\",\"created_at\":\"201" DIGIT "-0" QUANTITY "-1" DIGIT "T08:00:00Z\"}," CONTEXT "}",
-    [BENCH_ORDER] =
-        "{\"type\":\"track\",\"event\":\"Order Completed\"," WHO "\"properties\":{\"order_id\":\"SO" MESSAGE
-        "\",\"total\":" PRICE ",\"revenue\":" PRICE ",\"shipping\":10,\"currency\":\"CNY\",\"products\":[{\"product_id\":\"p-" PRODUCT
-        "\",\"sku\":\"S" PRODUCT "\",\"name\":\"Cream " PRODUCT "\",\"price\":" PRICE ",\"quantity\":" QUANTITY
-        "},{\"product_id\":\"p-" PRODUCT_2 "\",\"sku\":\"S" PRODUCT_2 "\",\"name\":\"Cream " PRODUCT_2 "\",\"price\":" PRICE_2
-        ",\"quantity\":1}]}," CONTEXT "}"};
+    [BENCH_IDENTIFY] = "{\"type\":\"identify\"," WHO "\"traits\":{\"name\":\"" NAME "\",\"gender\":\"" GENDER
+                       "\",\"birthday\":\"198" DIGIT "-0" QUANTITY "-1" DIGIT "\",\"phone\":\"+861391" CUSTOMER
+                       "\",\"email\":\"u" CUSTOMER "@example.com\",\"city\":\"" CITY
+                       "\",\"country\":\"CN\",\"level\":\"" LEVEL "\",\"member_id\":\"m" CUSTOMER
+                       "\",\"created_at\":\"201" DIGIT "-0" QUANTITY "-1" DIGIT "T08:00:00Z\"}," CONTEXT "}",
+    [BENCH_ORDER] = "{\"type\":\"track\",\"event\":\"Order Completed\"," WHO "\"properties\":{\"order_id\":\"SO" MESSAGE
+                    "\",\"total\":" PRICE ",\"revenue\":" PRICE
+                    ",\"shipping\":10,\"currency\":\"CNY\",\"products\":[{\"product_id\":\"p-" PRODUCT
+                    "\",\"sku\":\"S" PRODUCT "\",\"name\":\"Cream " PRODUCT "\",\"price\":" PRICE
+                    ",\"quantity\":" QUANTITY "},{\"product_id\":\"p-" PRODUCT_2 "\",\"sku\":\"S" PRODUCT_2
+                    "\",\"name\":\"Cream " PRODUCT_2 "\",\"price\":" PRICE_2 ",\"quantity\":1}]}," CONTEXT "}"};
 
 static const char categories[][7] = {"护肤", "彩妆", "奶粉", "尿裤", "零食", "饮料", "洗护", "香水", "粮油", "玩具"};
 static const char cities[][7] = {"上海", "北京", "广州", "深圳", "成都", "杭州", "武汉", "西安"};

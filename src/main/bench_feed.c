@@ -18,8 +18,8 @@
 
 /* --- into the log --- */
 
-enum status bench_feed_start(struct bench *b, const struct bench_data *data, struct server **server, struct bench_feed *f,
-                             struct fault *fault) {
+enum status bench_feed_start(struct bench *b, const struct bench_data *data, struct server **server,
+                             struct bench_feed *f, struct fault *fault) {
     char key[48];
     struct source source = {0};
     struct engine_options options = {.threads = true};

@@ -17,13 +17,13 @@ struct bench_feed {
     struct buffer payloads;
     struct log_record records[BENCH_FEED_GROUP];
     size_t count;
-    uint64_t last; /* position of the last record appended */
+    uint64_t last;      /* position of the last record appended */
     enum status status; /* of the first unit that failed; nothing is appended after it */
     struct fault fault;
 };
 /* A server of this process on the bench's passing folder, with a source, ready to be fed. Errors: as server_start's. */
-enum status bench_feed_start(struct bench *b, const struct bench_data *data, struct server **server, struct bench_feed *feed,
-                             struct fault *fault) WARN_UNUSED;
+enum status bench_feed_start(struct bench *b, const struct bench_data *data, struct server **server,
+                             struct bench_feed *feed, struct fault *fault) WARN_UNUSED;
 void bench_feed_add(struct bench_feed *feed, enum bench_call call, uint64_t number, uint64_t customer, int64_t time_ms);
 /* Appends what is left, waits until all is folded, and compacts. `feed` is done with afterwards, whatever comes out. */
 enum status bench_feed_end(struct bench_feed *feed, struct fault *fault) WARN_UNUSED;
@@ -41,7 +41,7 @@ struct bench_requests {
     struct os *os;
     const struct bench_data *data;
     uint64_t batch;
-    uint64_t next; /* number of the next event */
+    uint64_t next;  /* number of the next event */
     char head[512]; /* of every request: all bodies are of one size */
 };
 void bench_requests_init(struct bench_requests *r, const struct bench_child *child, const char *write_key);

@@ -44,8 +44,8 @@ static enum status one_round(struct ingest *t, struct rounds *r, size_t i, struc
         return status;
     double folded_s = bench_now_s() - began;
     if (load.failed || load.answers != options.total)
-        return fault_set(fault, STATUS_IO, "%llu of %llu requests failed, the first with: %s", (unsigned long long)load.failed,
-                         (unsigned long long)options.total, load.first_failure);
+        return fault_set(fault, STATUS_IO, "%llu of %llu requests failed, the first with: %s",
+                         (unsigned long long)load.failed, (unsigned long long)options.total, load.first_failure);
     double events = (double)(options.total * t->batch);
     r->acknowledged[i] = events / load.seconds;
     r->folded[i] = events / folded_s;
@@ -66,19 +66,21 @@ static enum status check_answer(struct ingest *t, struct fault *fault) {
     if (status)
         return status;
     bench_check(t->bench, "rows in history", t->requests.next, (uint64_t)llround(rows));
-    bench_check(t->bench, "customers", bench_data_distinct(&t->data, 0, t->requests.next), (uint64_t)llround(customers));
+    bench_check(t->bench, "customers", bench_data_distinct(&t->data, 0, t->requests.next),
+                (uint64_t)llround(customers));
     bench_check(t->bench, "in quarantine", 0, (uint64_t)llround(waiting));
     return STATUS_OK;
 }
 
 static void report(struct ingest *t, struct rounds *r) {
     bool single = t->batch == 1;
-    bench_figure(t->bench, &(struct bench_figure){"durable and acknowledged", "events/s", BENCH_HIGHER, 0}, r->acknowledged,
-                 t->rounds);
-    bench_figure(t->bench, &(struct bench_figure){"and folded", "events/s", BENCH_HIGHER, single ? 40000 : 150000}, r->folded,
-                 t->rounds);
+    bench_figure(t->bench, &(struct bench_figure){"durable and acknowledged", "events/s", BENCH_HIGHER, 0},
+                 r->acknowledged, t->rounds);
+    bench_figure(t->bench, &(struct bench_figure){"and folded", "events/s", BENCH_HIGHER, single ? 40000 : 150000},
+                 r->folded, t->rounds);
     bench_figure(t->bench, &(struct bench_figure){"answer, p50", "ms", BENCH_LOWER, 0}, r->p50_ms, t->rounds);
-    bench_figure(t->bench, &(struct bench_figure){"answer, p99", "ms", BENCH_LOWER, single ? 10 : 0}, r->p99_ms, t->rounds);
+    bench_figure(t->bench, &(struct bench_figure){"answer, p99", "ms", BENCH_LOWER, single ? 10 : 0}, r->p99_ms,
+                 t->rounds);
     bench_figure(t->bench, &(struct bench_figure){"answer, longest", "ms", BENCH_LOWER, 0}, r->max_ms, t->rounds);
 }
 
@@ -111,18 +113,20 @@ static enum status measure(struct ingest *t, struct fault *fault) {
 static enum status run(struct ingest *t, int argc, char **argv, struct fault *fault) {
     struct bench *b = t->bench;
     char usage[64];
-    const struct arg table[] = {BENCH_ARGS(b),
-                                {"events", ARG_NUMBER, &t->events, "a round"},
-                                {"rounds", ARG_NUMBER, &t->rounds, "on one growing data folder"},
-                                {"connections", ARG_NUMBER, &t->connections, "kept alive, one request under way on each"},
-                                {"customers", ARG_NUMBER, &t->customers, "different user ids (100000)"},
-                                {"seed", ARG_NUMBER, &t->seed, "of the data (1)"},
-                                {0}};
+    const struct arg table[] = {
+        BENCH_ARGS(b),
+        {"events", ARG_NUMBER, &t->events, "a round"},
+        {"rounds", ARG_NUMBER, &t->rounds, "on one growing data folder"},
+        {"connections", ARG_NUMBER, &t->connections, "kept alive, one request under way on each"},
+        {"customers", ARG_NUMBER, &t->customers, "different user ids (100000)"},
+        {"seed", ARG_NUMBER, &t->seed, "of the data (1)"},
+        {0}};
     snprintf(usage, sizeof usage, "bench %s [--events N] [--rounds N] ...", t->name);
     args_parse(argc, argv, usage, table, NULL, NULL);
     if (!t->rounds || t->rounds > BENCH_REPEATS_MAX || t->events < t->batch || !t->connections || !t->customers ||
         t->customers > 10000000)
-        return fault_set(fault, STATUS_INVALID, "rounds are 1 to %d, events at least %llu, connections at least 1, customers at most 10000000",
+        return fault_set(fault, STATUS_INVALID,
+                         "rounds are 1 to %d, events at least %llu, connections at least 1, customers at most 10000000",
                          BENCH_REPEATS_MAX, (unsigned long long)t->batch);
     t->events -= t->events % t->batch;
     t->data = (struct bench_data){t->seed, t->customers};
@@ -131,23 +135,37 @@ static enum status run(struct ingest *t, int argc, char **argv, struct fault *fa
     if (status)
         return status;
     bench_begin(b, t->name);
-    bench_shape(b, "%llu rounds of %llu track events of %zu bytes, %llu a request, %llu connections, %llu user ids with as many "
-                   "anonymous ids; server and load on the same machine",
-                (unsigned long long)t->rounds, (unsigned long long)t->events, bench_data_bytes(BENCH_VIEW),
-                (unsigned long long)t->batch, (unsigned long long)t->connections, (unsigned long long)t->customers);
+    bench_shape(
+        b,
+        "%llu rounds of %llu track events of %zu bytes, %llu a request, %llu connections, %llu user ids with as many "
+        "anonymous ids; server and load on the same machine",
+        (unsigned long long)t->rounds, (unsigned long long)t->events, bench_data_bytes(BENCH_VIEW),
+        (unsigned long long)t->batch, (unsigned long long)t->connections, (unsigned long long)t->customers);
     status = measure(t, fault);
     bench_end(b);
     return status;
 }
 
 enum status bench_ingest(struct bench *b, int argc, char **argv, struct fault *fault) {
-    struct ingest t = {.bench = b, .name = "ingest", .events = 1000000, .rounds = 5, .connections = 8, .batch = 100, .seed = 1,
+    struct ingest t = {.bench = b,
+                       .name = "ingest",
+                       .events = 1000000,
+                       .rounds = 5,
+                       .connections = 8,
+                       .batch = 100,
+                       .seed = 1,
                        .customers = 100000};
     return run(&t, argc, argv, fault);
 }
 
 enum status bench_ingest_single(struct bench *b, int argc, char **argv, struct fault *fault) {
-    struct ingest t = {.bench = b, .name = "ingest-single", .events = 300000, .rounds = 5, .connections = 64, .batch = 1,
-                       .seed = 1, .customers = 100000};
+    struct ingest t = {.bench = b,
+                       .name = "ingest-single",
+                       .events = 300000,
+                       .rounds = 5,
+                       .connections = 64,
+                       .batch = 1,
+                       .seed = 1,
+                       .customers = 100000};
     return run(&t, argc, argv, fault);
 }

@@ -100,7 +100,8 @@ static void make_request(void *context, uint64_t number, struct buffer *out) {
 }
 
 /* One profile read as JSON: how many rows of its timeline, documents and identifiers it holds. */
-static enum status sample(struct profile *t, struct json_parser *p, uint64_t customer, uint64_t sums[3], struct fault *fault) {
+static enum status sample(struct profile *t, struct json_parser *p, uint64_t customer, uint64_t sums[3],
+                          struct fault *fault) {
     static const char *const lists[3] = {"timeline", "documents", "identifiers"};
     char path[64], user[16];
     struct buffer answer = {0};
@@ -155,8 +156,8 @@ static enum status measure(struct profile *t, struct fault *fault) {
         struct load_result load;
         status = client_load(&options, &load, fault);
         if (!status && (load.failed || load.answers != t->requests))
-            status = fault_set(fault, STATUS_IO, "%llu requests failed, the first with: %s", (unsigned long long)load.failed,
-                               load.first_failure);
+            status = fault_set(fault, STATUS_IO, "%llu requests failed, the first with: %s",
+                               (unsigned long long)load.failed, load.first_failure);
         rates[i] = (double)t->requests / load.seconds;
         p50_ms[i] = load.latency_us_p50 / 1e3;
         p99_ms[i] = load.latency_us_p99 / 1e3;
@@ -190,16 +191,19 @@ static enum status run(struct profile *t, struct fault *fault) {
 }
 
 enum status bench_profile(struct bench *b, int argc, char **argv, struct fault *fault) {
-    struct profile t = {.bench = b, .customers = 1000000, .requests = 300000, .rounds = 5, .connections = 64, .seed = 1};
-    const struct arg table[] = {BENCH_ARGS(b),
-                                {"customers", ARG_NUMBER, &t.customers, "in the data folder (1000000)"},
-                                {"requests", ARG_NUMBER, &t.requests, "a round (300000)"},
-                                {"rounds", ARG_NUMBER, &t.rounds, "(5)"},
-                                {"connections", ARG_NUMBER, &t.connections, "kept alive, one request under way on each (64)"},
-                                {"seed", ARG_NUMBER, &t.seed, "of the data (1)"},
-                                {0}};
+    struct profile t = {
+        .bench = b, .customers = 1000000, .requests = 300000, .rounds = 5, .connections = 64, .seed = 1};
+    const struct arg table[] = {
+        BENCH_ARGS(b),
+        {"customers", ARG_NUMBER, &t.customers, "in the data folder (1000000)"},
+        {"requests", ARG_NUMBER, &t.requests, "a round (300000)"},
+        {"rounds", ARG_NUMBER, &t.rounds, "(5)"},
+        {"connections", ARG_NUMBER, &t.connections, "kept alive, one request under way on each (64)"},
+        {"seed", ARG_NUMBER, &t.seed, "of the data (1)"},
+        {0}};
     args_parse(argc, argv, "bench profile [--customers N] ...", table, NULL, NULL);
-    if (!t.rounds || t.rounds > BENCH_REPEATS_MAX || !t.requests || !t.connections || !t.customers || t.customers > 10000000)
+    if (!t.rounds || t.rounds > BENCH_REPEATS_MAX || !t.requests || !t.connections || !t.customers ||
+        t.customers > 10000000)
         return fault_set(fault, STATUS_INVALID, "rounds are 1 to %d, customers 1 to 10000000", BENCH_REPEATS_MAX);
     t.data = (struct bench_data){t.seed, t.customers};
     random_init(&t.random, t.seed);
@@ -207,8 +211,10 @@ enum status bench_profile(struct bench *b, int argc, char **argv, struct fault *
     if (status)
         return status;
     bench_begin(b, "profile");
-    bench_shape(b, "%llu customers, each with 5 identifiers, 11 attributes, %d views of products, one in %d with an order; compacted; whole "
-                   "profile by user id, %llu connections, load on the same machine",
+    bench_shape(b,
+                "%llu customers, each with 5 identifiers, 11 attributes, %d views of products, one in %d with an "
+                "order; compacted; whole "
+                "profile by user id, %llu connections, load on the same machine",
                 (unsigned long long)t.customers, VIEWS_EACH, ORDERS_ONE_IN, (unsigned long long)t.connections);
     status = run(&t, fault);
     bench_end(b);

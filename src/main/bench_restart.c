@@ -91,7 +91,8 @@ static enum status build_apart(struct restart *t, struct fault *fault) {
             snprintf(name, sizeof name, "disk an event, %s", folders[i]);
             bench_value(t->bench, name, "bytes", (double)built->bytes[i] / events);
         }
-        bench_figure(t->bench, &(struct bench_figure){"disk an event, history and seen", "bytes", BENCH_LOWER, 40}, &kept, 1);
+        bench_figure(t->bench, &(struct bench_figure){"disk an event, history and seen", "bytes", BENCH_LOWER, 40},
+                     &kept, 1);
         snprintf(t->child.admin_key, sizeof t->child.admin_key, "%s", built->admin_key);
     }
     bench_shared_free(built, sizeof *built);
@@ -168,7 +169,8 @@ static enum status open_clean(struct restart *t, bool cold, struct fault *fault)
     if (status)
         return status;
     bench_figure(t->bench,
-                 &(struct bench_figure){cold ? "listening again, files not cached" : "listening again, files cached", "s", BENCH_LOWER, 5},
+                 &(struct bench_figure){cold ? "listening again, files not cached" : "listening again, files cached",
+                                        "s", BENCH_LOWER, 5},
                  ready_s, t->rounds);
     bench_figure(t->bench, &(struct bench_figure){"its CPU until then", "s", BENCH_LOWER, 0}, cpu_s, t->rounds);
     if (!cold) {
@@ -183,8 +185,11 @@ static enum status open_killed(struct restart *t, struct fault *fault) {
     char key[64];
     struct load_result load;
     struct bench_requests requests = {.os = t->bench->os, .data = &t->data, .batch = 100, .next = t->events};
-    struct load_options options = {.connections = 8, .total = t->tail / 100, .seconds_max = SECONDS_MAX,
-                                   .make = bench_requests_make, .context = &requests};
+    struct load_options options = {.connections = 8,
+                                   .total = t->tail / 100,
+                                   .seconds_max = SECONDS_MAX,
+                                   .make = bench_requests_make,
+                                   .context = &requests};
     double clean_s, clean_cpu_s, sent = (double)(options.total * 100);
     enum status status = bench_child_start(t->bench, t->bench->folder, &t->child, fault);
     if (!status)
@@ -197,7 +202,8 @@ static enum status open_killed(struct restart *t, struct fault *fault) {
     options.url = t->child.url;
     status = client_load(&options, &load, fault);
     if (!status && (load.failed || load.answers != options.total))
-        status = fault_set(fault, STATUS_IO, "%llu requests failed: %s", (unsigned long long)load.failed, load.first_failure);
+        status = fault_set(fault, STATUS_IO, "%llu requests failed: %s", (unsigned long long)load.failed,
+                           load.first_failure);
     bench_child_kill(&t->child);
     if (!status)
         status = bench_child_start(t->bench, t->bench->folder, &t->child, fault);
@@ -227,25 +233,30 @@ static enum status run(struct restart *t, struct fault *fault) {
 
 enum status bench_restart(struct bench *b, int argc, char **argv, struct fault *fault) {
     struct restart t = {.bench = b, .events = 50000000, .tail = 1000000, .rounds = 3, .seed = 1};
-    const struct arg table[] = {BENCH_ARGS(b),
-                                {"events", ARG_NUMBER, &t.events, "in the data folder (50000000: about 45 GB of disk while it runs)"},
-                                {"tail", ARG_NUMBER, &t.tail, "events sent before the kill (1000000)"},
-                                {"rounds", ARG_NUMBER, &t.rounds, "of opening (3)"},
-                                {"seed", ARG_NUMBER, &t.seed, "of the data (1)"},
-                                {0}};
+    const struct arg table[] = {
+        BENCH_ARGS(b),
+        {"events", ARG_NUMBER, &t.events, "in the data folder (50000000: about 45 GB of disk while it runs)"},
+        {"tail", ARG_NUMBER, &t.tail, "events sent before the kill (1000000)"},
+        {"rounds", ARG_NUMBER, &t.rounds, "of opening (3)"},
+        {"seed", ARG_NUMBER, &t.seed, "of the data (1)"},
+        {0}};
     args_parse(argc, argv, "bench restart [--events N] ...", table, NULL, NULL);
-    if (!t.rounds || t.rounds > BENCH_REPEATS_MAX || t.events < EVENTS_EACH || t.events / EVENTS_EACH > 10000000 || t.tail < 100)
-        return fault_set(fault, STATUS_INVALID, "rounds are 1 to %d, events 10 to 100000000, the tail at least 100", BENCH_REPEATS_MAX);
+    if (!t.rounds || t.rounds > BENCH_REPEATS_MAX || t.events < EVENTS_EACH || t.events / EVENTS_EACH > 10000000 ||
+        t.tail < 100)
+        return fault_set(fault, STATUS_INVALID, "rounds are 1 to %d, events 10 to 100000000, the tail at least 100",
+                         BENCH_REPEATS_MAX);
     t.data = (struct bench_data){t.seed, t.events / EVENTS_EACH};
     t.customers = bench_data_distinct(&t.data, 0, t.events);
     enum status status = bench_folder(b, (t.events + t.tail) * EVENT_BYTES + (1u << 30), fault);
     if (status)
         return status;
     bench_begin(b, "restart");
-    bench_shape(b, "%llu track events of %zu bytes (product viewed: ten properties, page, ip, user agent, library), about %d of each of %llu "
-                   "customers in random order over a year; compacted; then %llu more and kill -9",
-                (unsigned long long)t.events, bench_data_bytes(BENCH_VIEW), EVENTS_EACH, (unsigned long long)t.data.customers,
-                (unsigned long long)t.tail);
+    bench_shape(b,
+                "%llu track events of %zu bytes (product viewed: ten properties, page, ip, user agent, library), about "
+                "%d of each of %llu "
+                "customers in random order over a year; compacted; then %llu more and kill -9",
+                (unsigned long long)t.events, bench_data_bytes(BENCH_VIEW), EVENTS_EACH,
+                (unsigned long long)t.data.customers, (unsigned long long)t.tail);
     status = run(&t, fault);
     bench_end(b);
     return status;

@@ -9,10 +9,10 @@
 #include "history/history.h"
 #include "main/bench.h"
 
-#define EVENTS_EACH 10     /* a customer */
-#define PRICE_BYTES 4      /* a row's */
-#define COMPACT_SPANS 64   /* built before they are compacted */
-#define ROW_BYTES_MAX 64   /* on disk, for the space asked for */
+#define EVENTS_EACH 10   /* a customer */
+#define PRICE_BYTES 4    /* a row's */
+#define COMPACT_SPANS 64 /* built before they are compacted */
+#define ROW_BYTES_MAX 64 /* on disk, for the space asked for */
 #define WORKERS_MAX 2
 
 struct scan {
@@ -47,8 +47,14 @@ static enum status define(struct scan *s, struct fault *fault) {
 static void add_event(struct scan *s, uint64_t number) {
     uint64_t h = hash_mix(s->seed * 0x9e3779b97f4a7c15ULL + number + 1);
     int64_t cents = 10000 + (int64_t)(h % 90000), time_ms = 1735689600000 + (int64_t)((h >> 20) % 31536000) * 1000;
-    struct record_head head = {.type = s->type, .source = 1, .time_ms = time_ms, .received_ms = time_ms + 500,
-                               .position = number + 1, .kind = TYPE_EVENT, .priority = 100, .arrival = 1};
+    struct record_head head = {.type = s->type,
+                               .source = 1,
+                               .time_ms = time_ms,
+                               .received_ms = time_ms + 500,
+                               .position = number + 1,
+                               .kind = TYPE_EVENT,
+                               .priority = 100,
+                               .arrival = 1};
     record_begin(&s->builder, &head);
     record_set(&s->builder, s->price, VALUE_NUMBER, cents, 2);
     record_set(&s->builder, s->quantity, VALUE_NUMBER, 1 + (int64_t)(h >> 52) % 5, 0);
@@ -147,7 +153,8 @@ static void scan_with(struct scan *s, unsigned workers, double memory_rate) {
     bench_value(s->bench, workers == 1 ? "events a CPU second, one worker" : "events a CPU second, two workers", "",
                 (double)(s->events * s->rounds) / cpu_s);
     median = rates[s->rounds / 2] * workers * PRICE_BYTES;
-    bench_value(s->bench, workers == 1 ? "column bytes, one worker" : "column bytes, two workers", "GB/s", median / 1e9);
+    bench_value(s->bench, workers == 1 ? "column bytes, one worker" : "column bytes, two workers", "GB/s",
+                median / 1e9);
     bench_value(s->bench, shares[workers], "", median / memory_rate);
     bench_check(s->bench, "sum of counts", expected, found);
 }
@@ -161,7 +168,8 @@ static enum status measure(struct scan *s, struct fault *fault) {
         expected += memory[i] = i * 0x9e3779b97f4a7c15ULL;
     for (unsigned workers = 1; workers <= WORKERS_MAX && !status; workers++) {
         rates[workers] = bandwidth(memory, words, workers, &sum);
-        bench_value(s->bench, workers == 1 ? "memory read by one thread" : "memory read by two threads", "GB/s", rates[workers] / 1e9);
+        bench_value(s->bench, workers == 1 ? "memory read by one thread" : "memory read by two threads", "GB/s",
+                    rates[workers] / 1e9);
         bench_check(s->bench, "sum of words", expected, sum);
     }
     free(memory);
@@ -184,8 +192,10 @@ enum status bench_scan(struct bench *b, int argc, char **argv, struct fault *fau
     if (status)
         return status;
     bench_begin(b, "scan");
-    bench_shape(b, "%llu events of one type, %d a customer, compacted: time, price (4 bytes), quantity (1 byte); counted where the "
-                   "price reaches 100 to 900, base files mapped and in memory",
+    bench_shape(b,
+                "%llu events of one type, %d a customer, compacted: time, price (4 bytes), quantity (1 byte); counted "
+                "where the "
+                "price reaches 100 to 900, base files mapped and in memory",
                 (unsigned long long)s.events, EVENTS_EACH);
     status = measure(&s, fault);
     bench_end(b);

@@ -95,9 +95,9 @@ static void test_parts(void **state) {
     (void)state;
     char log_folder[sizeof folder + 8];
     snprintf(log_folder, sizeof log_folder, "%s/log", folder);
-    const char *const calls[][4] = {{"segment", "2"},      {"import", "50"},        {"normalise", "10"},
-                                           {"govern", "20"},      {"identity", "100", "200"}, {"nothing of this name"},
-                                           {"seen", "2000"},      {"log", log_folder, "0.01"}};
+    const char *const calls[][4] = {{"segment", "2"}, {"import", "50"},           {"normalise", "10"},
+                                    {"govern", "20"}, {"identity", "100", "200"}, {"nothing of this name"},
+                                    {"seen", "2000"}, {"log", log_folder, "0.01"}};
     int output = dup(STDOUT_FILENO), errors = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
     int codes[sizeof calls / sizeof *calls];
     fflush(stdout);
@@ -218,10 +218,9 @@ int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "serve") == 0) /* the benches start this program as their server */
         return serve_command(argc - 2, argv + 2);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_data),    cmocka_unit_test(test_report),        cmocka_unit_test(test_folder),
-        cmocka_unit_test(test_ingest),  cmocka_unit_test(test_ingest_single), cmocka_unit_test(test_profile),
-        cmocka_unit_test(test_scan),    cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_data),   cmocka_unit_test(test_report),        cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_ingest), cmocka_unit_test(test_ingest_single), cmocka_unit_test(test_profile),
+        cmocka_unit_test(test_scan),   cmocka_unit_test(test_restart),       cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -14,6 +14,7 @@ enum status checkpoint_begin(struct engine *engine, uint64_t number, struct chec
 /* Any thread: writes the rest and puts it in force. Frees the checkpoint either way. *position is where it stands. */
 enum status checkpoint_finish(struct checkpoint *checkpoint, uint64_t *position, struct fault *fault) WARN_UNUSED;
 /* Loads the one in force into the fresh parts of `engine`, with `apart` on two threads; NOT_FOUND where there is none. */
-enum status checkpoint_load(struct engine *engine, bool apart, uint64_t *number, uint64_t *position, struct fault *fault) WARN_UNUSED;
+enum status checkpoint_load(struct engine *engine, bool apart, uint64_t *number, uint64_t *position,
+                            struct fault *fault) WARN_UNUSED;
 
 #endif

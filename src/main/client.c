@@ -24,17 +24,19 @@ struct client {
     struct sockaddr_in address;
     char host[64];
     char *authorization; /* header's value, or NULL */
-    int socket; /* -1: not connected */
+    int socket;          /* -1: not connected */
     struct buffer request, received;
 };
 
-static enum status parse_url(const char *url, struct sockaddr_in *address, char *host, size_t host_size, struct fault *fault) {
+static enum status parse_url(const char *url, struct sockaddr_in *address, char *host, size_t host_size,
+                             struct fault *fault) {
     char name[48];
     unsigned port = 80;
     int end = 0;
     if (sscanf(url, "http://%47[0-9.]%n:%u%n", name, &end, &port, &end) < 1 || port > 65535 ||
         (url[end] && url[end] != '/') || inet_pton(AF_INET, name, &address->sin_addr) != 1)
-        return fault_set(fault, STATUS_INVALID, "'%s' is no address of a server; expected one such as http://127.0.0.1:8080", url);
+        return fault_set(fault, STATUS_INVALID,
+                         "'%s' is no address of a server; expected one such as http://127.0.0.1:8080", url);
     address->sin_family = AF_INET;
     address->sin_port = htons((uint16_t)port);
     snprintf(host, host_size, "%s:%u", name, port);
@@ -64,7 +66,8 @@ enum status client_create_writer(const char *url, const char *write_key, struct 
         return status;
     int size = snprintf(value, sizeof value, "%s:", write_key);
     assert(size > 0 && (size_t)size < sizeof value);
-    sodium_bin2base64(encoded, sizeof encoded, (const unsigned char *)value, (size_t)size, sodium_base64_VARIANT_ORIGINAL);
+    sodium_bin2base64(encoded, sizeof encoded, (const unsigned char *)value, (size_t)size,
+                      sodium_base64_VARIANT_ORIGINAL);
     struct buffer header = {0};
     buffer_print(&header, "Basic %s%c", encoded, 0);
     (*client)->authorization = header.data;
@@ -157,7 +160,8 @@ enum status client_request(struct client *c, const char *method, const char *pat
                            int *http, struct buffer *answer, struct fault *fault) {
     bool begun = false;
     buffer_clear(&c->request);
-    buffer_print(&c->request, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %zu\r\n", method, path, c->host, body.size);
+    buffer_print(&c->request, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %zu\r\n", method, path, c->host,
+                 body.size);
     if (type)
         buffer_print(&c->request, "Content-Type: %s\r\n", type);
     if (c->authorization)

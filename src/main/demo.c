@@ -92,14 +92,16 @@ static enum status load_company(struct demo *d, struct fault *fault) {
         if (strcmp(feeds[feed].kind, "truth") == 0)
             continue;
         char *path = path_of(d, feeds[feed].path);
-        status = strcmp(feeds[feed].kind, "segment") == 0 ? load_calls(d, path, feed, fault) : load_mapped(d, path, feed, fault);
+        status = strcmp(feeds[feed].kind, "segment") == 0 ? load_calls(d, path, feed, fault)
+                                                          : load_mapped(d, path, feed, fault);
         free(path);
         const struct load_counts *n = &d->loaded[feed];
         d->sent_records += n->rows;
         if (!status)
             say(d, "  %-20s %8llu records %8.1f MB  %7.0f records/s   %llu repeats, %llu rejected\n", feeds[feed].path,
-                (unsigned long long)n->rows, (double)n->bytes / 1e6, (double)n->rows / (n->seconds > 0 ? n->seconds : 1),
-                (unsigned long long)n->repeats, (unsigned long long)n->rejected);
+                (unsigned long long)n->rows, (double)n->bytes / 1e6,
+                (double)n->rows / (n->seconds > 0 ? n->seconds : 1), (unsigned long long)n->repeats,
+                (unsigned long long)n->rejected);
     }
     d->load_s = now_s() - began;
     return status;
@@ -177,18 +179,22 @@ static double rate(const struct demo *d) { return (double)d->sent_records / (d->
 static void report_text(const struct demo *d) {
     struct figures f = figures_of(d);
     say(d, "\nwhat was found\n");
-    say(d, "  records sent            %10llu   in %.1f s until folded: %.0f records/s\n", (unsigned long long)d->sent_records,
-        d->load_s + d->settle_s, rate(d));
+    say(d, "  records sent            %10llu   in %.1f s until folded: %.0f records/s\n",
+        (unsigned long long)d->sent_records, d->load_s + d->settle_s, rate(d));
     say(d, "  known before (repeats)  %10llu\n", (unsigned long long)f.fold.duplicates);
-    say(d, "  quarantine              %10llu   records and single values, each with its reason\n", (unsigned long long)f.waiting);
-    say(d, "  customers               %10llu   of %zu simulated people\n", (unsigned long long)f.people.customers, d->company.people);
-    say(d, "  unowned documents       %10llu   orders that nobody's identifier came with\n", (unsigned long long)f.people.unowned);
+    say(d, "  quarantine              %10llu   records and single values, each with its reason\n",
+        (unsigned long long)f.waiting);
+    say(d, "  customers               %10llu   of %zu simulated people\n", (unsigned long long)f.people.customers,
+        d->company.people);
+    say(d, "  unowned documents       %10llu   orders that nobody's identifier came with\n",
+        (unsigned long long)f.people.unowned);
     say(d, "  identifiers             %10llu\n", (unsigned long long)f.people.identifiers);
-    say(d, "  merges / conflicts      %10llu / %llu\n", (unsigned long long)f.people.merges, (unsigned long long)f.people.conflicts);
+    say(d, "  merges / conflicts      %10llu / %llu\n", (unsigned long long)f.people.merges,
+        (unsigned long long)f.people.conflicts);
     say(d, "  history rows            %10llu\n", (unsigned long long)f.rows.rows);
     say(d, "\nidentity against the truth (pairs of records)\n");
-    say(d, "  precision %.4f   recall %.4f   F1 %.4f   coverage %.4f\n", d->quality.precision, d->quality.recall, d->quality.f1,
-        d->quality.coverage);
+    say(d, "  precision %.4f   recall %.4f   F1 %.4f   coverage %.4f\n", d->quality.precision, d->quality.recall,
+        d->quality.f1, d->quality.coverage);
     say(d, "  %llu of %llu people exactly whole under one customer\n", (unsigned long long)d->quality.exact_persons,
         (unsigned long long)d->quality.persons);
 }
@@ -292,7 +298,8 @@ static enum status start(struct demo *d, uint64_t port, struct fault *fault) {
     struct simulate_options simulation = {.seed = d->seed, .customers = d->customers, .folder = company};
     struct serve_options door = {.port = (uint16_t)port};
     double began = now_s();
-    say(d, "simulating a company of %llu people, seed %llu\n", (unsigned long long)d->customers, (unsigned long long)d->seed);
+    say(d, "simulating a company of %llu people, seed %llu\n", (unsigned long long)d->customers,
+        (unsigned long long)d->seed);
     enum status status = simulate(os_real(), &simulation, &d->company, fault);
     d->simulate_s = now_s() - began;
     free(company);
@@ -301,7 +308,8 @@ static enum status start(struct demo *d, uint64_t port, struct fault *fault) {
     if (status)
         return status;
     if (!d->server->admin_key[0])
-        return fault_set(fault, STATUS_EXISTS, "%s holds data already; the demonstration wants a fresh folder", d->folder);
+        return fault_set(fault, STATUS_EXISTS, "%s holds data already; the demonstration wants a fresh folder",
+                         d->folder);
     say(d, "listening on %s, admin key %s\n", serve_address(d->server->serve), d->server->admin_key);
     return client_create(serve_address(d->server->serve), d->server->admin_key, &d->admin, fault);
 }
@@ -364,7 +372,8 @@ int demo_command(int argc, char **argv) {
     if (status)
         fprintf(stderr, "onefold: %s\n", fault.text);
     if (!status && !d.once) {
-        say(&d, "\nstill there: %s (admin key %s); end with Ctrl-C\n", serve_address(d.server->serve), d.server->admin_key);
+        say(&d, "\nstill there: %s (admin key %s); end with Ctrl-C\n", serve_address(d.server->serve),
+            d.server->admin_key);
         server_wait_signal();
     }
     client_free(d.admin);

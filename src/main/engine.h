@@ -19,7 +19,7 @@
 struct engine_options {
     struct log_options log;
     struct history_options history;
-    uint32_t seen_fresh_max; /* message hashes a sealed run takes; default SEEN_FRESH_MAX; few of them in tests */
+    uint32_t seen_fresh_max;     /* message hashes a sealed run takes; default SEEN_FRESH_MAX; few of them in tests */
     uint64_t checkpoint_records; /* folded since the last one; default 5,000,000 */
     unsigned checkpoint_seconds; /* since the last one, when there is anything new; default 300 */
     bool threads;                /* false: the caller drives it with engine_step (tests, simulation) */
@@ -33,7 +33,7 @@ struct fold_counters {
     uint64_t checkpoints;
     uint64_t checkpoint_position;
     int64_t checkpoint_ms; /* when this process made it; 0 where it has made none */
-    uint64_t busy_ns; /* of the fold thread's work */
+    uint64_t busy_ns;      /* of the fold thread's work */
 };
 
 struct engine {

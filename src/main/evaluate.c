@@ -89,14 +89,16 @@ static uint64_t segment_id(struct json_parser *p, struct slice payload) {
         return 0;
     memcpy(&head, payload.data, sizeof head);
     struct slice item = {payload.data + sizeof head + head.context_bytes, head.item_bytes};
-    if (sizeof head + (uint64_t)head.context_bytes + head.item_bytes > payload.size || json_parse(p, item, false, &root, NULL))
+    if (sizeof head + (uint64_t)head.context_bytes + head.item_bytes > payload.size ||
+        json_parse(p, item, false, &root, NULL))
         return 0;
     struct slice id = json_get_text(p, root, "messageId");
     return id.size ? id_hash("", id) : 0;
 }
 
 /* The cell under `column`, or an empty slice. */
-static struct slice row_cell(struct json_parser *p, const struct payload_row *head, struct slice payload, const char *column) {
+static struct slice row_cell(struct json_parser *p, const struct payload_row *head, struct slice payload,
+                             const char *column) {
     const char *header = payload.data + sizeof *head + head->name_bytes, *cells = header + head->header_bytes;
     const char *end = payload.data + payload.size;
     uint32_t index = 0, size;
@@ -149,7 +151,8 @@ static enum status customers_of_records(struct engine *e, struct pairs *out, str
     const struct pair *customer = sort_pairs(&positions, &count);
     struct json_parser *p = json_parser_create();
     while (!(status = log_read(reader, &raw, fault))) {
-        uint64_t at = raw.kind == LOG_SEGMENT_ITEM || raw.kind == LOG_ROW ? find_value(customer, count, raw.position) : 0;
+        uint64_t at =
+            raw.kind == LOG_SEGMENT_ITEM || raw.kind == LOG_ROW ? find_value(customer, count, raw.position) : 0;
         uint64_t id = !at ? 0 : raw.kind == LOG_ROW ? row_id(p, raw.payload) : segment_id(p, raw.payload);
         if (id)
             add_pair(out, id, at);
@@ -251,7 +254,8 @@ static void measure(const struct pair *truth, size_t truth_count, const struct p
     buffer_release(&by_both.bytes);
 }
 
-enum status evaluate_identity(struct engine *e, const char *truth_path, struct identity_quality *out, struct fault *fault) {
+enum status evaluate_identity(struct engine *e, const char *truth_path, struct identity_quality *out,
+                              struct fault *fault) {
     struct pairs truth = {0}, found = {0};
     size_t truth_count, found_count;
     *out = (struct identity_quality){0};

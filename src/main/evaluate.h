@@ -11,8 +11,8 @@
 
 struct identity_quality {
     uint64_t records, covered;
-    uint64_t persons, customers;     /* with at least one record of the truth */
-    uint64_t exact_persons;          /* whose records are all under one customer that has nobody else's */
+    uint64_t persons, customers; /* with at least one record of the truth */
+    uint64_t exact_persons;      /* whose records are all under one customer that has nobody else's */
     double precision, recall, f1, coverage;
 };
 

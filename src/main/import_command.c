@@ -44,9 +44,10 @@ static void show_state(struct server *server) {
     engine_settle(server->engine, 600000);
     identity_counters_read(server->engine->identity, &people);
     history_counters_read(server->engine->history, &rows);
-    printf("the folder now holds %llu customers, %llu documents known by their key alone, %llu rows, %llu in quarantine\n",
-           (unsigned long long)people.customers, (unsigned long long)people.unowned, (unsigned long long)rows.rows,
-           (unsigned long long)quarantine_waiting(server->engine->govern));
+    printf(
+        "the folder now holds %llu customers, %llu documents known by their key alone, %llu rows, %llu in quarantine\n",
+        (unsigned long long)people.customers, (unsigned long long)people.unowned, (unsigned long long)rows.rows,
+        (unsigned long long)quarantine_waiting(server->engine->govern));
 }
 
 int import_command(int argc, char **argv) {

@@ -39,16 +39,20 @@ static enum status send_patiently(struct client *c, const char *method, const ch
             return status;
         pause_ms(50);
     }
-    return fault_set(fault, STATUS_BUSY, "%s %s: the server stays busy: %.*s", method, path, SLICE_ARG(buffer_slice(answer)));
+    return fault_set(fault, STATUS_BUSY, "%s %s: the server stays busy: %.*s", method, path,
+                     SLICE_ARG(buffer_slice(answer)));
 }
 
-enum status load_request(struct client *c, const char *method, const char *path, struct slice body, struct buffer *answer,
-                         struct fault *fault) {
+enum status load_request(struct client *c, const char *method, const char *path, struct slice body,
+                         struct buffer *answer, struct fault *fault) {
     int http;
     enum status status = send_patiently(c, method, path, body, &http, answer, fault);
     if (!status && http >= 400)
-        status = fault_set(fault, http == 404 ? STATUS_NOT_FOUND : http == 409 ? STATUS_CONFLICT : STATUS_INVALID, "%s %s: %d %.*s",
-                           method, path, http, SLICE_ARG(buffer_slice(answer)));
+        status = fault_set(fault,
+                           http == 404   ? STATUS_NOT_FOUND
+                           : http == 409 ? STATUS_CONFLICT
+                                         : STATUS_INVALID,
+                           "%s %s: %d %.*s", method, path, http, SLICE_ARG(buffer_slice(answer)));
     return status;
 }
 
@@ -89,7 +93,8 @@ static enum status define(struct client *c, struct import_job *job, const char *
         return status;
     struct slice mapping = json_get_text(job->parser, root, "name"), from = json_get_text(job->parser, root, "source");
     if (!mapping.size)
-        return fault_set(fault, STATUS_INVALID, "%s: \"name\" is missing; a mapping has one, such as \"orders\"", mapping_path);
+        return fault_set(fault, STATUS_INVALID, "%s: \"name\" is missing; a mapping has one, such as \"orders\"",
+                         mapping_path);
     buffer_add_slice(name, mapping);
     buffer_add_slice(source, from.size ? from : mapping);
     json_object(&w);
@@ -126,8 +131,8 @@ static uint64_t open_job(struct client *c, struct import_job *job, struct slice 
     return 0;
 }
 
-static enum status create_job(struct client *c, struct import_job *job, const char *path, uint64_t bytes, struct slice name,
-                              struct slice source, bool resume, struct fault *fault) {
+static enum status create_job(struct client *c, struct import_job *job, const char *path, uint64_t bytes,
+                              struct slice name, struct slice source, bool resume, struct fault *fault) {
     const char *slash = strrchr(path, '/');
     struct slice file = slice_text(slash ? slash + 1 : path);
     struct buffer body = {0};
@@ -166,17 +171,22 @@ static enum status send_pieces(struct client *c, struct import_job *job, const c
         char target[128];
         buffer_clear(&piece);
         while (piece.size < PIECE_BYTES && !last) {
-            int n = gzread(file, buffer_reserve(&piece, PIECE_BYTES - piece.size), (unsigned)(PIECE_BYTES - piece.size));
+            int n =
+                gzread(file, buffer_reserve(&piece, PIECE_BYTES - piece.size), (unsigned)(PIECE_BYTES - piece.size));
             if (n < 0)
-                status = fault_set(fault, STATUS_IO, "%s cannot be read past byte %llu", path, (unsigned long long)offset);
+                status =
+                    fault_set(fault, STATUS_IO, "%s cannot be read past byte %llu", path, (unsigned long long)offset);
             last = n <= 0;
             piece.size += n > 0 ? (size_t)n : 0;
         }
-        uint64_t skip = offset + piece.size <= job->offset ? piece.size : job->offset > offset ? job->offset - offset : 0;
+        uint64_t skip = offset + piece.size <= job->offset ? piece.size
+                        : job->offset > offset             ? job->offset - offset
+                                                           : 0;
         if (!status && (skip < piece.size || last)) {
-            snprintf(target, sizeof target, "/v1/imports/%llu/data?offset=%llu&last=%d", (unsigned long long)job->number,
-                     (unsigned long long)(offset + skip), last);
-            status = load_request(c, "POST", target, slice_of(piece.data + skip, piece.size - skip), &job->answer, fault);
+            snprintf(target, sizeof target, "/v1/imports/%llu/data?offset=%llu&last=%d",
+                     (unsigned long long)job->number, (unsigned long long)(offset + skip), last);
+            status =
+                load_request(c, "POST", target, slice_of(piece.data + skip, piece.size - skip), &job->answer, fault);
         }
         offset += piece.size;
         if (progress && !status)
@@ -199,8 +209,8 @@ static void read_counts(struct import_job *job, struct load_counts *counts) {
     counts->rejected = (uint64_t)json_get_integer(job->parser, root, "rejected", 0);
 }
 
-enum status load_import(struct client *c, const char *path, const char *mapping_path, bool resume, load_progress progress,
-                        void *context, struct load_counts *counts, struct fault *fault) {
+enum status load_import(struct client *c, const char *path, const char *mapping_path, bool resume,
+                        load_progress progress, void *context, struct load_counts *counts, struct fault *fault) {
     struct import_job job = {.parser = json_parser_create()};
     struct buffer name = {0}, source = {0};
     struct stat about;

@@ -17,7 +17,8 @@ typedef void (*load_progress)(void *context, const char *file, uint64_t sent, ui
  * `resume`: goes on with the open job of the same file and mapping, where there is one. Rows rejected are kept by the server
  * (GET /v1/imports/{job}/rejected). Errors: what the server says, NOT_FOUND or IO for the files. */
 enum status load_import(struct client *admin, const char *path, const char *mapping_path, bool resume,
-                        load_progress progress, void *context, struct load_counts *counts, struct fault *fault) WARN_UNUSED;
+                        load_progress progress, void *context, struct load_counts *counts,
+                        struct fault *fault) WARN_UNUSED;
 
 /* Sends a file of Segment calls, one a line, in batches of 100. `writer` carries the source's write key. Waits and sends again where
  * the server is busy. `rejected` counts calls the server refused. */

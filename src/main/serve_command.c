@@ -27,9 +27,8 @@ int serve_command(int argc, char **argv) {
         fprintf(stderr, "onefold: --port %llu is no port; 0 to 65535 are\n", (unsigned long long)port);
         return 2;
     }
-    struct engine_options engine = {.threads = true,
-                                    .log.retention_days = (unsigned)retention_days,
-                                    .history.delta_bytes = delta_mib << 20};
+    struct engine_options engine = {
+        .threads = true, .log.retention_days = (unsigned)retention_days, .history.delta_bytes = delta_mib << 20};
     struct serve_options serve = {.address = address,
                                   .port = (uint16_t)port,
                                   .threads = (unsigned)threads,

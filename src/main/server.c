@@ -94,7 +94,8 @@ enum status server_drop_key(struct server *s, const char *key, struct fault *fau
     return define_key(s, "admin", NULL, key, true, fault);
 }
 
-enum status server_source(struct server *s, const char *name, const char *kind, char write_key[48], struct fault *fault) {
+enum status server_source(struct server *s, const char *name, const char *kind, char write_key[48],
+                          struct fault *fault) {
     struct buffer json = {0};
     struct json_writer w = {.out = &json};
     json_object(&w);

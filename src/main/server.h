@@ -13,7 +13,8 @@ struct server {
 
 /* Opens the folder, makes the first admin key where there is none, listens. `engine_options` may be NULL. */
 enum status server_start(struct os *os, const char *folder, const struct engine_options *engine_options,
-                         const struct serve_options *serve_options, struct server **server, struct fault *fault) WARN_UNUSED;
+                         const struct serve_options *serve_options, struct server **server,
+                         struct fault *fault) WARN_UNUSED;
 /* Closes the door, folds what came, checkpoints. NULL is fine. */
 void server_stop(struct server *server);
 /* Makes (or changes) a source and gives it a fresh write key, the admin way. */

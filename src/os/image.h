@@ -13,7 +13,8 @@
 #include "os/os.h"
 
 struct image_writer;
-enum status image_create(struct os *os, const char *path, struct image_writer **writer, struct fault *fault) WARN_UNUSED;
+enum status image_create(struct os *os, const char *path, struct image_writer **writer,
+                         struct fault *fault) WARN_UNUSED;
 /* Starts a section; the one before ends. Names are unique, 1..47 bytes. */
 enum status image_section(struct image_writer *writer, const char *name, struct fault *fault) WARN_UNUSED;
 enum status image_write(struct image_writer *writer, const void *data, size_t size, struct fault *fault) WARN_UNUSED;

@@ -76,7 +76,8 @@ static void add_document(void *context, const struct record_head *d, int64_t upd
 
 static void note_person(void *context, struct identifier_id id) {
     struct totals *t = context;
-    const struct namespace *ns = dictionary_namespace_at(t->engine->dictionary, identity_namespace(t->engine->identity, id));
+    const struct namespace *ns =
+        dictionary_namespace_at(t->engine->dictionary, identity_namespace(t->engine->identity, id));
     t->known = t->known || slice_is(ns->name, "user_id");
 }
 
