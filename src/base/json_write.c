@@ -137,7 +137,8 @@ void json_key_slice(struct json_writer *w, struct slice key) {
         if (w->comma)
             *at++ = ',';
         *at++ = '"';
-        memcpy(at, key.data, key.size);
+        if (key.size)
+            memcpy(at, key.data, key.size);
         at += key.size;
         *at++ = '"';
         *at++ = ':';
