@@ -60,3 +60,15 @@ struct slice segment_basic_user(struct slice header, char into[SEGMENT_KEY_BYTES
     const char *colon = memchr(into, ':', size);
     return slice_of(into, colon ? (size_t)(colon - into) : size);
 }
+
+void segment_basic_header(struct slice user, struct buffer *into) {
+    char text[SEGMENT_KEY_BYTES_MAX];
+    size_t encoded = sodium_base64_ENCODED_LEN(user.size + 1, sodium_base64_VARIANT_ORIGINAL);
+    assert(user.size < sizeof text);
+    memcpy(text, user.data, user.size);
+    text[user.size] = ':';
+    buffer_add(into, "Basic ", 6);
+    sodium_bin2base64(buffer_reserve(into, encoded), encoded, (const unsigned char *)text, user.size + 1,
+                      sodium_base64_VARIANT_ORIGINAL);
+    into->size += encoded - 1; /* without the zero at its end */
+}

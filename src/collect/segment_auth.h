@@ -2,6 +2,7 @@
 #ifndef ONEFOLD_COLLECT_SEGMENT_AUTH_H
 #define ONEFOLD_COLLECT_SEGMENT_AUTH_H
 
+#include "base/memory.h"
 #include "base/slice.h"
 
 enum segment_call {
@@ -28,5 +29,7 @@ const char *segment_call_name(enum segment_call call);
 /* The user of "Basic base64(user:password)", decoded into `into`. Empty where the header is missing, of another scheme,
  * or broken. */
 struct slice segment_basic_user(struct slice authorization, char into[SEGMENT_KEY_BYTES_MAX]);
+/* The other way, for our own clients: appends "Basic base64(user:)". `user` has at most SEGMENT_KEY_BYTES_MAX - 1 bytes. */
+void segment_basic_header(struct slice user, struct buffer *into);
 
 #endif

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/time.h"
+#include "collect/segment_auth.h"
 
 #define AHEAD_RECORDS_MAX 300000
 #define SETTLE_MS_MAX 3600000
@@ -126,15 +126,15 @@ static size_t body_bytes(const struct bench_requests *r) {
 }
 
 void bench_requests_init(struct bench_requests *r, const struct bench_child *child, const char *write_key) {
-    char credentials[80], encoded[sodium_base64_ENCODED_LEN(sizeof credentials, sodium_base64_VARIANT_ORIGINAL)];
-    int size = snprintf(credentials, sizeof credentials, "%s:", write_key);
-    assert(size > 0 && size < (int)sizeof credentials && r->batch > 0);
-    sodium_bin2base64(encoded, sizeof encoded, (const unsigned char *)credentials, (size_t)size,
-                      sodium_base64_VARIANT_ORIGINAL);
+    struct buffer authorization = {0};
+    assert(r->batch > 0);
+    segment_basic_header(slice_text(write_key), &authorization);
     snprintf(r->head, sizeof r->head,
-             "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Basic %s\r\nContent-Type: application/json\r\n"
+             "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: %.*s\r\nContent-Type: application/json\r\n"
              "Content-Length: %zu\r\n\r\n",
-             r->batch == 1 ? "/v1/track" : "/v1/batch", child->url + strlen("http://"), encoded, body_bytes(r));
+             r->batch == 1 ? "/v1/track" : "/v1/batch", child->url + strlen("http://"), (int)authorization.size,
+             authorization.data, body_bytes(r));
+    buffer_release(&authorization);
 }
 
 void bench_requests_make(void *context, uint64_t number, struct buffer *out) {

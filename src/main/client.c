@@ -2,12 +2,13 @@
  * headers with Content-Length, a body. */
 #include "main/client.h"
 
+#include "collect/segment_auth.h"
+
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -60,16 +61,12 @@ enum status client_create(const char *url, const char *key, struct client **clie
 }
 
 enum status client_create_writer(const char *url, const char *write_key, struct client **client, struct fault *fault) {
-    char value[256], encoded[sodium_base64_ENCODED_LEN(sizeof value, sodium_base64_VARIANT_ORIGINAL)];
+    struct buffer header = {0};
     enum status status = client_create(url, NULL, client, fault);
     if (status)
         return status;
-    int size = snprintf(value, sizeof value, "%s:", write_key);
-    assert(size > 0 && (size_t)size < sizeof value);
-    sodium_bin2base64(encoded, sizeof encoded, (const unsigned char *)value, (size_t)size,
-                      sodium_base64_VARIANT_ORIGINAL);
-    struct buffer header = {0};
-    buffer_print(&header, "Basic %s%c", encoded, 0);
+    segment_basic_header(slice_text(write_key), &header);
+    buffer_add_char(&header, 0);
     (*client)->authorization = header.data;
     return STATUS_OK;
 }

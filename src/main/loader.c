@@ -1,15 +1,13 @@
-/* loader: see the header. Files are read through zlib, which passes plain ones on as they are. */
+/* loader: see the header. */
 #include "main/loader.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
-#include <zlib.h>
 
 #include "base/json_read.h"
 #include "base/json_write.h"
+#include "main/file_reader.h"
 
 #define PIECE_BYTES ((size_t)4 << 20)
 #define BATCH_CALLS 100
@@ -57,19 +55,14 @@ enum status load_request(struct client *c, const char *method, const char *path,
 }
 
 static enum status read_whole(const char *path, struct buffer *into, struct fault *fault) {
-    gzFile file = gzopen(path, "rb");
-    if (!file)
-        return fault_set(fault, STATUS_NOT_FOUND, "%s cannot be opened", path);
-    for (int n = 1; n > 0;) {
-        n = gzread(file, buffer_reserve(into, PIECE_BYTES), PIECE_BYTES);
-        into->size += n > 0 ? (size_t)n : 0;
-        if (n < 0) {
-            gzclose(file);
-            return fault_set(fault, STATUS_IO, "%s cannot be read", path);
-        }
-    }
-    gzclose(file);
-    return STATUS_OK;
+    struct file_reader *reader;
+    enum status status = file_reader_open(os_real(), path, &reader, fault);
+    if (status)
+        return status;
+    for (bool last = false; !last && !status;)
+        status = file_reader_next(reader, PIECE_BYTES, into, &last, fault);
+    file_reader_close(reader);
+    return status;
 }
 
 /* --- imports --- */
@@ -160,40 +153,40 @@ static enum status create_job(struct client *c, struct import_job *job, const ch
     return status;
 }
 
-/* Feeds the file's pieces. */
-static enum status send_pieces(struct client *c, struct import_job *job, const char *path, uint64_t total,
-                               load_progress progress, void *context, struct fault *fault) {
-    gzFile file = gzopen(path, "rb");
+/* Sends `bytes`, which stand at `offset` of the file, without what the server has already. */
+static enum status send_piece(struct client *c, struct import_job *job, struct slice bytes, uint64_t offset, bool last,
+                              struct fault *fault) {
+    char target[128];
+    uint64_t skip = job->offset > offset ? job->offset - offset : 0;
+    skip = skip < bytes.size ? skip : bytes.size;
+    if (skip == bytes.size && !last)
+        return STATUS_OK;
+    snprintf(target, sizeof target, "/v1/imports/%llu/data?offset=%llu&last=%d", (unsigned long long)job->number,
+             (unsigned long long)(offset + skip), last);
+    return load_request(c, "POST", target, slice_of(bytes.data + skip, bytes.size - skip), &job->answer, fault);
+}
+
+static enum status send_file(struct client *c, struct import_job *job, struct file_reader *reader, const char *path,
+                             load_progress progress, void *context, struct fault *fault) {
     struct buffer piece = {0};
-    uint64_t offset = 0;
-    enum status status = file ? STATUS_OK : fault_set(fault, STATUS_NOT_FOUND, "%s cannot be opened", path);
+    uint64_t offset = 0, total;
+    enum status status = STATUS_OK;
+    bool plain;
+    total = file_reader_bytes(reader, &plain);
     for (bool last = false; !status && !last;) {
-        char target[128];
         buffer_clear(&piece);
-        while (piece.size < PIECE_BYTES && !last) {
-            int n =
-                gzread(file, buffer_reserve(&piece, PIECE_BYTES - piece.size), (unsigned)(PIECE_BYTES - piece.size));
-            if (n < 0)
-                status =
-                    fault_set(fault, STATUS_IO, "%s cannot be read past byte %llu", path, (unsigned long long)offset);
-            last = n <= 0;
-            piece.size += n > 0 ? (size_t)n : 0;
-        }
-        uint64_t skip = offset + piece.size <= job->offset ? piece.size
-                        : job->offset > offset             ? job->offset - offset
-                                                           : 0;
-        if (!status && (skip < piece.size || last)) {
-            snprintf(target, sizeof target, "/v1/imports/%llu/data?offset=%llu&last=%d",
-                     (unsigned long long)job->number, (unsigned long long)(offset + skip), last);
-            status =
-                load_request(c, "POST", target, slice_of(piece.data + skip, piece.size - skip), &job->answer, fault);
-        }
-        offset += piece.size;
+        status = file_reader_next(reader, PIECE_BYTES, &piece, &last, fault);
+        size_t at = 0;
+        do { /* what inflated may be more than one piece */
+            size_t size = piece.size - at < PIECE_BYTES ? piece.size - at : PIECE_BYTES;
+            if (!status)
+                status = send_piece(c, job, slice_of(piece.data + at, size), offset, last && at + size == piece.size, fault);
+            at += size;
+            offset += size;
+        } while (!status && at < piece.size);
         if (progress && !status)
-            progress(context, path, offset, total);
+            progress(context, path, offset, plain ? total : 0);
     }
-    if (file)
-        gzclose(file);
     buffer_release(&piece);
     return status;
 }
@@ -213,15 +206,18 @@ enum status load_import(struct client *c, const char *path, const char *mapping_
                         load_progress progress, void *context, struct load_counts *counts, struct fault *fault) {
     struct import_job job = {.parser = json_parser_create()};
     struct buffer name = {0}, source = {0};
-    struct stat about;
+    struct file_reader *reader = NULL;
     double began = now_s();
-    bool plain = strlen(path) < 3 || strcmp(path + strlen(path) - 3, ".gz") != 0;
-    uint64_t total = plain && stat(path, &about) == 0 ? (uint64_t)about.st_size : 0;
-    enum status status = define(c, &job, mapping_path, &name, &source, fault);
+    bool plain = false;
+    enum status status = file_reader_open(os_real(), path, &reader, fault);
+    uint64_t total = status ? 0 : file_reader_bytes(reader, &plain);
     if (!status)
-        status = create_job(c, &job, path, total, buffer_slice(&name), buffer_slice(&source), resume, fault);
+        status = define(c, &job, mapping_path, &name, &source, fault);
     if (!status)
-        status = send_pieces(c, &job, path, total, progress, context, fault);
+        status = create_job(c, &job, path, plain ? total : 0, buffer_slice(&name), buffer_slice(&source), resume, fault);
+    if (!status)
+        status = send_file(c, &job, reader, path, progress, context, fault);
+    file_reader_close(reader);
     *counts = (struct load_counts){.job = job.number, .seconds = now_s() - began};
     if (!status)
         read_counts(&job, counts);
