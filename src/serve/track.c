@@ -166,10 +166,10 @@ struct track *track_create(const struct serve_parts *parts, const struct track_o
 void track_free(struct track *t) {
     if (t == NULL)
         return;
-    assert(t->first == NULL);
     log_on_commit(t->parts.log, NULL, NULL);
-    pthread_mutex_lock(&t->link->lock);
+    pthread_mutex_lock(&t->link->lock); /* the log's writer may be inside still */
     t->link->track = NULL;
+    assert(t->first == NULL);
     pthread_mutex_unlock(&t->link->lock);
     for (unsigned i = 0; i < t->options.threads; i++)
         segment_door_free(t->doors[i]);
