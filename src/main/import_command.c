@@ -73,6 +73,8 @@ int import_command(int argc, char **argv) {
     }
     server_signals();
     enum status status = url ? STATUS_OK : own_server(folder, &server, own_key, &fault);
+    if (server && server->admin_key[0]) /* at once: whatever happens later, it is not shown again */
+        printf("admin key of the new folder: %s (shown this once; keep it)\n", server->admin_key);
     if (!status)
         status = client_create(url ? url : serve_address(server->serve), url ? key : own_key, &client, &fault);
     if (!status)
@@ -85,8 +87,6 @@ int import_command(int argc, char **argv) {
         show_result(file, &counts);
     if (server && !status)
         show_state(server);
-    if (server && server->admin_key[0])
-        printf("admin key of the new folder: %s (shown this once; keep it)\n", server->admin_key);
     if (server && server_drop_key(server, own_key, &fault))
         fprintf(stderr, "onefold: %s\n", fault.text);
     client_free(client);

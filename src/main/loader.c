@@ -180,7 +180,8 @@ static enum status send_file(struct client *c, struct import_job *job, struct fi
         do { /* what inflated may be more than one piece */
             size_t size = piece.size - at < PIECE_BYTES ? piece.size - at : PIECE_BYTES;
             if (!status)
-                status = send_piece(c, job, slice_of(piece.data + at, size), offset, last && at + size == piece.size, fault);
+                status =
+                    send_piece(c, job, slice_of(piece.data + at, size), offset, last && at + size == piece.size, fault);
             at += size;
             offset += size;
         } while (!status && at < piece.size);
@@ -214,7 +215,8 @@ enum status load_import(struct client *c, const char *path, const char *mapping_
     if (!status)
         status = define(c, &job, mapping_path, &name, &source, fault);
     if (!status)
-        status = create_job(c, &job, path, plain ? total : 0, buffer_slice(&name), buffer_slice(&source), resume, fault);
+        status =
+            create_job(c, &job, path, plain ? total : 0, buffer_slice(&name), buffer_slice(&source), resume, fault);
     if (!status)
         status = send_file(c, &job, reader, path, progress, context, fault);
     file_reader_close(reader);

@@ -8,6 +8,7 @@
 
 int serve_command(int argc, char **argv) {
     const char *folder = "onefold-data", *address = "127.0.0.1", *certificate = NULL, *key = NULL;
+    bool new_key = false;
     uint64_t port = 8080, threads = 0, rate = 0, retention_days = 30, delta_mib = 1024;
     const struct arg table[] = {
         {"data", ARG_TEXT, &folder, "the data folder, made where missing (onefold-data)"},
@@ -15,10 +16,11 @@ int serve_command(int argc, char **argv) {
         {"port", ARG_NUMBER, &port, "port, 0 for a free one (8080)"},
         {"tls-certificate", ARG_TEXT, &certificate, "PEM file; with --tls-key: HTTPS"},
         {"tls-key", ARG_TEXT, &key, "PEM file"},
-        {"threads", ARG_NUMBER, &threads, "server threads (1)"},
+        {"threads", ARG_NUMBER, &threads, "server threads, 0: as many as cores, at most 4 (0)"},
         {"rate", ARG_NUMBER, &rate, "requests a second a source may send, 0 for no limit (0)"},
         {"retention-days", ARG_NUMBER, &retention_days, "days raw records are kept, 0 for ever (30)"},
         {"delta-mib", ARG_NUMBER, &delta_mib, "memory for rows not compacted yet (1024)"},
+        {"new-admin-key", ARG_FLAG, &new_key, "makes another admin key and shows it: where the first was lost"},
         {0}};
     struct server *server;
     struct fault fault = {0};
@@ -40,6 +42,8 @@ int serve_command(int argc, char **argv) {
         fprintf(stderr, "onefold: %s\n", fault.text);
         return 1;
     }
+    if (new_key && !server->admin_key[0] && server_admin_key(server, server->admin_key, &fault))
+        fprintf(stderr, "onefold: no new admin key: %s\n", fault.text);
     if (server->admin_key[0])
         printf("admin key: %s (shown this once; keep it)\n", server->admin_key);
     printf("data folder %s opened in %.3f s, %llu records folded from the log's tail\n", folder,

@@ -20,7 +20,7 @@ void server_stop(struct server *server);
 /* Makes (or changes) a source and gives it a fresh write key, the admin way. */
 enum status server_source(struct server *server, const char *name, const char *kind, char write_key[48],
                           struct fault *fault) WARN_UNUSED;
-/* A passing admin key, for a command that runs the server itself, and its end. */
+/* Another admin key (for a command that runs the server itself, or where the first was lost), and its end. */
 enum status server_admin_key(struct server *server, char key[48], struct fault *fault) WARN_UNUSED;
 enum status server_drop_key(struct server *server, const char *key, struct fault *fault) WARN_UNUSED;
 /* A mapping's definition as its file holds it. */
