@@ -29,6 +29,7 @@ void api_import_rejected(struct call *call);
 
 #define JOBS_MAX 10000
 #define JOBS_READING_MAX 8 /* with a reader in memory, which remembers every row's hash */
+#define JOB_IDLE_MS 60000  /* after which a job makes room for another, where there is none */
 #define FEED_BYTES (256u << 10)
 #define UNIT_RECORDS_MAX 1000
 #define UNIT_BYTES_MAX (4u << 20)
@@ -51,7 +52,8 @@ struct job {
     uint64_t durable_line;
     int64_t created_ms, finished_ms;
     struct import_counters counters;
-    struct import *import; /* NULL: not begun in this run, or over */
+    struct import *import; /* NULL: not begun in this run, put by, or over */
+    int64_t used_ms;       /* when a piece came last */
 };
 
 struct jobs {
@@ -287,6 +289,7 @@ static struct job *take_job(struct call *call) {
         return NULL;
     bool busy = job->busy;
     job->busy = true;
+    job->used_ms = os_now_ms(call->parts->os);
     pthread_mutex_unlock(&call->serve->jobs->lock);
     if (!busy)
         return job;
@@ -494,16 +497,33 @@ static void start_over(struct call *call, struct job *job) {
     pthread_mutex_unlock(&call->serve->jobs->lock);
 }
 
+/* Makes room for another job's reader: of those whose sender has been silent for a while, the one silent longest is put by. It can
+ * be sent again from its start; what is durable is not taken twice. False where all are in use. */
+static bool make_room(struct jobs *jobs, int64_t now_ms) {
+    size_t reading = 0;
+    struct job *idle = NULL;
+    pthread_mutex_lock(&jobs->lock);
+    for (size_t i = 0; i < jobs->count; i++) {
+        struct job *job = jobs->jobs[i];
+        reading += job->import != NULL;
+        if (job->import && !job->busy && now_ms - job->used_ms > JOB_IDLE_MS && (!idle || job->used_ms < idle->used_ms))
+            idle = job;
+    }
+    if (reading >= JOBS_READING_MAX && idle) {
+        import_free(idle->import);
+        idle->import = NULL;
+        idle->offset = 0;
+        reading--;
+    }
+    pthread_mutex_unlock(&jobs->lock);
+    return reading < JOBS_READING_MAX;
+}
+
 static bool begin_reading(struct call *call, struct job *job) {
     struct jobs *jobs = call->serve->jobs;
     struct fault fault = {0};
     struct source source;
-    size_t reading = 0;
-    pthread_mutex_lock(&jobs->lock);
-    for (size_t i = 0; i < jobs->count; i++)
-        reading += jobs->jobs[i]->import != NULL;
-    pthread_mutex_unlock(&jobs->lock);
-    if (reading >= JOBS_READING_MAX) {
+    if (!make_room(jobs, os_now_ms(call->parts->os))) {
         call_fail_text(call, STATUS_BUSY, "%d imports are under way, the most there can be at once", JOBS_READING_MAX);
         return false;
     }

@@ -12,6 +12,7 @@
 
 #include "base/json_read.h"
 #include "collect/payload.h"
+#include "os/os_sim.h"
 #include "serve/serve_client.h"
 #include "serve/serve_model.h"
 
@@ -128,6 +129,32 @@ static void test_order_is_kept(void **state) {
     assert_int_equal(number(feed(1, 11, true, "A\n", 200), "rows"), 1);
 }
 
+static void test_silent_jobs_make_room(void **state) {
+    (void)state;
+    struct os_sim *sim = os_sim_create(1);
+    os_sim_set_ms(sim, 1772359200000);
+    model_close(model);
+    model = model_open_on(os_sim_os(sim), "/data", &(struct serve_options){0});
+    port = model_port(model);
+    ask("POST", "/v1/mappings",
+        "{\"name\":\"members\",\"record\":\"attributes\",\"columns\":{\"id\":\"identifier member_id\"}}", 200);
+    for (unsigned job = 1; job <= 8; job++) {
+        new_job();
+        feed(job, 0, false, "id\nm1\n", 200);
+        os_sim_advance_ms(sim, 1000);
+    }
+    new_job();
+    feed(9, 0, true, "id\nm9\n", 503); /* all eight may go on any moment */
+    os_sim_advance_ms(sim, 60000);
+    feed(9, 0, true, "id\nm9\n", 200);
+    feed(1, 6, true, "m2\n", 409); /* silent longest: put by, to be sent from its start */
+    assert_int_equal(number(feed(1, 0, true, "id\nm1\nm2\n", 200), "given"), 1);
+    feed(2, 6, true, "m2\n", 200);
+    model_close(model);
+    os_sim_free(sim);
+    reopen();
+}
+
 static void test_goes_on_after_a_restart(void **state) {
     (void)state;
     new_job();
@@ -212,9 +239,9 @@ static void test_damaged_job_file(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_pieces_of_any_size), TEST(test_order_is_kept), TEST(test_goes_on_after_a_restart),
-        TEST(test_unreadable_file),    TEST(test_wrong_calls),   TEST(test_a_large_piece),
-        TEST(test_damaged_job_file),
+        TEST(test_pieces_of_any_size), TEST(test_order_is_kept),         TEST(test_goes_on_after_a_restart),
+        TEST(test_unreadable_file),    TEST(test_wrong_calls),           TEST(test_a_large_piece),
+        TEST(test_damaged_job_file),   TEST(test_silent_jobs_make_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
