@@ -129,10 +129,6 @@ int64_t table_system_value(const struct table_head *t, enum table_system which, 
     return c ? column_integer(t, c, row) : 0;
 }
 
-int64_t table_time_ms(const struct table_head *t, uint32_t row) {
-    return table_time_of(table_system_value(t, TABLE_TIME_S, row), table_system_value(t, TABLE_TIME_MS, row));
-}
-
 bool table_is_top(const struct table_head *t) {
     struct table_order order = table_order_of(t);
     return order.seconds && order.ms && order.position && (t->starts || table_column(t, TABLE_OWNER));

@@ -95,7 +95,6 @@ static inline bool bitmap_get(const struct table_head *t, uint64_t bitmap, uint3
 }
 /* System value of a row; 0 where the table has no such column. */
 int64_t table_system_value(const struct table_head *t, enum table_system which, uint32_t row);
-int64_t table_time_ms(const struct table_head *t, uint32_t row);
 /* The columns that order rows, looked up once for many rows. */
 struct table_order {
     const struct table_head *table;
