@@ -1,0 +1,121 @@
+/* range: the histories of a range of customers of one span, as columns: what the language's kernels read.
+ *
+ * A range of a whole span lies in its base where it is mapped: no copy. Customers whose delta holds rows that matter (of a wanted
+ * type) are `dirty` there: their answer comes from a second range of just those customers, gathered from base and delta into columns
+ * of the same form. A range of one customer is the live case. So one kernel serves all three, and what it reads is the same.
+ *
+ * Current attributes and current documents stand in the base as tables of their own, made at compaction (docs/formats/span.md: sections
+ * a0 and d<type>) by the same fold that history_attributes and history_documents do; where a base of before has none, every customer of the
+ * span is dirty.
+ *
+ * Order of rows: by customer, then (time, position); documents by the time and position of their first update.
+ * Lifetime: a range is used between history_enter and history_leave, on one thread; all it gives out lies in its arena, in the mapped base
+ * or in the delta. */
+#ifndef ONEFOLD_HISTORY_RANGE_H
+#define ONEFOLD_HISTORY_RANGE_H
+
+#include "history/history.h"
+
+/* --- what is wanted: fixed by a plan, shared by threads --- */
+
+enum range_system { /* property numbers of what every row has */
+                    RANGE_TIME =
+                        0xff00, /* event time; of documents that of the first update. Always there: rows->seconds, rows->ms */
+                    RANGE_RECEIVED = 0xff01,
+                    RANGE_UPDATED = 0xff02, /* documents: time of the latest update */
+                    RANGE_SOURCE = 0xff03,  /* number of the source */
+                    RANGE_TYPE = 0xff04,    /* of ROWS_ANY_EVENT: number of the type */
+                    RANGE_TARGET =
+                        0xff05, /* of relations: number of the customer at the other end, as it is now (redirects followed) */
+                    RANGE_POSITION = 0xff06
+};
+struct column_want {
+    uint16_t property;
+    const struct column_want *items; /* of a property of items: the items' own columns; none below these */
+    uint32_t item_count;
+};
+enum rows_form { ROWS_EVENTS, ROWS_DOCUMENTS, ROWS_RELATION, ROWS_ANY_EVENT };
+struct rows_want {
+    enum rows_form form;
+    uint16_t type; /* not for ROWS_ANY_EVENT */
+    const struct column_want *columns;
+    uint32_t column_count;
+};
+struct range_want {
+    const struct column_want *attributes;
+    uint32_t attribute_count;
+    const struct rows_want *rows;
+    uint32_t rows_count;
+};
+
+/* --- columns --- */
+
+enum column_form {
+    COLUMN_NOTHING,   /* no row has a value */
+    COLUMN_WHOLE,     /* base + multiple * raw, raw of `width` bytes: 0, 1, 2, 4, 8. NUMBER: over 10^scale */
+    COLUMN_LOOKED_UP, /* raw indexes `numbers` */
+    COLUMN_DOUBLES,   /* doubles; one that has a decimal form (decimal_of_real) means that decimal */
+    COLUMN_CODED,     /* raw indexes texts: range_code_text */
+    COLUMN_TEXTS,     /* a text a row: range_text */
+    COLUMN_CHILDREN   /* lists and items: rows child_starts[i] .. child_starts[i + 1] of `child` */
+};
+struct range_column {
+    uint8_t form;
+    uint8_t width;
+    uint8_t kind;  /* enum value_kind: BOOL, NUMBER, REAL (doubles), TIME, DATE, TEXT, LIST, ITEMS */
+    uint8_t scale; /* of NUMBER */
+    uint32_t code_count;
+    int64_t base, multiple;
+    const void *data;
+    const int64_t *numbers; /* COLUMN_LOOKED_UP; `code_count` of them */
+    const uint8_t *
+        absent; /* bit i: row i has no value; NULL: all have one. COLUMN_WHOLE with data of absent rows is any number */
+    const struct slice *texts; /* COLUMN_TEXTS gathered: indexed by row; NULL: in `table` */
+    const struct table_head *table;
+    const struct column_head *head;
+    const struct range_rows *child;
+    const uint32_t *child_starts;
+};
+/* A column whose stored kind is not the property's type (numbers under a property that became text) is converted when gathered, so
+ * texts are texts and numbers numbers; what cannot be read as the type is absent. */
+
+struct range_rows {
+    uint32_t first, end;    /* rows of the range: indexes into the columns' data */
+    const uint32_t *starts; /* [customers + 1], absolute: customer i has rows starts[i] .. starts[i + 1] */
+    struct range_column seconds,
+        ms; /* event time = seconds * 1000 + ms; both COLUMN_WHOLE or COLUMN_LOOKED_UP, `ms` may be NOTHING = 0 */
+    const struct range_column *columns; /* as wanted, in that order */
+};
+
+/* Text of row `row`, or of code `code`; put together in `scratch` where the column stores beginnings and ends apart. Empty where damaged. */
+struct slice range_text(const struct range_column *column, uint32_t row, struct buffer *scratch);
+struct slice range_code_text(const struct range_column *column, uint32_t code, struct buffer *scratch);
+int64_t range_integer(const struct range_column *column, uint32_t row); /* forms WHOLE, LOOKED_UP */
+int64_t range_row_time(const struct range_rows *rows, uint32_t row);    /* ms */
+
+/* --- ranges --- */
+
+struct range;
+struct range *range_create(struct history *history, const struct identity *identity);
+void range_free(struct range *range);
+
+/* Sets it on a whole span; false where the span does not exist. Customers 0 .. 4095 of the range are the span's. What is wanted is
+ * prepared when asked for. `dirty` [SPAN_CUSTOMERS / 64] gets those whose answer must come from range_owners; `population` those that are
+ * customers: known by a person's or device's identifier, not merged away, not a shared device's. */
+bool range_span(struct range *range, const struct range_want *want, uint32_t span, uint64_t *dirty,
+                uint64_t *population);
+/* Sets it on these owners (ascending, within the span), gathered. Customers 0 .. count-1 of the range are they. */
+void range_owners(struct range *range, const struct range_want *want, uint32_t span, const uint16_t *owners,
+                  uint32_t count);
+/* Sets it on one customer; rows at log position `before` and later are left out (UINT64_MAX: none). Without delta rows that matter, and
+ * with `before` UINT64_MAX, it lies in the base. Cost: about 50 ns a table, more where rows are gathered. */
+void range_customer(struct range *range, const struct range_want *want, struct customer_id customer, uint64_t before);
+
+uint32_t range_count(const struct range *range); /* customers in it */
+struct customer_id range_customer_at(const struct range *range, uint32_t i);
+/* want->rows[i] and want->attributes[i]; an attribute's column has one row a customer, row = customer's index in the range. */
+const struct range_rows *range_rows(struct range *range, uint32_t i);
+const struct range_column *range_attribute(struct range *range, uint32_t i);
+uint64_t range_bytes(const struct range *range); /* of columns given out since it was set: for shares of bandwidth */
+
+#endif
