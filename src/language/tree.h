@@ -43,7 +43,7 @@
 #define NAME_PIECES_MAX 8
 
 enum op {
-    OP_NONE,
+    OP_NOTHING,
 #define OPERATOR(id, ...) OP_##id,
 #include "language/operator.def"
 #undef OPERATOR
