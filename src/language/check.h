@@ -1,5 +1,5 @@
 /* check: a parsed tree against what the workspace knows: names become references, types are found, literals take the types they are
- * compared with, master-data names become ids. What comes out is what plan.h compiles and model.h evaluates.
+ * compared with, master-data names become ids. What comes out is what plan.h compiles and plan_model.h evaluates.
  *
  * How names are found:
  *   - A type (of events, documents, relations) by its exact name, or by its plain form: lower case, blanks and - as _

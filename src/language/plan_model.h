@@ -1,7 +1,7 @@
-/* model: the slow plain twin of plan.h: one customer at a time, rows as records, nothing shared with kernels or plans. Tests hold the two
+/* plan_model: the slow plain twin of plan.h: one customer at a time, rows as records, nothing shared with kernels or plans. Tests hold the two
  * against each other; nothing else uses it. */
-#ifndef ONEFOLD_LANGUAGE_MODEL_H
-#define ONEFOLD_LANGUAGE_MODEL_H
+#ifndef ONEFOLD_LANGUAGE_PLAN_MODEL_H
+#define ONEFOLD_LANGUAGE_PLAN_MODEL_H
 
 #include "language/plan.h"
 
