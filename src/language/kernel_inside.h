@@ -1,0 +1,236 @@
+/* kernel_inside: the table that kernel.c calls through, one per level, and the bodies of loops that differ between levels only in the
+ * instructions a compiler may use.
+ *
+ * A level's file takes over an entry where it has something better; the rest it compiles from the same bodies, with its own
+ * instructions (shifts by register and bit counts are two to three times cheaper with BMI2 than without). */
+#ifndef ONEFOLD_LANGUAGE_KERNEL_INSIDE_H
+#define ONEFOLD_LANGUAGE_KERNEL_INSIDE_H
+
+#include <string.h>
+
+#include "language/kernel.h"
+
+#if 0
+#define KERNEL_X86 1
+#define KERNEL_TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
+/* Ice Lake and Zen 4 on: older AVX-512 machines lack the bit counts, and run faster at AVX2 besides. */
+#define KERNEL_TARGET_AVX512                                                                                           \
+    __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,"                  \
+                          "avx512vpopcntdq")))
+#else
+#define KERNEL_X86 0
+#endif
+#define KERNEL_INLINE static inline __attribute__((always_inline))
+
+/* As in kernel.h; but `bytes` is 1, 2, 4 or 8 (codes and look-ups: 1, 2, 4), counts are not 0, and `bits` of groups is never NULL. */
+struct kernel_table {
+    void (*and_)(uint64_t *into, const uint64_t *other, size_t words);
+    void (*and_not)(uint64_t *into, const uint64_t *other, size_t words);
+    void (*or_)(uint64_t *into, const uint64_t *other, size_t words);
+    uint64_t (*count)(const uint64_t *bits, size_t words);
+    void (*range)(const void *raw, unsigned bytes, size_t count, uint64_t low, uint64_t width, uint64_t *bits);
+    void (*codes)(const void *raw, unsigned bytes, size_t count, const uint64_t *set, size_t set_count, uint64_t *bits);
+    void (*between_real)(const double *values, size_t count, double low, double high, uint64_t *bits);
+    void (*less)(const int64_t *left, const int64_t *right, size_t count, uint64_t *bits);
+    void (*equal)(const int64_t *left, const int64_t *right, size_t count, uint64_t *bits);
+    void (*widen)(const void *raw, unsigned bytes, size_t count, int64_t base, int64_t multiple, int64_t *out);
+    void (*look_up)(const void *raw, unsigned bytes, size_t count, const int64_t *numbers, size_t numbers_count,
+                    int64_t *out);
+    void (*times)(const int64_t *seconds, const int64_t *ms, size_t count, int64_t *out);
+    void (*group_count)(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t *counts);
+    void (*group_at_least)(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t least,
+                           uint64_t *group_bits);
+    /* Sums modulo 2^64; returns the greatest magnitude of a value that was added, rounded up to all ones below its top bit. */
+    uint64_t (*group_sum)(const int64_t *values, const uint64_t *bits, const uint32_t *starts, size_t groups,
+                          int64_t *sums);
+    void (*group_min)(const int64_t *values, const uint64_t *bits, const uint32_t *starts, size_t groups, int64_t *out);
+    void (*group_max)(const int64_t *values, const uint64_t *bits, const uint32_t *starts, size_t groups, int64_t *out);
+    void (*group_first)(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t *rows);
+    void (*group_last)(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t *rows);
+    void (*spread)(const uint64_t *group_bits, const uint32_t *starts, size_t groups, uint64_t *bits);
+};
+
+extern const struct kernel_table kernel_scalar;
+#if KERNEL_X86
+extern const struct kernel_table kernel_avx2, kernel_avx512;
+#endif
+
+/* --- raw values --- */
+
+KERNEL_INLINE uint64_t kernel_raw(const void *raw, unsigned bytes, size_t i) {
+    switch (bytes) {
+    case 1:
+        return ((const uint8_t *)raw)[i];
+    case 2: {
+        uint16_t value;
+        memcpy(&value, (const char *)raw + 2 * i, 2);
+        return value;
+    }
+    case 4: {
+        uint32_t value;
+        memcpy(&value, (const char *)raw + 4 * i, 4);
+        return value;
+    }
+    default: {
+        uint64_t value;
+        memcpy(&value, (const char *)raw + 8 * i, 8);
+        return value;
+    }
+    }
+}
+
+KERNEL_INLINE uint64_t kernel_mask(size_t bits) { return bits >= 64 ? UINT64_MAX : (1ull << bits) - 1; }
+
+KERNEL_INLINE bool kernel_has(const uint64_t *set, size_t set_count, uint64_t code) {
+    return code < set_count && (set[code / 64] >> (code % 64) & 1);
+}
+
+/* `all` rows of one width, so that the switch on it stands outside the loop. */
+#define KERNEL_BY_WIDTH(call)                                                                                          \
+    switch (bytes) {                                                                                                   \
+    case 1:                                                                                                            \
+        call(1);                                                                                                       \
+        break;                                                                                                         \
+    case 2:                                                                                                            \
+        call(2);                                                                                                       \
+        break;                                                                                                         \
+    case 4:                                                                                                            \
+        call(4);                                                                                                       \
+        break;                                                                                                         \
+    default:                                                                                                           \
+        call(8);                                                                                                       \
+    }
+
+/* --- groups --- */
+
+/* The `size` <= 64 bits from bit `from`. The next word is read only where it may be: what lies past the last is not ours. */
+KERNEL_INLINE uint64_t kernel_window(const uint64_t *bits, size_t from, size_t size, size_t last_word) {
+    size_t word = from / 64, shift = from % 64, next = word < last_word ? word + 1 : last_word;
+    word = word < last_word ? word : last_word;
+    return (bits[word] >> shift | bits[next] << 1 << (63 - shift)) & kernel_mask(size);
+}
+
+/* Goes over the set bits of rows from .. from + size - 1 in words of up to 64: `word` holds them from row `at` on. */
+#define KERNEL_EACH_WINDOW(from, size)                                                                                 \
+    for (size_t at = (from), end = at + (size), word; at < end; at += 64)                                              \
+        if ((word = kernel_window(bits, at, end - at < 64 ? end - at : 64, last_word)))
+
+KERNEL_INLINE size_t kernel_last_word(const uint32_t *starts, size_t groups) {
+    size_t rows = starts[groups] - starts[0];
+    return rows ? (rows - 1) / 64 : 0;
+}
+
+KERNEL_INLINE uint32_t kernel_window_count(const uint64_t *bits, size_t from, size_t size, size_t last_word) {
+    uint32_t count = 0;
+    if (__builtin_expect(size <= 64, 1))
+        return (uint32_t)__builtin_popcountll(kernel_window(bits, from, size, last_word));
+    KERNEL_EACH_WINDOW(from, size)
+    count += (uint32_t)__builtin_popcountll(word);
+    return count;
+}
+
+KERNEL_INLINE void kernel_group_count_body(const uint64_t *bits, const uint32_t *starts, size_t groups,
+                                           uint32_t *counts) {
+    size_t last_word = kernel_last_word(starts, groups);
+    for (size_t i = 0; i < groups; i++)
+        counts[i] = kernel_window_count(bits, starts[i] - starts[0], starts[i + 1] - starts[i], last_word);
+}
+
+KERNEL_INLINE void kernel_group_at_least_body(const uint64_t *bits, const uint32_t *starts, size_t groups,
+                                              uint32_t least, uint64_t *group_bits) {
+    size_t last_word = kernel_last_word(starts, groups);
+    for (size_t i = 0; i < groups; i += 64) {
+        uint64_t word = 0;
+        size_t size = groups - i < 64 ? groups - i : 64;
+        for (size_t k = 0; k < size; k++)
+            word |= (uint64_t)(kernel_window_count(bits, starts[i + k] - starts[0], starts[i + k + 1] - starts[i + k],
+                                                   last_word) >= least)
+                    << k;
+        group_bits[i / 64] = word;
+    }
+}
+
+KERNEL_INLINE void kernel_group_first_body(const uint64_t *bits, const uint32_t *starts, size_t groups,
+                                           uint32_t *rows) {
+    size_t last_word = kernel_last_word(starts, groups);
+    for (size_t i = 0; i < groups; i++) {
+        size_t size = starts[i + 1] - starts[i];
+        rows[i] = UINT32_MAX;
+        KERNEL_EACH_WINDOW(starts[i] - starts[0], size) {
+            rows[i] = starts[0] + (uint32_t)at + (uint32_t)__builtin_ctzll(word);
+            break;
+        }
+    }
+}
+
+KERNEL_INLINE void kernel_group_last_body(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t *rows) {
+    size_t last_word = kernel_last_word(starts, groups);
+    for (size_t i = 0; i < groups; i++) {
+        size_t size = starts[i + 1] - starts[i];
+        rows[i] = UINT32_MAX;
+        KERNEL_EACH_WINDOW(starts[i] - starts[0], size)
+        rows[i] = starts[0] + (uint32_t)at + 63 - (uint32_t)__builtin_clzll(word);
+    }
+}
+
+KERNEL_INLINE uint64_t kernel_group_sum_body(const int64_t *values, const uint64_t *bits, const uint32_t *starts,
+                                             size_t groups, int64_t *sums) {
+    size_t last_word = kernel_last_word(starts, groups);
+    uint64_t magnitude = 0;
+    for (size_t i = 0; i < groups; i++) {
+        uint64_t sum = 0;
+        KERNEL_EACH_WINDOW(starts[i] - starts[0], starts[i + 1] - starts[i])
+        for (; word; word &= word - 1) {
+            int64_t value = values[at + (size_t)__builtin_ctzll(word)];
+            sum += (uint64_t)value;
+            magnitude |= (uint64_t)(value ^ value >> 63);
+        }
+        sums[i] = (int64_t)sum;
+    }
+    return magnitude;
+}
+
+KERNEL_INLINE void kernel_group_extreme_body(const int64_t *values, const uint64_t *bits, const uint32_t *starts,
+                                             size_t groups, bool greatest, int64_t *out) {
+    size_t last_word = kernel_last_word(starts, groups);
+    for (size_t i = 0; i < groups; i++) {
+        int64_t best = greatest ? INT64_MIN : INT64_MAX;
+        bool found = false;
+        KERNEL_EACH_WINDOW(starts[i] - starts[0], starts[i + 1] - starts[i])
+        for (found = true; word; word &= word - 1) {
+            int64_t value = values[at + (size_t)__builtin_ctzll(word)];
+            best = greatest ? (value > best ? value : best) : (value < best ? value : best);
+        }
+        out[i] = found ? best : out[i];
+    }
+}
+
+/* Each group's begin and end turns one bit over where the group before is not like it; then every bit becomes the parity of those up to
+ * it. Empty groups turn the same bit over twice. */
+KERNEL_INLINE void kernel_spread_body(const uint64_t *group_bits, const uint32_t *starts, size_t groups,
+                                      uint64_t *bits) {
+    size_t rows = starts[groups] - starts[0], words = (rows + 63) / 64;
+    uint64_t before = 0, carry = 0;
+    memset(bits, 0, words * 8);
+    for (size_t i = 0; i < groups; i += 64) {
+        uint64_t word = group_bits[i / 64] & kernel_mask(groups - i), turns = word ^ (word << 1 | before);
+        before = word >> 63;
+        for (; turns; turns &= turns - 1) {
+            size_t row = starts[i + (size_t)__builtin_ctzll(turns)] - starts[0];
+            if (row < rows)
+                bits[row / 64] ^= 1ull << (row % 64);
+        }
+    }
+    for (size_t i = 0; i < words; i++) {
+        uint64_t word = bits[i];
+        for (unsigned shift = 1; shift < 64; shift *= 2)
+            word ^= word << shift;
+        word ^= -carry;
+        carry = word >> 63;
+        bits[i] = word;
+    }
+    if (rows % 64)
+        bits[words - 1] &= kernel_mask(rows % 64);
+}
+
+#endif
