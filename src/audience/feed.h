@@ -47,14 +47,26 @@ struct feed;
 /* `folder` is made where missing. */
 enum status feed_create(struct os *os, const char *folder, unsigned retention_days, struct feed **feed,
                         struct fault *fault) WARN_UNUSED;
+/* The same with files of few entries, for tests. */
+enum status feed_create_small(struct os *os, const char *folder, unsigned retention_days, uint32_t file_entries,
+                              struct feed **feed, struct fault *fault) WARN_UNUSED;
 void feed_free(struct feed *feed);
 
 /* --- fold thread --- */
 void feed_add(struct feed *feed, const struct feed_entry *entry); /* position and order ascend */
 /* The entries up to here are whole; wakes feed_wait. Called once after each batch of records. */
 void feed_publish(struct feed *feed, uint64_t position);
-/* Seals what is full, drops what is too old, and notes in `image` (section "feed") which files and entries there are. */
+/* Saving, as everywhere: freeze on the fold thread, at once; write on any one thread: it seals what is full, drops files that are too
+ * old, and notes in `writer` (section "feed") which files and entries there are. One image at a time. */
+struct feed_image;
+struct feed_image *feed_freeze(struct feed *feed);
+enum status feed_write(struct feed_image *image, struct image_writer *writer, int64_t now_ms,
+                       struct fault *fault) WARN_UNUSED;
+void feed_image_free(struct feed_image *image);
+/* The three in one, where the fold may wait. */
 enum status feed_save(struct feed *feed, struct image_writer *image, int64_t now_ms, struct fault *fault) WARN_UNUSED;
+/* Into an empty feed, once. Files that the image does not name came after it and are removed: the fold makes their entries again.
+ * Errors: NOT_FOUND without the section; DAMAGED. */
 enum status feed_load(struct feed *feed, struct image *image, struct fault *fault) WARN_UNUSED;
 
 /* --- any thread --- */
@@ -70,11 +82,13 @@ uint64_t feed_published(const struct feed *feed);
 size_t feed_read(struct feed *feed, struct feed_place after, struct feed_entry *entries, size_t limit);
 /* Waits until something behind `after` is published, or the timeout. */
 bool feed_wait(struct feed *feed, struct feed_place after, unsigned timeout_ms);
-/* Calls `notify` after each feed_publish that added entries, on the fold thread: quick, never blocking. */
+/* Calls `notify` after each feed_publish that added entries, on the fold thread: quick, never blocking. At most FEED_NOTIFIED of them;
+ * NULL ends that of `context`: it does not run any more when this returns. */
+#define FEED_NOTIFIED 8
 void feed_on_publish(struct feed *feed, void (*notify)(void *context), void *context);
 /* Entries of `customer` or of `subject` segment (0: any), newest first, at most `limit`, among the newest `look_at` entries. */
 size_t feed_search(struct feed *feed, uint32_t customer, uint32_t subject, size_t look_at, struct feed_entry *entries,
                    size_t limit);
-bool feed_place_parse(struct slice text, struct feed_place *place); /* "12345-0" */
+bool feed_place_parse(struct slice text, struct feed_place *place); /* "12345-0"; "12345": behind all of it */
 
 #endif
