@@ -227,6 +227,6 @@ bool record_check(struct slice bytes) {
     if (bytes.size < sizeof head || ((uintptr_t)bytes.data & 7))
         return false;
     memcpy(&head, bytes.data, sizeof head);
-    return head.bytes == bytes.size && head.bytes % 8 == 0 && head.kind <= TYPE_ITEM &&
+    return head.bytes == bytes.size && head.bytes % 8 == 0 && head.kind < TYPE_KIND_COUNT &&
            check_values(bytes, sizeof head, head.value_count, 0);
 }

@@ -22,7 +22,17 @@ enum type_kind {
     TYPE_EVENT = 1,
     TYPE_DOCUMENT = 2, /* an update of a business document with a key */
     TYPE_MASTER = 3,   /* master data; belongs to no customer */
-    TYPE_ITEM = 4      /* line items of a document type, or objects in a list property */
+    TYPE_ITEM = 4,     /* line items of a document type, or objects in a list property */
+    TYPE_RELATION =
+        5 /* an edge to another customer, at the subject's history: head.document is an identifier of the other end,
+                          and updates of the same other end fold like a document's */
+};
+#define TYPE_KIND_COUNT 6
+
+/* The first properties of every relation type. */
+enum relation_property {
+    RELATION_CUSTOMER = 1, /* NUMBER: customer number of the other end when it was written */
+    RELATION_ENDED = 2     /* BOOL: the edge is over */
 };
 
 enum value_kind {
@@ -70,7 +80,7 @@ struct record_head {
     int64_t received_ms;
     uint64_t position; /* log position */
     uint32_t arrival;  /* identifier through which it arrived (identity.h), set by identity */
-    uint32_t document; /* identifier of a document's key, 0 otherwise, set by identity */
+    uint32_t document; /* identifier of a document's key or of a relation's other end, 0 otherwise, set by identity */
     uint16_t value_count;
     uint8_t kind;     /* enum type_kind */
     uint8_t priority; /* of the source, 0 strongest */

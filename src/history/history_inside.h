@@ -75,4 +75,12 @@ struct row_place {
     uint16_t type;
 };
 
+/* The rows of `owner` in `base` (may be NULL) and in the chain from `newest` (may be NULL) back, newest first by (time, position), those of
+ * one record by type; returns how many. What was replaced is left out; `replaces`: the delta has rows that replace others. `type`: a
+ * number, or one of these. */
+#define PLACES_ALL (-1)
+#define PLACES_EVENTS (-2)
+size_t places_find(const struct base *base, const struct delta_row *newest, bool replaces, uint32_t owner, int type,
+                   struct arena *arena, struct row_place **places);
+
 #endif

@@ -19,6 +19,12 @@ void delta_free(struct delta *delta) {
     }
     for (unsigned i = 0; i < SPAN_CUSTOMERS / HEADS_PER_PAGE; i++)
         free(atomic_load_explicit(&delta->pages[i], memory_order_relaxed));
+    for (unsigned i = 0; i < TOUCHED_BUCKETS; i++)
+        for (struct delta_touched *t = atomic_load_explicit(&delta->touched[i], memory_order_relaxed), *next; t;
+             t = next) {
+            next = t->next;
+            free(t);
+        }
     free(delta);
 }
 
@@ -56,11 +62,33 @@ static const struct delta_row *_Atomic *head_of(struct delta *delta, uint32_t ow
     return &page->head[owner % HEADS_PER_PAGE];
 }
 
+const struct delta_touched *delta_touched(const struct delta *delta, uint16_t type) {
+    const struct delta_touched *t = atomic_load_explicit(&delta->touched[type % TOUCHED_BUCKETS], memory_order_acquire);
+    while (t && t->type != type)
+        t = t->next;
+    return t;
+}
+
+static void touch(struct delta *delta, const struct record_head *record, uint32_t owner) {
+    struct delta_touched *t = (struct delta_touched *)delta_touched(delta, record->type);
+    if (!t) {
+        t = memory_get(1, sizeof *t);
+        t->type = record->type;
+        t->kind = record->kind;
+        t->next = atomic_load_explicit(&delta->touched[record->type % TOUCHED_BUCKETS], memory_order_relaxed);
+        atomic_fetch_add_explicit(&delta->bytes, sizeof *t, memory_order_relaxed);
+        atomic_store_explicit(&delta->touched[record->type % TOUCHED_BUCKETS], t, memory_order_release);
+    }
+    uint64_t word = atomic_load_explicit(&t->owners[owner / 64], memory_order_relaxed);
+    atomic_store_explicit(&t->owners[owner / 64], word | (uint64_t)1 << (owner % 64), memory_order_release);
+}
+
 void delta_append(struct delta *delta, uint32_t owner, const struct record_head *record) {
     size_t size = (sizeof(struct delta_row) + record->bytes + 15) & ~(size_t)15;
     assert(owner < SPAN_CUSTOMERS && record->bytes % 8 == 0);
     struct delta_row *row = delta_room(delta, size);
     const struct delta_row *_Atomic *head = head_of(delta, owner);
+    touch(delta, record, owner);
     row->before = atomic_load_explicit(head, memory_order_relaxed);
     row->owner = owner;
     row->reserved = 0;

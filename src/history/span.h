@@ -36,8 +36,18 @@ struct heads_page {
     const struct delta_row *_Atomic head[HEADS_PER_PAGE];
 };
 
+/* Customers with a row of one type in the delta, one bit each. */
+#define TOUCHED_BUCKETS 64
+struct delta_touched {
+    struct delta_touched *next; /* of its bucket */
+    uint16_t type;
+    uint8_t kind; /* enum type_kind */
+    _Atomic uint64_t owners[SPAN_CUSTOMERS / 64];
+};
+
 struct delta {
     struct delta_block *first, *last;
+    struct delta_touched *_Atomic touched[TOUCHED_BUCKETS]; /* by type number % TOUCHED_BUCKETS */
     struct heads_page *_Atomic pages[SPAN_CUSTOMERS / HEADS_PER_PAGE];
     _Atomic uint32_t row_count;
     _Atomic uint32_t replace_count; /* rows with RECORD_REPLACES; nearly always none */
@@ -50,6 +60,8 @@ void delta_free(struct delta *delta);
 void delta_append(struct delta *delta, uint32_t owner, const struct record_head *record);
 /* The customer's newest row, or NULL. */
 const struct delta_row *delta_head(const struct delta *delta, uint32_t owner);
+/* Who has rows of `type`, or NULL for nobody. A customer's bit is there before its row is. */
+const struct delta_touched *delta_touched(const struct delta *delta, uint16_t type);
 /* True when a row of the chain from `newest` back to, without, `until` takes the place of the customer's row of this type at this
  * position. `until` NULL: the whole chain, for a base row. */
 bool delta_replaced(const struct delta_row *newest, const struct delta_row *until, uint16_t type, uint64_t position);

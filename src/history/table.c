@@ -71,8 +71,8 @@ static bool check_column(const struct table_head *t, const struct column_head *c
 }
 
 static bool check_table(const struct table_head *t, size_t size, unsigned depth) {
-    if (size < sizeof *t || t->magic != TABLE_MAGIC || t->kind > TYPE_ITEM || t->bytes > size || t->bytes < sizeof *t ||
-        !inside(t, sizeof *t, t->column_count * sizeof(struct column_head)))
+    if (size < sizeof *t || t->magic != TABLE_MAGIC || t->kind >= TYPE_KIND_COUNT || t->bytes > size ||
+        t->bytes < sizeof *t || !inside(t, sizeof *t, t->column_count * sizeof(struct column_head)))
         return false;
     if (t->starts && (t->starts % 4 || !inside(t, t->starts, 4 * (SPAN_CUSTOMERS + 1))))
         return false;

@@ -90,6 +90,10 @@ struct customer_id identity_customer(const struct identity *identity, struct ide
 struct customer_id identity_redirect(const struct identity *identity, struct customer_id customer);
 /* True for the customer of a shared device: nobody's profile. It stays so, and merges only with others of its kind. */
 bool identity_is_shared(const struct identity *identity, struct customer_id customer);
+/* Who is a customer now, as identity_counters.customers counts: known by a person's or device's identifier, not merged
+ * away, not a shared device's. Bit i of `bits` [words] is customer number first + i; `first` is a multiple of 64. Numbers not
+ * given yet are 0. Cost: a load a word. */
+void identity_population(const struct identity *identity, uint32_t first, size_t words, uint64_t *bits);
 uint16_t identity_namespace(const struct identity *identity, struct identifier_id identifier);
 struct slice identity_value(const struct identity *identity, struct identifier_id identifier); /* valid for ever */
 uint64_t identity_first_position(const struct identity *identity, struct identifier_id identifier);

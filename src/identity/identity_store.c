@@ -55,6 +55,8 @@ struct identity *identity_create(struct os *os, const struct dictionary *diction
     chunks_create(&identity->customers, sizeof(struct customer));
     chunks_create(&identity->edges, sizeof(struct edge_entry));
     chunks_create(&identity->journal, sizeof(struct journal_link));
+    identity->population = memory_get(CHUNKS_MAX, sizeof *identity->population);
+    identity->population_bytes = CHUNKS_MAX * sizeof *identity->population;
     identity->tally = tally_create();
     identity->moves = moves_create();
     identity_measure(identity);
@@ -73,6 +75,9 @@ void identity_free(struct identity *identity) {
     chunks_free(&identity->customers);
     chunks_free(&identity->edges);
     chunks_free(&identity->journal);
+    for (size_t i = 0; i < CHUNKS_MAX; i++)
+        free(atomic_load_explicit(&identity->population[i], memory_order_relaxed));
+    free(identity->population);
     table_release(&identity->table);
     pair_set_release(&identity->pairs);
     for (struct value_block *block = identity->values, *older; block; block = older) {
@@ -87,7 +92,7 @@ void identity_free(struct identity *identity) {
 void identity_measure(struct identity *identity) {
     uint64_t bytes = sizeof *identity + identity->identifiers.memory_bytes + identity->customers.memory_bytes +
                      identity->edges.memory_bytes + identity->journal.memory_bytes + identity->table.memory_bytes +
-                     identity->pairs.memory_bytes + identity->value_memory_bytes;
+                     identity->pairs.memory_bytes + identity->value_memory_bytes + identity->population_bytes;
     atomic_store_explicit(&identity->memory_bytes, bytes, memory_order_relaxed);
 }
 
@@ -130,6 +135,38 @@ void identity_count(struct identity *identity, const struct customer *customer, 
                                 : customer->identifier_count ? &identity->customer_count
                                                              : &identity->unowned_count;
     counter_add(counter, (uint64_t)(int64_t)step);
+}
+
+void identity_population_note(struct identity *identity, uint32_t number) {
+    const struct customer *customer = customer_at(identity, number);
+    bool in = !customer->shared && customer->identifier_count &&
+              !atomic_load_explicit(&customer->redirect, memory_order_relaxed);
+    struct population_page *_Atomic *slot = &identity->population[number >> CHUNK_BITS];
+    struct population_page *page = atomic_load_explicit(slot, memory_order_relaxed);
+    if (!page && !in)
+        return;
+    if (!page) {
+        page = memory_get(1, sizeof *page);
+        identity->population_bytes += sizeof *page;
+        atomic_store_explicit(slot, page, memory_order_release);
+    }
+    _Atomic uint64_t *word = &page->words[number % CHUNK_ENTRIES / 64];
+    uint64_t before = atomic_load_explicit(word, memory_order_relaxed), bit = (uint64_t)1 << (number % 64);
+    uint64_t after = in ? before | bit : before & ~bit;
+    if (after != before)
+        atomic_store_explicit(word, after, memory_order_release);
+}
+
+void identity_population(const struct identity *identity, uint32_t first, size_t words, uint64_t *bits) {
+    assert(first % 64 == 0);
+    for (size_t i = 0; i < words; i++) {
+        uint64_t number = first + 64 * (uint64_t)i;
+        struct population_page *page =
+            number <= UINT32_MAX
+                ? atomic_load_explicit(&identity->population[number >> CHUNK_BITS], memory_order_acquire)
+                : NULL;
+        bits[i] = page ? atomic_load_explicit(&page->words[number % CHUNK_ENTRIES / 64], memory_order_acquire) : 0;
+    }
 }
 
 uint32_t identity_customer_add(struct identity *identity, bool shared) {
@@ -183,6 +220,7 @@ void identity_identifier_list(struct identity *identity, uint32_t number, uint32
     identity_count(identity, customer, -1);
     customer->identifier_count++;
     identity_count(identity, customer, 1);
+    identity_population_note(identity, customer_number);
 }
 
 uint32_t identity_identifier_add(struct identity *identity, uint64_t hash, uint16_t namespace_number, bool document,
@@ -200,7 +238,8 @@ static void generation_step(struct identity *identity) {
     atomic_store_explicit(&identity->generation, now + 1, memory_order_release);
 }
 
-static void unlist(struct identity *identity, uint32_t number, struct customer *customer) {
+static void unlist(struct identity *identity, uint32_t number, uint32_t customer_number) {
+    struct customer *customer = customer_at(identity, customer_number);
     struct identifier *entry = identifier_at(identity, number);
     uint32_t next = atomic_load_explicit(&entry->next, memory_order_relaxed), before = 0;
     _Atomic uint32_t *link = &customer->first;
@@ -215,6 +254,7 @@ static void unlist(struct identity *identity, uint32_t number, struct customer *
     identity_count(identity, customer, -1);
     customer->identifier_count--;
     identity_count(identity, customer, 1);
+    identity_population_note(identity, customer_number);
 }
 
 void identity_move(struct identity *identity, uint32_t number, uint32_t to) {
@@ -223,7 +263,7 @@ void identity_move(struct identity *identity, uint32_t number, uint32_t to) {
     assert(!entry->document && from != to);
     moves_note(identity->moves, number, atomic_load_explicit(&entry->owner, memory_order_relaxed));
     generation_step(identity);
-    unlist(identity, number, customer_at(identity, from));
+    unlist(identity, number, from);
     atomic_store_explicit(&entry->owner, to, memory_order_release);
     identity_identifier_list(identity, number, to);
     generation_step(identity);
@@ -255,6 +295,8 @@ uint32_t identity_unite(struct identity *identity, uint32_t a, uint32_t b) {
     into->identifier_count += from->identifier_count;
     into->row_count = UINT32_MAX - into->row_count < from->row_count ? UINT32_MAX : into->row_count + from->row_count;
     identity_count(identity, into, 1);
+    identity_population_note(identity, winner);
+    identity_population_note(identity, a + b - winner);
     counter_add(&identity->merge_count, 1);
     assert(into->row_count >= from->row_count);
     return winner;

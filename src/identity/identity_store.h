@@ -83,6 +83,12 @@ struct journal_link {
     _Atomic uint32_t next[2]; /* a reference is entry number * 2 + which of the two links goes on; 0 = end */
 };
 
+/* Bits of customers (identity_population): set and cleared where `customer_count` changes, after it is settled, so that no reader sees
+ * one of them missing meanwhile. */
+struct population_page {
+    _Atomic uint64_t words[CHUNK_ENTRIES / 64];
+};
+
 struct value_block;
 struct moves;
 
@@ -90,6 +96,8 @@ struct identity {
     struct os *os;
     const struct dictionary *dictionary;
     struct chunks identifiers, customers, edges, journal;
+    struct population_page *_Atomic *population; /* [CHUNKS_MAX], by customer number >> CHUNK_BITS */
+    uint64_t population_bytes;
     struct table table;
     /* What the journal and the edges hold already:
      *   edge (a, b)                              smaller << 32 | larger
@@ -160,6 +168,8 @@ uint32_t identity_unite(struct identity *identity, uint32_t a, uint32_t b);
 bool identity_edge_add(struct identity *identity, uint32_t a, uint32_t b, uint64_t position);
 /* Counts `customer` in (or, with -1, out of) customer_count, unowned_count or shared_count as it is now. */
 void identity_count(struct identity *identity, const struct customer *customer, int step);
+/* Brings the customer's bit of the population to what it is now. After every change of what identity_count looks at. */
+void identity_population_note(struct identity *identity, uint32_t customer);
 /* Stores what everything takes, for readers. Cheap. */
 void identity_measure(struct identity *identity);
 
