@@ -56,6 +56,28 @@ static const uint64_t *bits_of(const uint64_t *bits, const uint32_t *starts, siz
     return groups && starts[0] < starts[groups] ? bits : NULL;
 }
 
+static size_t next_bit(const uint64_t *set, size_t set_count, size_t from, bool value) {
+    for (size_t i = from; i < set_count; i = (i / 64 + 1) * 64) {
+        uint64_t word = (value ? set[i / 64] : ~set[i / 64]) >> (i % 64);
+        if (word) {
+            size_t at = i + (size_t)__builtin_ctzll(word);
+            return at < set_count ? at : set_count;
+        }
+    }
+    return set_count;
+}
+
+size_t kernel_runs(const uint64_t *set, size_t set_count, struct kernel_run runs[KERNEL_RUNS_MAX]) {
+    size_t count = 0;
+    for (size_t end, at = 0; (at = next_bit(set, set_count, at, true)) < set_count; at = end) {
+        end = next_bit(set, set_count, at, false);
+        if (count == KERNEL_RUNS_MAX)
+            return count + 1;
+        runs[count++] = (struct kernel_run){at, end - at - 1};
+    }
+    return count;
+}
+
 /* --- sets --- */
 
 void kernel_and(uint64_t *into, const uint64_t *other, size_t words) { in_force()->and_(into, other, words); }

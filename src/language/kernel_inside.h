@@ -10,7 +10,7 @@
 
 #include "language/kernel.h"
 
-#if 0
+#if defined(__x86_64__)
 #define KERNEL_X86 1
 #define KERNEL_TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
 /* Ice Lake and Zen 4 on: older AVX-512 machines lack the bit counts, and run faster at AVX2 besides. */
@@ -100,6 +100,29 @@ KERNEL_INLINE bool kernel_has(const uint64_t *set, size_t set_count, uint64_t co
     default:                                                                                                           \
         call(8);                                                                                                       \
     }
+
+/* Runs of codes in `set`, as ranges of their lowest and how many more: up to KERNEL_RUNS_MAX; more than that where there are more. Few codes are
+ * the rule, and a range each is then cheaper than looking every row up. */
+#define KERNEL_RUNS_MAX 6
+struct kernel_run {
+    uint64_t low, width;
+};
+size_t kernel_runs(const uint64_t *set, size_t set_count, struct kernel_run runs[KERNEL_RUNS_MAX]);
+
+/* All words of `count` rows: `word` is an expression of `at`, which points at 64 rows of `row_bytes`. */
+#define EACH_WORD(raw, row_bytes, word)                                                                                \
+    do {                                                                                                               \
+        const char *at = (const char *)(raw);                                                                          \
+        size_t whole = count / 64, rest = count % 64;                                                                  \
+        for (size_t i = 0; i < whole; i++, at += 64 * (row_bytes))                                                     \
+            bits[i] = (word);                                                                                          \
+        if (rest) {                                                                                                    \
+            char rest_rows[64 * 8] = {0};                                                                              \
+            memcpy(rest_rows, at, rest *(row_bytes));                                                                  \
+            at = rest_rows;                                                                                            \
+            bits[whole] = (word)&kernel_mask(rest);                                                                    \
+        }                                                                                                              \
+    } while (0)
 
 /* --- groups --- */
 
