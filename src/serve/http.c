@@ -8,7 +8,10 @@
  * An answer's bytes stay in the connection's own buffer while they are sent. Small answers without special headers are nearly
  * always the same as the one before ("success": true), so each thread keeps its last one as a ready response object.
  *
- * Lock: `connections_lock` guards the list of connections; nothing else is taken while it is held. */
+ * A stream with nothing to send is suspended, like a deferred request. `stream_lock` of its connection makes "there is nothing" and "there
+ * is something again" exclude each other, so that no waking is lost between the two.
+ *
+ * Locks: `connections_lock` guards the list of connections; under it a `stream_lock` may be taken; nothing under that one. */
 #include "serve/http.h"
 
 #include <arpa/inet.h>
@@ -32,6 +35,7 @@
 #define BODY_KEPT_BYTES (160u << 10) /* a buffer up to this size is kept for the connection's next request */
 #define SAME_BODY_BYTES 192
 #define SWALLOW_BYTES (1u << 20)
+#define STREAM_BLOCK_BYTES (16u << 10)
 
 enum state { STATE_IDLE, STATE_READING, STATE_HANDLING, STATE_EXPIRED };
 
@@ -45,6 +49,9 @@ struct connection {
     int socket;
     bool end_seen; /* the sweeper's own */
     bool begun, answered, too_large, no_room;
+    pthread_mutex_t stream_lock;
+    bool stream_waits, stream_woken; /* suspended; woken since `fill` was last asked */
+    _Atomic bool streams, stream_gone;
     size_t received_bytes, counted_bytes;
     struct buffer target, body;
 };
@@ -78,7 +85,7 @@ struct http {
 
     pthread_mutex_t connections_lock;
     struct connection *connections;
-    _Atomic uint64_t connections_total, connection_count, deferred, too_slow, bodies_bytes;
+    _Atomic uint64_t connections_total, connection_count, streams, deferred, too_slow, bodies_bytes;
 
     pthread_t sweeper;
     pthread_mutex_t sweeper_lock;
@@ -111,6 +118,7 @@ static void connection_add(struct http *http, struct MHD_Connection *mhd, void *
     struct connection *c = memory_get(1, sizeof *c);
     c->http = http;
     c->mhd = mhd;
+    pthread_mutex_init(&c->stream_lock, NULL);
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     c->socket = info ? info->connect_fd : -1;
     atomic_store(&c->since_ns, os_monotonic_ns(http->os));
@@ -136,6 +144,7 @@ static void connection_remove(struct http *http, struct connection *c) {
     pthread_mutex_unlock(&http->connections_lock);
     atomic_fetch_sub(&http->connection_count, 1);
     atomic_fetch_sub(&http->bodies_bytes, c->counted_bytes);
+    pthread_mutex_destroy(&c->stream_lock);
     buffer_release(&c->target);
     buffer_release(&c->body);
     buffer_release(&c->request.answer.body);
@@ -186,6 +195,14 @@ static void count(struct http *http, const struct connection *c) {
     add(&t->latency_us_total, us);
 }
 
+static void stream_close(struct connection *c) {
+    struct http_source *source = &c->request.answer.source;
+    atomic_store(&c->streams, false);
+    source->close(source->context);
+    *source = (struct http_source){0};
+    atomic_fetch_sub(&c->http->streams, 1);
+}
+
 static void on_completed(void *context, struct MHD_Connection *mhd, void **request_context,
                          enum MHD_RequestTerminationCode why) {
     struct http *http = context;
@@ -194,7 +211,9 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **reque
     (void)why;
     if (c == NULL)
         return;
-    if (c->answered)
+    if (c->streams)
+        stream_close(c);
+    else if (c->answered)
         count(http, c);
     if (c->counted_bytes)
         atomic_fetch_sub(&http->bodies_bytes, c->counted_bytes);
@@ -258,6 +277,70 @@ static struct MHD_Response *make_response(struct connection *c, const char *orig
     return response;
 }
 
+/* --- streams --- */
+
+/* True when there is nothing to wait for: it was woken since it was asked. Otherwise it is suspended. */
+static bool stream_rest(struct connection *c) {
+    pthread_mutex_lock(&c->stream_lock);
+    bool again = c->stream_woken;
+    c->stream_woken = false;
+    if (!again) {
+        c->stream_waits = true;
+        MHD_suspend_connection(c->mhd);
+    }
+    pthread_mutex_unlock(&c->stream_lock);
+    return again;
+}
+
+static ssize_t stream_read(void *context, uint64_t position, char *into, size_t room) {
+    struct connection *c = context;
+    const struct http_source *source = &c->request.answer.source;
+    (void)position;
+    do {
+        if (atomic_load(&c->stream_gone))
+            return MHD_CONTENT_READER_END_WITH_ERROR;
+        long filled = source->fill(source->context, into, room);
+        assert(filled >= HTTP_STREAM_END && (filled < 0 || (size_t)filled <= room));
+        if (filled == HTTP_STREAM_END)
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        if (filled > 0)
+            return filled;
+    } while (stream_rest(c));
+    return 0;
+}
+
+static enum MHD_Result send_stream(struct connection *c) {
+    const struct http_answer *answer = &c->request.answer;
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, stream_read, c, NULL);
+    c->answered = true;
+    pthread_mutex_lock(&c->stream_lock);
+    c->stream_waits = c->stream_woken = false;
+    pthread_mutex_unlock(&c->stream_lock);
+    atomic_store(&c->stream_gone, false);
+    atomic_store(&c->streams, true);
+    atomic_fetch_add(&c->http->streams, 1);
+    if (response == NULL)
+        return MHD_NO;
+    header(response, "Content-Type", answer->content_type);
+    header(response, "Cache-Control", "no-store");
+    header(response, "X-Accel-Buffering", "no"); /* proxies: hand it on at once */
+    enum MHD_Result result = MHD_queue_response(c->mhd, (unsigned)answer->code, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+void http_stream_wake(struct http_request *request) {
+    struct connection *c = (struct connection *)request;
+    pthread_mutex_lock(&c->stream_lock);
+    c->stream_woken = true;
+    if (c->stream_waits) {
+        c->stream_waits = c->stream_woken = false;
+        MHD_resume_connection(c->mhd);
+    }
+    pthread_mutex_unlock(&c->stream_lock);
+}
+
 /* The thread's last small answer when this one is the same, made anew otherwise; NULL when it is no ordinary one. */
 static struct MHD_Response *same_response(struct connection *c, const char *origin) {
     const struct http_answer *answer = &c->request.answer;
@@ -283,6 +366,8 @@ static struct MHD_Response *same_response(struct connection *c, const char *orig
 static enum MHD_Result send_answer(struct connection *c) {
     const struct http_answer *answer = &c->request.answer;
     assert(answer->code >= 200 && answer->code < 600 && answer->content_type);
+    if (answer->source.fill)
+        return send_stream(c);
     const char *origin = NULL;
     if (answer->open_origin)
         origin = MHD_lookup_connection_value(c->mhd, MHD_HEADER_KIND, "Origin");
@@ -464,6 +549,15 @@ static void expire(struct http *http, struct connection *c, int state) {
     shutdown(c->socket, SHUT_RDWR);
 }
 
+/* The client of a stream that has nothing to send has left: the stream is woken to find out. */
+static void end_stream_left(struct connection *c) {
+    char byte;
+    if (recv(c->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+        return;
+    atomic_store(&c->stream_gone, true);
+    http_stream_wake(&c->request);
+}
+
 /* True when the client has left a request unfinished, or left between two. The library's edge-triggered reading misses an end that
  * arrives together with the last bytes. Twice in a row, so that a request whose handling is just beginning is not taken for one. */
 static bool has_left(struct connection *c, int state) {
@@ -485,6 +579,8 @@ static void sweep(struct http *http) {
             (state == STATE_IDLE && age > http->idle_ns + http->request_ns)) {
             expire(http, c, state);
             atomic_fetch_add(&http->too_slow, 1);
+        } else if (atomic_load(&c->streams)) {
+            end_stream_left(c);
         } else if (has_left(c, state)) {
             expire(http, c, state);
         }
@@ -657,9 +753,22 @@ static bool is_answering(struct http *http) {
     return answering;
 }
 
+/* What is suspended when the library stops would be a fault of ours. */
+static void end_streams(struct http *http) {
+    pthread_mutex_lock(&http->connections_lock);
+    for (struct connection *c = http->connections; c; c = c->after) {
+        if (!atomic_load(&c->streams))
+            continue;
+        atomic_store(&c->stream_gone, true);
+        http_stream_wake(&c->request);
+    }
+    pthread_mutex_unlock(&http->connections_lock);
+}
+
 void http_stop(struct http *http) {
     if (http == NULL)
         return;
+    end_streams(http);
     for (int i = 0; atomic_load(&http->deferred) || (i < 1000 && is_answering(http)); i++)
         usleep(2000);
     pthread_mutex_lock(&http->sweeper_lock);
@@ -679,6 +788,7 @@ uint16_t http_port(const struct http *http) { return http->port; }
 void http_counters_read(const struct http *http, struct http_counters *out) {
     *out = (struct http_counters){.connections = http->connection_count,
                                   .connections_total = http->connections_total,
+                                  .streams = http->streams,
                                   .deferred = http->deferred,
                                   .too_slow = http->too_slow,
                                   .bodies_bytes = http->bodies_bytes};

@@ -8,6 +8,10 @@
  * worker), and returns HTTP_DEFERRED. That one fills request->answer and calls http_resume, from any thread. Until then the
  * connection is out of the epoll set and costs nothing; a client that hangs up meanwhile is noticed only afterwards.
  *
+ * An answer may also be a stream: bytes in chunks as they come to be, for as long as the client stays. Whoever makes them is asked for
+ * the next ones when the socket has room, and says "nothing now" or "that was all"; http_stream_wake has it asked again. So a slow client
+ * holds one buffer of the library's and nothing else.
+ *
  * Against clients that are slow, many or large: a deadline for a request to arrive whole (408, then the connection is
  * closed), an idle time-out, limits on connections in all and per address, on a body's bytes (413 before it is
  * read, where the length is announced), and on the bytes of all bodies together (503). */
@@ -23,17 +27,28 @@
 
 enum http_method { HTTP_OTHER, HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_OPTIONS }; /* HEAD is seen as GET */
 
+/* Where a stream's bytes come from. `fill` and `close` are called on the connection's server thread. */
+#define HTTP_STREAM_END (-1)
+struct http_source {
+    void *context;
+    /* Puts up to `room` bytes into `into` and returns how many; 0: nothing now; HTTP_STREAM_END: the answer is whole. */
+    long (*fill)(void *context, char *into, size_t room);
+    /* The last call: the answer is out, or the client has left. */
+    void (*close)(void *context);
+};
+
 struct http_answer {
-    int code;                 /* HTTP status code */
-    struct buffer body;       /* filled by the handler; empty at its start */
-    const char *content_type; /* static text; application/json at the handler's start */
-    const char *allow;        /* static text for a 405, or NULL */
-    unsigned retry_after_s;   /* 0: no Retry-After */
-    bool rate_limited;        /* X-RateLimit-Reset too, with the same seconds */
-    bool open_origin;         /* CORS: whatever Origin asked may read the answer */
-    bool preflight;           /* the answer to OPTIONS: methods, headers and age as well */
-    bool close;               /* the connection ends with this answer */
-    bool authenticate;        /* WWW-Authenticate (with a 401) */
+    int code;                  /* HTTP status code */
+    struct buffer body;        /* filled by the handler; empty at its start */
+    const char *content_type;  /* static text; application/json at the handler's start */
+    const char *allow;         /* static text for a 405, or NULL */
+    unsigned retry_after_s;    /* 0: no Retry-After */
+    bool rate_limited;         /* X-RateLimit-Reset too, with the same seconds */
+    bool open_origin;          /* CORS: whatever Origin asked may read the answer */
+    bool preflight;            /* the answer to OPTIONS: methods, headers and age as well */
+    bool close;                /* the connection ends with this answer */
+    bool authenticate;         /* WWW-Authenticate (with a 401) */
+    struct http_source source; /* `fill` set: the body is a stream of its */
 };
 
 /* One request. Slices stay valid until the answer is on its way. */
@@ -83,7 +98,7 @@ enum status http_start(struct os *os, const struct http_options *options, const 
                        struct http **http, struct fault *fault) WARN_UNUSED;
 /* Takes no new connection from now on. */
 void http_quiesce(struct http *http);
-/* Ends it: waits until every deferred request was resumed, and up to two seconds for answers on their way. NULL is fine. */
+/* Ends it: cuts streams off, waits until every deferred request was resumed, and up to two seconds for answers on their way. NULL is fine. */
 void http_stop(struct http *http);
 uint16_t http_port(const struct http *http);
 
@@ -95,6 +110,9 @@ void http_defer(struct http_request *request);
 /* The answer of a deferred request is complete: it goes out. Nothing of the request may be touched afterwards. */
 void http_resume(struct http_request *request);
 
+/* Has `fill` asked again. Thread: any, between the handler's return and the source's `close` (the caller sees to that). */
+void http_stream_wake(struct http_request *request);
+
 #define HTTP_LATENCY_BUCKETS 24 /* bucket i: below 2^i microseconds; the last holds the rest too */
 struct http_counters {
     uint64_t requests;    /* answered */
@@ -102,6 +120,7 @@ struct http_counters {
     uint64_t body_bytes_in, body_bytes_out;
     uint64_t connections; /* now */
     uint64_t connections_total;
+    uint64_t streams;                       /* now */
     uint64_t deferred;                      /* now */
     uint64_t too_slow;                      /* closed because a request did not arrive in time */
     uint64_t bodies_bytes;                  /* now, of bodies being gathered */

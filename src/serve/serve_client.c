@@ -36,13 +36,12 @@ bool client_send(struct client *client, const void *data, size_t size) {
     return true;
 }
 
-/* False at the connection's end. */
-static bool receive_more(struct client *client) {
+/* False at the connection's end, or where nothing comes in time. */
+static bool receive_within(struct client *client, int wait_ms, bool *late) {
     struct pollfd wait = {.fd = client->socket, .events = POLLIN};
-    if (poll(&wait, 1, 15000) != 1) {
-        fprintf(stderr, "serve_client: no answer within 15 s\n");
-        abort();
-    }
+    *late = poll(&wait, 1, wait_ms) != 1;
+    if (*late)
+        return false;
     char *into = buffer_reserve(&client->in, 65536);
     ssize_t got = recv(client->socket, into, 65536, 0);
     if (got <= 0)
@@ -51,13 +50,23 @@ static bool receive_more(struct client *client) {
     return true;
 }
 
+static bool receive_more(struct client *client) {
+    bool late;
+    bool more = receive_within(client, 15000, &late);
+    if (late) {
+        fprintf(stderr, "serve_client: no answer within 15 s\n");
+        abort();
+    }
+    return more;
+}
+
 static void take(struct client *client, struct buffer *into, size_t size) {
     buffer_add(into, client->in.data, size);
     memmove(client->in.data, client->in.data + size, client->in.size - size);
     client->in.size -= size;
 }
 
-void client_read(struct client *client, struct reply *reply) {
+void client_read_head(struct client *client, struct reply *reply) {
     char *end = NULL;
     *reply = (struct reply){0};
     do {
@@ -70,6 +79,12 @@ void client_read(struct client *client, struct reply *reply) {
         buffer_add_char(&reply->head, 0);
         reply->code = atoi(reply->head.data + 9);
     } while (reply->code == 100);
+}
+
+void client_read(struct client *client, struct reply *reply) {
+    client_read_head(client, reply);
+    if (reply->code == 0)
+        return;
     struct slice length = reply_header(reply, "Content-Length");
     size_t bytes = length.size ? strtoull(length.data, NULL, 10) : 0;
     while (client->in.size < bytes) {
@@ -79,6 +94,29 @@ void client_read(struct client *client, struct reply *reply) {
     take(client, &reply->body, bytes < client->in.size ? bytes : client->in.size);
     buffer_add_char(&reply->body, 0);
     reply->body.size--;
+}
+
+bool client_read_chunk(struct client *client, int wait_ms, struct buffer *into, bool *late) {
+    struct buffer size_line = {0};
+    bool ignored;
+    late = late ? late : &ignored;
+    *late = false;
+    char *end;
+    while ((end = client->in.size ? memmem(client->in.data, client->in.size, "\r\n", 2) : NULL) == NULL) {
+        if (!receive_within(client, wait_ms, late))
+            return false;
+    }
+    size_t head = (size_t)(end - client->in.data) + 2, size = strtoull(client->in.data, NULL, 16);
+    while (client->in.size < head + size + 2) {
+        if (!receive_within(client, 15000, late))
+            return false;
+    }
+    take(client, &size_line, head);
+    buffer_release(&size_line);
+    take(client, into, size);
+    take(client, &size_line, 2);
+    buffer_release(&size_line);
+    return size > 0;
 }
 
 void reply_release(struct reply *reply) {

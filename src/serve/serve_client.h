@@ -20,6 +20,10 @@ void client_close(struct client *client);
 bool client_send(struct client *client, const void *data, size_t size);
 /* The next answer; waits up to 15 s. */
 void client_read(struct client *client, struct reply *reply);
+/* The head of an answer alone, for one whose body is a stream; then its body's next chunk, appended to `into`: false at the body's end, or
+ * where nothing comes within `wait_ms` (*late, may be NULL, says so). */
+void client_read_head(struct client *client, struct reply *reply);
+bool client_read_chunk(struct client *client, int wait_ms, struct buffer *into, bool *late);
 void reply_release(struct reply *reply);
 /* The header's value, or an empty slice. */
 struct slice reply_header(const struct reply *reply, const char *name);
