@@ -150,6 +150,7 @@ struct node {
     bool negated, ago, any_event;
     uint8_t literal; /* enum value_kind of govern/record.h: BOOL, NUMBER (`integer`, `scale`), REAL, TEXT, TIME, DATE */
     uint8_t scale;
+    uint8_t depth;       /* levels from here down, 1 without any below */
     uint32_t place, end; /* bytes in the text it was parsed from; of JSON: 0, 0 */
     int64_t integer;
     double real;
@@ -194,8 +195,9 @@ bool tree_equal(const struct node *a, const struct node *b);
 
 struct operator_row {
     const char *id, *word;
-    uint8_t form, least, most; /* enum operator_form */
-    const char *use, *meaning_en, *caution_en, *meaning_zh, *caution_zh;
+    uint8_t form; /* enum operator_form */
+    uint16_t least, most;
+    const char *use, *meaning_en, *caution_en, *meaning_zh, *caution_zh, *example; /* cautions may be empty */
 };
 enum operator_form {
     FORM_INFIX,
@@ -209,5 +211,11 @@ enum operator_form {
     FORM_WINDOW
 };
 const struct operator_row *operator_row(enum op op);
+/* Windows, out of windows.def. */
+struct window_row {
+    const char *id, *use, *meaning_en, *caution_en, *meaning_zh, *caution_zh, *example; /* an example is an aggregate */
+};
+const struct window_row *window_row(enum window_kind kind); /* not of WINDOW_NONE */
+const char *unit_word(enum unit unit);                      /* "day" */
 
 #endif
