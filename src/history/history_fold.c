@@ -72,7 +72,7 @@ static void fold_items(const struct update_group *g, uint16_t property, struct r
     uint32_t from = 0;
     for (uint32_t i = 0; i < g->count; i++) {
         const struct record_head *r = g->updates[i].record;
-        if (record_find(r, property) && !(r->flags & RECORD_ITEMS_APPEND))
+        if (record_find(r, property) && fold_puts_items(r->flags))
             from = i;
     }
     record_items_begin(b, property);

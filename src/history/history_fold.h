@@ -30,6 +30,9 @@ void fold_attributes(struct attribute_now *now, uint32_t limit, const struct rec
 
 /* --- documents, and relations, which fold alike --- */
 
+/* Whether items of a row with these flags take the place of those before. */
+static inline bool fold_puts_items(uint16_t flags) { return !(flags & RECORD_ITEMS_APPEND); }
+
 struct update {
     uint32_t document;
     uint32_t order; /* of the row among the customer's, oldest first */

@@ -136,6 +136,25 @@ const struct delta_row *delta_next(struct delta_walk *walk) {
 
 #define TABLES_SECTION "tables"
 
+/* The table of what `t` says now; NULL where the file has none. */
+static enum status current_open(const struct base *b, const struct table_head *t, const struct table_head **current,
+                                struct fault *fault) {
+    char name[SPAN_SECTION_BYTES];
+    struct slice section;
+    struct fault unused;
+    *current = NULL;
+    if (!span_has_current(t))
+        return STATUS_OK;
+    span_current_name(t, name);
+    enum status status = image_find(b->image, name, false, &section, &unused);
+    if (status == STATUS_NOT_FOUND)
+        return STATUS_OK;
+    *current = (const struct table_head *)section.data;
+    if (!status && !span_current_check(t, *current, section.size))
+        status = fault_set(fault, STATUS_DAMAGED, "%s: table %s does not hold together", b->path, name);
+    return status;
+}
+
 enum status base_open(struct os *os, const char *path, uint64_t number, struct base **base, struct fault *fault) {
     struct image *image;
     struct slice index, section;
@@ -155,6 +174,7 @@ enum status base_open(struct os *os, const char *path, uint64_t number, struct b
     b->path = memory_text(slice_text(path));
     b->bytes = image_bytes(image);
     b->tables = memory_get(index.size / 4, sizeof *b->tables);
+    b->current = memory_get(index.size / 4, sizeof *b->current);
     for (size_t i = 0; i < index.size / 4 && !status; i++) {
         char name[16];
         uint32_t type;
@@ -164,6 +184,8 @@ enum status base_open(struct os *os, const char *path, uint64_t number, struct b
         const struct table_head *t = (const struct table_head *)section.data;
         if (!status && (!table_check(t, section.size) || t->type != type || !table_is_top(t)))
             status = fault_set(fault, STATUS_DAMAGED, "%s: table %s does not hold together", path, name);
+        if (!status)
+            status = current_open(b, t, &b->current[b->table_count], fault);
         if (!status) {
             b->tables[b->table_count++] = t;
             b->row_count += t->row_count;
@@ -181,6 +203,7 @@ void base_free(struct base *base) {
         return;
     image_close(base->image);
     free(base->tables);
+    free(base->current);
     free(base->path);
     free(base);
 }
@@ -192,13 +215,17 @@ enum status base_verify(struct base *base, struct fault *fault) {
         char name[16];
         snprintf(name, sizeof name, "t%u", base->tables[i]->type);
         status = image_find(base->image, name, true, &section, fault);
+        span_current_name(base->tables[i], name);
+        if (!status && base->current[i])
+            status = image_find(base->image, name, true, &section, fault);
     }
     base->verified = base->verified || !status;
     return status;
 }
 
-const struct table_head *base_table(const struct base *base, uint16_t type) {
-    uint32_t low = 0, high = base ? base->table_count : 0;
+/* Where `type` stands in the list of tables, or table_count. */
+static uint32_t table_index(const struct base *base, uint16_t type) {
+    uint32_t low = 0, high = base->table_count;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
         if (base->tables[middle]->type < type)
@@ -206,7 +233,17 @@ const struct table_head *base_table(const struct base *base, uint16_t type) {
         else
             high = middle;
     }
-    return base && low < base->table_count && base->tables[low]->type == type ? base->tables[low] : NULL;
+    return low < base->table_count && base->tables[low]->type == type ? low : base->table_count;
+}
+
+const struct table_head *base_table(const struct base *base, uint16_t type) {
+    uint32_t at = base ? table_index(base, type) : 0;
+    return base && at < base->table_count ? base->tables[at] : NULL;
+}
+
+const struct table_head *base_current(const struct base *base, uint16_t type) {
+    uint32_t at = base ? table_index(base, type) : 0;
+    return base && at < base->table_count ? base->current[at] : NULL;
 }
 
 /* --- compaction --- */
@@ -327,6 +364,23 @@ static uint32_t merge_rows(const struct table_source *a, uint32_t a_count, const
     return n;
 }
 
+/* Writes what the rows of `t` come to. */
+static enum status add_current(struct image_writer *writer, const struct table_head *t, struct fault *fault) {
+    struct buffer current = {0};
+    char name[SPAN_SECTION_BYTES];
+    if (!span_has_current(t))
+        return STATUS_OK;
+    if (t->kind == TYPE_ATTRIBUTES)
+        span_attributes_now(t, &current);
+    else
+        span_documents_now(t, &current);
+    assert(span_current_check(t, (const struct table_head *)current.data, current.size));
+    span_current_name(t, name);
+    enum status status = image_add(writer, name, current.data, current.size, fault);
+    buffer_release(&current);
+    return status;
+}
+
 enum status span_compact(struct os *os, const struct span_view *view, uint32_t delta_rows, const uint64_t *gone,
                          const struct dictionary *dictionary, const char *path, uint32_t *row_count,
                          struct fault *fault) {
@@ -354,11 +408,14 @@ enum status span_compact(struct os *os, const struct span_view *view, uint32_t d
         if (count) {
             char name[16];
             buffer_clear(&table);
-            table_build(&table, (uint16_t)type, dictionary_type_at(dictionary, (uint16_t)type)->kind, all, count, true);
+            table_build(&table, (uint16_t)type, dictionary_type_at(dictionary, (uint16_t)type)->kind, all, count,
+                        TABLE_TOP);
             assert(table_check((const struct table_head *)table.data, table.size));
             snprintf(name, sizeof name, "t%u", type);
             buffer_add(&index, &type, sizeof type);
             status = image_add(writer, name, table.data, table.size, fault);
+            if (!status)
+                status = add_current(writer, (const struct table_head *)table.data, fault);
             *row_count += count;
         }
         free(all);

@@ -82,6 +82,8 @@ struct base {
     uint32_t table_count;
     uint64_t bytes;
     const struct table_head **tables; /* ascending by type */
+    const struct table_head *
+        *current; /* beside each: what it says now; NULL for events, and in files of before there were such */
     char *path;
     bool verified; /* every byte was held against its CRC since it was opened; background thread */
 };
@@ -92,6 +94,17 @@ void base_free(struct base *base);
 /* Holds every table against its CRC, once. Background thread. DAMAGED names file and section. */
 enum status base_verify(struct base *base, struct fault *fault) WARN_UNUSED;
 const struct table_head *base_table(const struct base *base, uint16_t type); /* or NULL */
+/* What attributes (type 0; row = owner), documents or relations of `type` are now, or NULL. */
+const struct table_head *base_current(const struct base *base, uint16_t type);
+
+/* --- span_current.c: such tables made from those of the rows --- */
+#define SPAN_SECTION_BYTES 16
+bool span_has_current(const struct table_head *t);
+void span_current_name(const struct table_head *t, char name[SPAN_SECTION_BYTES]); /* of its section: a0, d<type> */
+bool span_current_check(const struct table_head *t, const struct table_head *current, size_t size);
+/* Both append to `out`. Cost: decodes the rows of customers with several settings, and of documents with several updates. */
+void span_attributes_now(const struct table_head *t, struct buffer *out);
+void span_documents_now(const struct table_head *t, struct buffer *out);
 
 struct span_view {
     struct base *base; /* or NULL */

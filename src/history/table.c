@@ -173,15 +173,23 @@ struct table_affix table_affix_of(const struct table_head *t, const struct colum
     return affix;
 }
 
-/* The part of a text between what all of its column begin and end with. */
-static struct slice text_of(const struct table_head *t, const struct column_head *c, uint32_t row) {
-    uint64_t i = row, texts = column_texts(c);
-    if (c->encoding == COLUMN_TEXT_CODES && (i = raw(at(t, c->data), c->width, row)) >= c->dictionary_count)
+uint64_t table_code(const struct table_head *t, const struct column_head *c, uint32_t row) {
+    return raw(at(t, c->data), c->width, row);
+}
+
+struct slice table_text_at(const struct table_head *t, const struct column_head *c, uint64_t i) {
+    uint64_t texts = column_texts(c);
+    if (i >= (c->encoding == COLUMN_TEXT_CODES ? c->dictionary_count : t->row_count))
         return SLICE_NONE;
     uint32_t from = column_offset(t, c, i), end = column_offset(t, c, i + 1);
     if (end < from || texts + end > t->bytes)
         return SLICE_NONE;
     return (struct slice){(const char *)t + texts + from, end - from};
+}
+
+/* The part of a row's text between what all of its column begin and end with. */
+static struct slice text_of(const struct table_head *t, const struct column_head *c, uint32_t row) {
+    return table_text_at(t, c, c->encoding == COLUMN_TEXT_CODES ? table_code(t, c, row) : row);
 }
 
 static void set_value(const struct table_head *t, const struct column_head *c, uint32_t row, struct record_builder *b);
@@ -251,12 +259,15 @@ static struct record_head head_of(const struct table_head *t, const struct colum
     const struct column_head *end = table_columns(t) + t->column_count;
     struct record_head head = {.type = t->type, .kind = t->kind};
     int64_t value[TABLE_SYSTEM_END - TABLE_SYSTEM] = {0};
+    bool delay = false;
     for (const struct column_head *c = system; c < end; c++)
-        if (c->property < TABLE_SYSTEM_END)
+        if (c->property < TABLE_SYSTEM_END) {
             value[c->property - TABLE_SYSTEM] = column_integer(t, c, row);
+            delay |= c->property == TABLE_DELAY;
+        }
     head.time_ms = table_time_of(value[TABLE_TIME_S - TABLE_SYSTEM], value[TABLE_TIME_MS - TABLE_SYSTEM]);
     head.received_ms = value[TABLE_RECEIVED - TABLE_SYSTEM];
-    if (end > system && end[-1].property == TABLE_DELAY)
+    if (delay)
         head.received_ms = (int64_t)((uint64_t)head.time_ms + (uint64_t)value[TABLE_DELAY - TABLE_SYSTEM]);
     head.position = (uint64_t)value[TABLE_POSITION - TABLE_SYSTEM];
     head.arrival = (uint32_t)value[TABLE_ARRIVAL - TABLE_SYSTEM];

@@ -24,6 +24,7 @@ enum table_system {
     TABLE_DOCUMENT, /* identifier of the document's key */
     TABLE_OWNER,    /* customer within the span, where there is no array of starts */
     TABLE_DELAY,    /* received minus event time; stands in the place of TABLE_RECEIVED where it is narrower */
+    TABLE_UPDATED,  /* of current documents: time of the latest update, ms */
     TABLE_SYSTEM_END
 };
 
@@ -82,6 +83,11 @@ static inline const struct column_head *table_columns(const struct table_head *t
 /* Checks every offset and length of a table of at most `size` bytes (not the codes in it: those are checked at use).
  * Cost: O(columns). */
 bool table_check(const struct table_head *t, size_t size);
+/* Text `i` of a text column (row `i` of COLUMN_TEXT, code `i` of COLUMN_TEXT_CODES) without what all begin and end with; empty where the
+ * column is damaged. */
+struct slice table_text_at(const struct table_head *t, const struct column_head *c, uint64_t i);
+/* The code of a row of a COLUMN_TEXT_CODES. */
+uint64_t table_code(const struct table_head *t, const struct column_head *c, uint32_t row);
 /* True when it has what every top table has: the columns that order rows, and starts or owners. */
 bool table_is_top(const struct table_head *t);
 const struct column_head *table_column(const struct table_head *t, uint16_t property); /* or NULL */
@@ -145,13 +151,25 @@ struct table_source {
     uint32_t owner;
     int64_t time_ms;
     uint64_t position;
+    int64_t updated_ms; /* TABLE_CURRENT: time of the latest update */
 };
+/* The rows of a lists' or items' property of one source: appends a source for each element or item to `children`; returns the value's kind
+ * (LIST, ITEMS; MISSING for a null), or TABLE_NO_VALUE. */
+#define TABLE_NO_VALUE 255
+uint8_t table_children(const struct table_source *s, uint16_t property, struct buffer *children);
+/* The text of a number, date or flag under a property that became text; appended to `out`. `bits`: the integer or the double's. */
+void table_value_text(uint8_t kind, uint8_t scale, int64_t bits, struct buffer *out);
 /* Memory for the columns that are gathered at once: each further group of columns costs another pass over the rows. The table is the same
  * whatever it is; tests make it small. */
 extern size_t table_gather_bytes;
-/* Appends to `out` (8-aligned there) the table of `count` rows given in their final order. Top tables get system columns.
+enum table_form {
+    TABLE_PLAIN,  /* no system columns: children, and attributes as they are now, where row = owner */
+    TABLE_TOP,    /* rows as they came */
+    TABLE_CURRENT /* documents as they are now: TABLE_UPDATED besides */
+};
+/* Appends to `out` (8-aligned there) the table of `count` rows given in their final order. All but plain ones get system columns.
  * Cost: O(rows x columns), plus sorting the distinct texts. */
 void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const struct table_source *rows,
-                 uint32_t count, bool top);
+                 uint32_t count, enum table_form form);
 
 #endif

@@ -10,7 +10,7 @@
 #include "history/history.h"
 #include "history/table.h"
 
-#define KIND_ABSENT 255
+#define KIND_ABSENT TABLE_NO_VALUE
 
 /* Distinct texts of one column, numbered in order of appearance. */
 struct interner {
@@ -506,19 +506,23 @@ static void write_texts(struct build *b, struct gather *g, uint32_t count) {
         write_text_codes(b, g, count);
 }
 
-/* The text a number, date or flag would be written as, for a column whose type was widened to text. */
+void table_value_text(uint8_t kind, uint8_t scale, int64_t bits, struct buffer *out) {
+    struct json_writer w = {.out = out};
+    double real;
+    if (kind == VALUE_REAL) {
+        memcpy(&real, &bits, 8);
+        json_real(&w, real);
+    } else if (kind == VALUE_BOOL) {
+        json_bool(&w, bits != 0);
+    } else {
+        json_decimal(&w, bits, kind == VALUE_NUMBER ? scale : 0);
+    }
+}
+
+/* For a column whose type was widened to text. */
 static void to_text(struct gather *g, uint32_t i) {
     struct buffer text = {0};
-    struct json_writer w = {.out = &text};
-    double real;
-    if (g->kinds[i] == VALUE_REAL) {
-        memcpy(&real, &g->values[i], 8);
-        json_real(&w, real);
-    } else if (g->kinds[i] == VALUE_BOOL) {
-        json_bool(&w, g->values[i] != 0);
-    } else {
-        json_decimal(&w, g->values[i], g->kinds[i] == VALUE_NUMBER ? g->scales[i] : 0);
-    }
+    table_value_text(g->kinds[i], g->scales[i], g->values[i], &text);
     struct slice kept = arena_copy(&g->texts.arena, buffer_slice(&text));
     g->values[i] = intern(&g->texts, kept);
     g->kinds[i] = VALUE_TEXT;
@@ -592,8 +596,7 @@ static void write_scalar_column(struct build *b, struct gather *g) {
     }
 }
 
-/* The child rows of output row `i`, appended to `children`; returns the row's kind (KIND_ABSENT, VALUE_MISSING, LIST, ITEMS). */
-static uint8_t child_sources(const struct table_source *s, uint16_t property, struct buffer *children) {
+uint8_t table_children(const struct table_source *s, uint16_t property, struct buffer *children) {
     if (s->table) {
         const struct column_head *c = table_column(s->table, property);
         if (!c || bitmap_get(s->table, c->absent, s->row))
@@ -631,7 +634,7 @@ static void write_rows_column(struct build *b, struct gather *g) {
     struct buffer children = {0};
     uint32_t *offsets = memory_get(b->count + 1ull, sizeof *offsets);
     for (uint32_t i = 0; i < b->count; i++) {
-        g->kinds[i] = child_sources(&b->source[i], g->property, &children);
+        g->kinds[i] = table_children(&b->source[i], g->property, &children);
         if (g->kinds[i] != KIND_ABSENT && g->kinds[i] < VALUE_LIST)
             g->kinds[i] = g->kinds[i] == VALUE_MISSING ? VALUE_MISSING : KIND_ABSENT;
         offsets[i + 1] = (uint32_t)(children.size / sizeof(struct table_source));
@@ -642,7 +645,7 @@ static void write_rows_column(struct build *b, struct gather *g) {
     g->head.data = align_out(b);
     buffer_add(b->out, offsets, (b->count + 1ull) * 4);
     g->head.dictionary = align_out(b);
-    table_build(b->out, 0, TYPE_ITEM, (const struct table_source *)children.data, offsets[b->count], false);
+    table_build(b->out, 0, TYPE_ITEM, (const struct table_source *)children.data, offsets[b->count], TABLE_PLAIN);
     free(offsets);
     buffer_release(&children);
 }
@@ -746,6 +749,15 @@ static void add_system_columns(struct build *b, struct column_head *heads, unsig
     free(values);
 }
 
+static void add_updated(struct build *b, struct column_head *h) {
+    int64_t *values = memory_get(b->count, sizeof *values);
+    for (uint32_t i = 0; i < b->count; i++)
+        values[i] = b->source[i].updated_ms;
+    *h = (struct column_head){.property = TABLE_UPDATED, .kind = VALUE_TIME};
+    write_integers(b, h, values, NULL, b->count);
+    free(values);
+}
+
 static int by_column_property(const void *a, const void *b) {
     return (int)((const struct column_head *)a)->property - (int)((const struct column_head *)b)->property;
 }
@@ -773,7 +785,8 @@ static unsigned columns_at_once(uint32_t count) {
 }
 
 void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const struct table_source *rows,
-                 uint32_t count, bool top) {
+                 uint32_t count, enum table_form form) {
+    bool top = form != TABLE_PLAIN;
     struct build b = {.source = rows, .count = count, .out = out, .start = out->size};
     bool with_starts = top && count >= SPAN_CUSTOMERS * 2;
     assert(out->size % 8 == 0);
@@ -781,7 +794,8 @@ void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const s
     find_columns(&b);
     unsigned most = b.column_count + (TABLE_SYSTEM_END - TABLE_SYSTEM), written = 0;
     struct table_head head = {.magic = TABLE_MAGIC, .type = type, .kind = (uint8_t)kind, .row_count = count};
-    head.column_count = (uint16_t)(b.column_count + (top ? TABLE_DELAY - TABLE_SYSTEM - with_starts : 0));
+    head.column_count =
+        (uint16_t)(b.column_count + (top ? TABLE_DELAY - TABLE_SYSTEM - with_starts : 0) + (form == TABLE_CURRENT));
     struct column_head *heads = memory_get(most ? most : 1, sizeof *heads);
     buffer_add(out, &head, sizeof head);
     buffer_add(out, heads, head.column_count * sizeof *heads);
@@ -796,6 +810,8 @@ void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const s
     }
     if (top)
         add_system_columns(&b, heads, &written, !with_starts);
+    if (form == TABLE_CURRENT)
+        add_updated(&b, &heads[written++]);
     assert(written == head.column_count);
     head.starts = with_starts ? write_starts(&b) : 0;
     align_out(&b);

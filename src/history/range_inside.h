@@ -1,0 +1,109 @@
+/* range_inside: what the files of a range share: range.c sets it and maps what lies in a base, range_gather.c gathers rows from base and
+ * delta, range_column.c makes and reads columns. */
+#ifndef ONEFOLD_HISTORY_RANGE_INSIDE_H
+#define ONEFOLD_HISTORY_RANGE_INSIDE_H
+
+#include "history/history_inside.h"
+#include "history/range.h"
+
+/* A prepared table or attribute; good while `stamp` is the range's. */
+struct rows_slot {
+    uint64_t stamp;
+    struct range_rows rows;
+};
+struct attribute_slot {
+    uint64_t stamp;
+    struct range_column column;
+};
+
+enum range_form { FORM_SPAN, FORM_OWNERS, FORM_CUSTOMER };
+
+/* Whom it is set on, as it stood at one moment: base and chains never change, so that what is prepared later still fits together. */
+struct range_owner {
+    uint32_t owner;
+    bool gone;                      /* merged away: has no rows */
+    const struct delta_row *newest; /* of its chain, or NULL */
+};
+
+struct range {
+    struct history *history;
+    const struct identity *identity;
+    struct arena arena;
+    struct buffer sources, children; /* while one table or attribute is gathered */
+    const struct range_want *want;
+    struct rows_slot *rows;
+    struct attribute_slot *attributes;
+    uint32_t rows_capacity, attribute_capacity;
+    uint64_t stamp; /* changes when it is set */
+    uint64_t before;
+    uint64_t bytes;
+    enum range_form form;
+    uint32_t span;
+    uint32_t count;
+    const struct base *base; /* or NULL */
+    const struct delta *delta;
+    bool replaces;                    /* the delta has rows that replace others */
+    const struct range_owner *owners; /* [count]; NULL for a span */
+    struct range_owner one;
+    /* rows of type 0 of the owners, for attributes that must be gathered: made when first needed */
+    const struct table_source *settings;
+    const uint32_t *setting_starts; /* [count + 1] */
+    uint64_t settings_stamp;
+};
+
+/* --- range_column.c --- */
+
+/* One value while a column is made. */
+struct cell {
+    uint8_t kind; /* enum value_kind; VALUE_MISSING: none */
+    uint8_t scale;
+    union {
+        int64_t integer;
+        double real;
+        struct slice text;
+    };
+};
+/* A property looked up in the table that rows come from, once for many rows. */
+struct cell_column {
+    const struct table_head *table;
+    const struct column_head *column;
+};
+/* True when the source names the property, be it with a null (then *cell is VALUE_MISSING). Of lists and items only the kind is set. */
+bool cell_find(struct arena *arena, const struct table_source *s, uint16_t property, struct cell_column *known,
+               struct cell *cell);
+/* The property's type, or -1 where it is a system one or not known: then values stay as they are. */
+int column_type(const struct history *history, uint16_t type, uint16_t property);
+/* Makes a column of `count` cells, each first brought to `type` (enum property_type or -1). */
+void column_of_cells(struct arena *arena, struct cell *cells, uint32_t count, int type, struct range_column *out);
+/* A column of integers; `values` stays in use. */
+void column_of_integers(const int64_t *values, enum value_kind kind, struct range_column *out);
+/* Maps a stored column; false where it must be converted, or its offsets make no sense: gather it then. */
+bool column_of_table(struct range *range, const struct table_head *t, const struct column_want *want, uint16_t type,
+                     struct range_column *out);
+/* A stored column of integers. */
+void column_of_head(struct range *range, const struct table_head *t, const struct column_head *c,
+                    struct range_column *out);
+/* The same for system columns. */
+bool column_of_system(struct range *range, const struct table_head *t, uint16_t property, struct range_column *out);
+/* The column seen from row `row` on, one row of it: for one customer's attribute. */
+void column_one_row(struct arena *arena, struct range_column *column, uint32_t row);
+uint64_t column_bytes(const struct range_column *column, uint32_t rows);
+
+/* --- range_gather.c --- */
+
+/* Rows of sources: row i comes from sources first[i] .. end[i], oldest first: of events one, of documents all updates. */
+struct run {
+    uint32_t first, end;
+};
+/* Makes a column of runs, property by property folded as history_fold says. */
+void gather_column(struct range *range, const struct table_source *sources, const struct run *runs, uint32_t count,
+                   const struct column_want *want, uint16_t type, struct range_column *out);
+/* Gathers a table of the owners in hand (of a span: all, from the base alone). */
+void gather_rows(struct range *range, const struct rows_want *want, struct range_rows *out);
+/* Gathers an attribute of the owners in hand. */
+void gather_attribute(struct range *range, const struct column_want *want, struct range_column *out);
+/* A stored table's system value or property, materialised for rows 0 .. count - 1. */
+void gather_from_table(struct range *range, const struct table_head *t, const struct column_want *want, uint16_t type,
+                       struct range_column *out);
+
+#endif
