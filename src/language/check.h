@@ -46,6 +46,9 @@ struct vocabulary {
     void *context;
     bool (*find)(void *context, enum definition_kind kind, struct slice name, struct definition *out);
     void (*each)(void *context, enum definition_kind kind, void (*name)(void *to, struct slice name), void *to);
+    /* The definition whose expression is checked; `self` empty: none. What would lead back to it is refused. */
+    enum definition_kind self_kind;
+    struct slice self;
 };
 
 /* Checks `root` in place and says what it is. `expected` TERM_BOOL refuses anything but a condition, TERM_NONE takes anything
@@ -55,7 +58,8 @@ struct vocabulary {
  *     at 9: "total" of order is money and cannot be compared with text "a lot"; write a number
  *     at 1: sum needs a number; order.status is text. Count it with count(order.status), or its different values with distinct(order.status)
  * TOO_LARGE where it would cost too much: more than CHECK_COST_MAX after definitions are put in place.
- * CONFLICT where a definition contains itself ("in segment" cycles), naming the circle. Thread: any. */
+ * CONFLICT where a definition contains itself ("in segment" cycles), naming the circle.
+ * "at 9:" (characters from 1) needs the text: check_text says it; check_tree only gives `place`, the byte. Thread: any. */
 #define CHECK_COST_MAX 2000 /* aggregates and sequences, nested ones multiplied */
 enum status check_tree(const struct vocabulary *vocabulary, struct node *root, enum term_type expected,
                        struct arena *arena, struct fault *fault, uint32_t *place) WARN_UNUSED;
