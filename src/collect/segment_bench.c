@@ -1,6 +1,6 @@
 /* segment_bench: what one item costs from body to record, in batches and alone, and what a key's look-up costs.
  *
- *     onefold bench segment [rounds, default 2000]
+ *     onefold bench tracking [rounds, default 2000]
  *
  * On paper: the parse touches each byte at about 1.5 GB/s and writes 48 bytes a node (some 30 nodes): 0.4 microseconds
  * for 540 bytes. Cutting the text is one more pass at 4 GB/s, the copy into the payload another: 0.2. The checks are

@@ -88,6 +88,45 @@ void kernel_or(uint64_t *into, const uint64_t *other, size_t words) { in_force()
 
 uint64_t kernel_count(const uint64_t *bits, size_t words) { return in_force()->count(bits, words); }
 
+static bool steps_are_sound(const struct kernel_set_step *steps, size_t step_count) {
+    size_t depth = 0;
+    for (size_t i = 0; i < step_count; i++) {
+        if (steps[i].op == KERNEL_SET_START ? !steps[i].set || depth == KERNEL_STACK_MAX : depth < 1 + !steps[i].set)
+            return false;
+        depth += steps[i].op == KERNEL_SET_START;
+        depth -= !steps[i].set;
+    }
+    return depth == 1;
+}
+
+/* The last words, fewer than a tile, by steps over copies of them. */
+static uint64_t combine_rest(const struct kernel_set_step *steps, size_t step_count, size_t first, size_t words,
+                             uint64_t *out) {
+    uint64_t stack[KERNEL_STACK_MAX][KERNEL_TILE_WORDS];
+    size_t depth = 0;
+    for (size_t i = 0; i < step_count; i++) {
+        const uint64_t *with = steps[i].set ? steps[i].set + first : stack[--depth];
+        if (steps[i].op == KERNEL_SET_START)
+            memcpy(stack[depth++], with, words * 8);
+        else if (steps[i].op == KERNEL_SET_OR)
+            kernel_or(stack[depth - 1], with, words);
+        else if (steps[i].op == KERNEL_SET_AND)
+            kernel_and(stack[depth - 1], with, words);
+        else
+            kernel_and_not(stack[depth - 1], with, words);
+    }
+    if (out)
+        memcpy(out + first, stack[0], words * 8);
+    return kernel_count(stack[0], words);
+}
+
+uint64_t kernel_combine(const struct kernel_set_step *steps, size_t step_count, size_t words, uint64_t *out) {
+    size_t whole = words / KERNEL_TILE_WORDS * KERNEL_TILE_WORDS;
+    assert(steps_are_sound(steps, step_count));
+    uint64_t count = in_force()->combine(steps, step_count, whole, out);
+    return whole < words ? count + combine_rest(steps, step_count, whole, words - whole, out) : count;
+}
+
 static void clear_past(uint64_t *bits, size_t count) {
     if (count % 64)
         bits[count / 64] &= kernel_mask(count % 64);

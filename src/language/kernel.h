@@ -22,6 +22,16 @@ void kernel_or(uint64_t *into, const uint64_t *other, size_t words);
 void kernel_not(uint64_t *into, size_t count); /* of bits; those past count stay 0 */
 uint64_t kernel_count(const uint64_t *bits, size_t words);
 bool kernel_none(const uint64_t *bits, size_t words);
+/* Several operations in one passage, for sets that do not fit a cache: each step puts a set on a stack of up to KERNEL_STACK_MAX, or combines
+ * what is on top with `set`; where `set` is NULL, the two on top into one. `A and B and (C or D)` is START A, AND B, START C, OR D, AND NULL.
+ * Returns how many bits are left in the one that remains, and writes it to `out` where that is not NULL. */
+enum kernel_set_op { KERNEL_SET_START, KERNEL_SET_AND, KERNEL_SET_AND_NOT, KERNEL_SET_OR };
+struct kernel_set_step {
+    enum kernel_set_op op;
+    const uint64_t *set;
+};
+#define KERNEL_STACK_MAX 8
+uint64_t kernel_combine(const struct kernel_set_step *steps, size_t step_count, size_t words, uint64_t *out);
 void kernel_fill(uint64_t *bits, size_t count, bool value); /* bits past count become 0 */
 /* Bits first .. first + count - 1 of a byte bitmap to bits 0 .. count - 1. */
 void kernel_take_bits(const uint8_t *bitmap, size_t first, size_t count, uint64_t *bits);

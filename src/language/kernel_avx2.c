@@ -50,6 +50,10 @@ TARGET static uint64_t count(const uint64_t *bits, size_t words) {
     return sums[0] + sums[1] + sums[2] + sums[3];
 }
 
+TARGET static uint64_t combine(const struct kernel_set_step *steps, size_t step_count, size_t words, uint64_t *out) {
+    return kernel_combine_body(steps, step_count, words, out);
+}
+
 /* --- conditions --- */
 
 VECTOR_INLINE uint64_t signs16(__m256i low, __m256i high) {
@@ -347,7 +351,8 @@ TARGET static void spread(const uint64_t *group_bits, const uint32_t *starts, si
 }
 
 const struct kernel_table kernel_avx2 = {
-    and_,    and_not, or_,         count,          range,     codes,     between_real, less,        equal,      widen,
-    look_up, times,   group_count, group_at_least, group_sum, group_min, group_max,    group_first, group_last, spread,
+    and_,           and_not,   or_,       count,     combine,     range,      codes,
+    between_real,   less,      equal,     widen,     look_up,     times,      group_count,
+    group_at_least, group_sum, group_min, group_max, group_first, group_last, spread,
 };
 #endif

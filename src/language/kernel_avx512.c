@@ -34,6 +34,10 @@ TARGET static uint64_t count(const uint64_t *bits, size_t words) {
     return (uint64_t)_mm512_reduce_add_epi64(sum);
 }
 
+TARGET static uint64_t combine(const struct kernel_set_step *steps, size_t step_count, size_t words, uint64_t *out) {
+    return kernel_combine_body(steps, step_count, words, out);
+}
+
 /* --- conditions --- */
 
 VECTOR_INLINE uint64_t range_word1(const char *at, __m512i low, __m512i width) {
@@ -347,7 +351,8 @@ TARGET static void spread(const uint64_t *group_bits, const uint32_t *starts, si
 }
 
 const struct kernel_table kernel_avx512 = {
-    and_,    and_not, or_,         count,          range,     codes,     between_real, less,        equal,      widen,
-    look_up, times,   group_count, group_at_least, group_sum, group_min, group_max,    group_first, group_last, spread,
+    and_,           and_not,   or_,       count,     combine,     range,      codes,
+    between_real,   less,      equal,     widen,     look_up,     times,      group_count,
+    group_at_least, group_sum, group_min, group_max, group_first, group_last, spread,
 };
 #endif

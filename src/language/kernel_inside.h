@@ -12,6 +12,7 @@
 
 #if defined(__x86_64__)
 #define KERNEL_X86 1
+#include <emmintrin.h>
 #define KERNEL_TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
 /* Ice Lake and Zen 4 on: older AVX-512 machines lack the bit counts, and run faster at AVX2 besides. */
 #define KERNEL_TARGET_AVX512                                                                                           \
@@ -28,6 +29,7 @@ struct kernel_table {
     void (*and_not)(uint64_t *into, const uint64_t *other, size_t words);
     void (*or_)(uint64_t *into, const uint64_t *other, size_t words);
     uint64_t (*count)(const uint64_t *bits, size_t words);
+    uint64_t (*combine)(const struct kernel_set_step *steps, size_t step_count, size_t words, uint64_t *out);
     void (*range)(const void *raw, unsigned bytes, size_t count, uint64_t low, uint64_t width, uint64_t *bits);
     void (*codes)(const void *raw, unsigned bytes, size_t count, const uint64_t *set, size_t set_count, uint64_t *bits);
     void (*between_real)(const double *values, size_t count, double low, double high, uint64_t *bits);
@@ -54,6 +56,89 @@ extern const struct kernel_table kernel_scalar;
 #if KERNEL_X86
 extern const struct kernel_table kernel_avx2, kernel_avx512;
 #endif
+
+/* --- sets --- */
+
+/* As wide as the widest registers; narrower machines take it in parts. A tile is as many as stay in registers. */
+typedef uint64_t kernel_vector __attribute__((vector_size(64), aligned(8)));
+#define KERNEL_TILE 4
+#define KERNEL_TILE_WORDS (KERNEL_TILE * 8)
+#define KERNEL_PREFETCH_WORDS 256 /* ahead in each set: as many streams as these outrun the hardware's own guesses */
+
+/* One step of a tile whose vectors are in registers: a switch around four instructions. */
+#define KERNEL_TILE_EACH(operation)                                                                                    \
+    do {                                                                                                               \
+        _Pragma("GCC unroll 4") for (int i = 0; i < KERNEL_TILE; i++) operation;                                       \
+        return;                                                                                                        \
+    } while (0)
+KERNEL_INLINE void kernel_step_tile(enum kernel_set_op op, kernel_vector *top, const kernel_vector *with) {
+    switch (op) {
+    case KERNEL_SET_START:
+        KERNEL_TILE_EACH(top[i] = with[i]);
+    case KERNEL_SET_AND:
+        KERNEL_TILE_EACH(top[i] &= with[i]);
+    case KERNEL_SET_AND_NOT:
+        KERNEL_TILE_EACH(top[i] &= ~with[i]);
+    case KERNEL_SET_OR:
+        KERNEL_TILE_EACH(top[i] |= with[i]);
+    }
+}
+
+/* The two on top into one: the one below stands on the left. */
+KERNEL_INLINE void kernel_step_below(enum kernel_set_op op, kernel_vector *top, const kernel_vector *below) {
+    if (op == KERNEL_SET_AND_NOT)
+        KERNEL_TILE_EACH(top[i] = below[i] & ~top[i]);
+    kernel_step_tile(op, top, below);
+}
+
+/* `at`: the tile's first word. What the steps leave is `top`; what is below it on the stack lies in memory. */
+KERNEL_INLINE void kernel_combine_tile(const struct kernel_set_step *steps, size_t step_count, size_t at,
+                                       kernel_vector *top) {
+    kernel_vector stack[KERNEL_STACK_MAX][KERNEL_TILE];
+    size_t depth = 0;
+    for (const struct kernel_set_step *step = steps; step < steps + step_count; step++) {
+        if (!step->set) {
+            kernel_step_below(step->op, top, stack[--depth]);
+            continue;
+        }
+        const kernel_vector *with = (const kernel_vector *)(const void *)(step->set + at);
+        _Pragma("GCC unroll 4") for (int i = 0; i < KERNEL_TILE; i++)
+            __builtin_prefetch((const char *)(with + i) + KERNEL_PREFETCH_WORDS * 8);
+        if (step->op == KERNEL_SET_START && step > steps)
+            memcpy(stack[depth++], top, sizeof stack[0]);
+        kernel_step_tile(step->op, top, with);
+    }
+}
+
+/* Past the caches: a set of this size is not read again soon, and a line that is written whole need not be read first. */
+KERNEL_INLINE void kernel_store_tile(uint64_t *out, const uint64_t *tile) {
+#if KERNEL_X86
+    if ((uintptr_t)out % 16 == 0) {
+        for (size_t i = 0; i < KERNEL_TILE_WORDS; i += 2)
+            _mm_stream_si128((__m128i *)(void *)(out + i), _mm_loadu_si128((const __m128i *)(const void *)(tile + i)));
+        return;
+    }
+#endif
+    memcpy(out, tile, KERNEL_TILE_WORDS * 8);
+}
+
+KERNEL_INLINE uint64_t kernel_combine_body(const struct kernel_set_step *steps, size_t step_count, size_t words,
+                                           uint64_t *out) {
+    kernel_vector top[KERNEL_TILE];
+    uint64_t count = 0, left[KERNEL_TILE_WORDS];
+    for (size_t at = 0; at < words; at += KERNEL_TILE_WORDS) { /* `words`: of whole tiles */
+        kernel_combine_tile(steps, step_count, at, top);
+        memcpy(left, top, sizeof left);
+        for (size_t i = 0; i < KERNEL_TILE_WORDS; i++)
+            count += (uint64_t)__builtin_popcountll(left[i]);
+        if (out)
+            kernel_store_tile(out + at, left);
+    }
+#if KERNEL_X86
+    _mm_sfence(); /* so that what other threads are told after this they also see */
+#endif
+    return count;
+}
 
 /* --- raw values --- */
 

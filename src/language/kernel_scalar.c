@@ -33,6 +33,10 @@ static uint64_t count(const uint64_t *bits, size_t words) {
     return sum;
 }
 
+static uint64_t combine(const struct kernel_set_step *steps, size_t step_count, size_t words, uint64_t *out) {
+    return kernel_combine_body(steps, step_count, words, out);
+}
+
 static void range(const void *raw, unsigned bytes, size_t count, uint64_t low, uint64_t width, uint64_t *bits) {
     uint64_t mask = kernel_mask(bytes * 8);
 #define RANGE(n) EACH_BIT(((kernel_raw(raw, n, i) - low) & mask) <= width)
@@ -120,6 +124,7 @@ static void spread(const uint64_t *group_bits, const uint32_t *starts, size_t gr
 }
 
 const struct kernel_table kernel_scalar = {
-    and_,    and_not, or_,         count,          range,     codes,     between_real, less,        equal,      widen,
-    look_up, times,   group_count, group_at_least, group_sum, group_min, group_max,    group_first, group_last, spread,
+    and_,           and_not,   or_,       count,     combine,     range,      codes,
+    between_real,   less,      equal,     widen,     look_up,     times,      group_count,
+    group_at_least, group_sum, group_min, group_max, group_first, group_last, spread,
 };

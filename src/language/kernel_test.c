@@ -339,6 +339,55 @@ static void test_sets(void **state) {
     over_sizes(sets);
 }
 
+/* Random steps over five sets, against the same one word at a time. */
+static void combined(size_t count) {
+    struct stage s;
+    uint64_t *sets[5], stack[KERNEL_STACK_MAX + 1], ones = 0;
+    struct kernel_set_step steps[24];
+    size_t words = words_of(count), step_count = 0, depth = 0;
+    stage_open(&s, count, 1);
+    for (int i = 0; i < 5; i++) {
+        sets[i] = malloc(words * 8 + 8);
+        for (size_t k = 0; k < words; k++)
+            sets[i][k] = random_next(&s.r);
+    }
+    while (step_count < 12 || depth > 1) {
+        bool start = depth == 0 || (step_count < 12 && depth < KERNEL_STACK_MAX && random_chance(&s.r, 0.4));
+        bool merge = !start && depth > 1 && (step_count >= 12 || random_chance(&s.r, 0.5));
+        steps[step_count++] =
+            (struct kernel_set_step){start ? KERNEL_SET_START : (enum kernel_set_op)(1 + random_below(&s.r, 3)),
+                                     merge ? NULL : sets[random_below(&s.r, 5)]};
+        depth = depth + start - merge;
+    }
+    for (size_t k = 0; k < words; k++) {
+        depth = 0;
+        for (size_t i = 0; i < step_count; i++) {
+            uint64_t with = steps[i].set ? steps[i].set[k] : stack[--depth];
+            if (steps[i].op == KERNEL_SET_START)
+                stack[depth++] = with;
+            else if (steps[i].op == KERNEL_SET_OR)
+                stack[depth - 1] |= with;
+            else
+                stack[depth - 1] &= steps[i].op == KERNEL_SET_AND ? with : ~with;
+        }
+        s.expected[k] = stack[0];
+        ones += (uint64_t)__builtin_popcountll(stack[0]);
+    }
+    uint64_t *out = random_chance(&s.r, 0.5) ? s.bits : s.bits + 1; /* aligned, and not */
+    if (kernel_combine(steps, step_count, words, out) != ones || kernel_combine(steps, step_count, words, NULL) != ones)
+        WRONG(&s, "combine's count");
+    if (memcmp(out, s.expected, words * 8) != 0)
+        WRONG(&s, "combine");
+    for (int i = 0; i < 5; i++)
+        free(sets[i]);
+    stage_close(&s);
+}
+
+static void test_combine(void **state) {
+    (void)state;
+    over_sizes(combined);
+}
+
 static void take_bits(size_t count) {
     struct stage s;
     stage_open(&s, count, 1);
@@ -530,7 +579,7 @@ int main(void) {
         cmocka_unit_test(test_range),    cmocka_unit_test(test_codes),     cmocka_unit_test(test_comparisons),
         cmocka_unit_test(test_reals),    cmocka_unit_test(test_values),    cmocka_unit_test(test_times),
         cmocka_unit_test(test_sets),     cmocka_unit_test(test_take_bits), cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_no_width),
+        cmocka_unit_test(test_no_width), cmocka_unit_test(test_combine),
     };
     return cmocka_run_group_tests(tests, find_machine, NULL);
 }

@@ -95,9 +95,9 @@ static void test_parts(void **state) {
     (void)state;
     char log_folder[sizeof folder + 8];
     snprintf(log_folder, sizeof log_folder, "%s/log", folder);
-    const char *const calls[][4] = {{"segment", "2"}, {"import", "50"},           {"normalise", "10"},
-                                    {"govern", "20"}, {"identity", "100", "200"}, {"nothing of this name"},
-                                    {"seen", "2000"}, {"log", log_folder, "0.01"}};
+    const char *const calls[][4] = {{"tracking", "2"}, {"import", "50"},           {"normalise", "10"},
+                                    {"govern", "20"},  {"identity", "100", "200"}, {"nothing of this name"},
+                                    {"seen", "2000"},  {"sets", "10000", "1000"},  {"log", log_folder, "0.01"}};
     int output = dup(STDOUT_FILENO), errors = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
     int codes[sizeof calls / sizeof *calls];
     fflush(stdout);
