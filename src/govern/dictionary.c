@@ -23,7 +23,7 @@ static const char *const property_type_names[] = {"text", "number",    "money", 
                                                   "date", "text_list", "number_list", "items"};
 static const char *const normaliser_names[] = {"none",   "phone", "email", "gender",
                                                "idcard", "name",  "lower", "birthday"};
-static const char *const type_kind_names[] = {"attributes", "event", "document", "master", "item"};
+static const char *const type_kind_names[] = {"attributes", "event", "document", "master", "item", "relation"};
 static const char *const namespace_kind_names[] = {"person", "device", "document", "any"};
 #define COUNT(array) (int)(sizeof(array) / sizeof(array)[0])
 
@@ -199,14 +199,9 @@ static enum status key_namespace(struct dictionary *d, struct slice type, uint16
     return status;
 }
 
-enum status dictionary_type(struct dictionary *d, enum type_kind kind, struct slice name, struct type **type,
-                            struct fault *fault) {
-    const void *found = index_find(d, space_of_types(kind), name);
+enum status dictionary_type_add(struct dictionary *d, enum type_kind kind, struct slice name, uint16_t inverse,
+                                struct type **type, struct fault *fault) {
     uint32_t count = d->type_count;
-    if (found) {
-        *type = (struct type *)found;
-        return STATUS_OK;
-    }
     if (!dictionary_name_valid(name))
         return bad_name(name, type_kind_name(kind), fault);
     if (kind == TYPE_ATTRIBUTES && count > 0)
@@ -224,6 +219,7 @@ enum status dictionary_type(struct dictionary *d, enum type_kind kind, struct sl
     made->number = (uint16_t)count;
     made->kind = (uint8_t)kind;
     made->key_namespace = key;
+    made->inverse = inverse;
     made->properties = arena_get(&d->arena, (DICTIONARY_PROPERTIES_MAX + 1) * sizeof *made->properties);
     made->properties[0] = NULL;
     atomic_store_explicit(&d->types[count], made, memory_order_release);
@@ -231,6 +227,90 @@ enum status dictionary_type(struct dictionary *d, enum type_kind kind, struct sl
     index_add(d, space_of_types(kind), &made->name);
     *type = made;
     return STATUS_OK;
+}
+
+enum status dictionary_type(struct dictionary *d, enum type_kind kind, struct slice name, struct type **type,
+                            struct fault *fault) {
+    const void *found = index_find(d, space_of_types(kind), name);
+    if (found) {
+        *type = (struct type *)found;
+        return STATUS_OK;
+    }
+    return kind == TYPE_RELATION ? dictionary_relation(d, name, SLICE_NONE, type, fault)
+                                 : dictionary_type_add(d, kind, name, 0, type, fault);
+}
+
+/* --- relations --- */
+
+#define INVERSE_ENDING "_inverse"
+#define INVERSE_BYTES_MAX (DICTIONARY_NAME_BYTES_MAX + sizeof INVERSE_ENDING)
+
+/* The name of the type at the other end, where none is given. */
+static struct slice inverse_name(struct slice name, struct slice inverse, char text[INVERSE_BYTES_MAX]) {
+    if (inverse.size || name.size > DICTIONARY_NAME_BYTES_MAX)
+        return inverse;
+    memcpy(text, name.data, name.size);
+    memcpy(text + name.size, INVERSE_ENDING, sizeof INVERSE_ENDING - 1);
+    return slice_of(text, name.size + sizeof INVERSE_ENDING - 1);
+}
+
+enum status dictionary_relation_check(const struct dictionary *d, struct slice name, struct slice inverse,
+                                      struct fault *fault) {
+    char text[INVERSE_BYTES_MAX];
+    const struct type *type = dictionary_type_find(d, TYPE_RELATION, name);
+    struct slice other = inverse_name(name, inverse, text);
+    if (!dictionary_name_valid(name))
+        return bad_name(name, "relation", fault);
+    if (type) {
+        const struct type *have = dictionary_type_at(d, type->inverse);
+        if (inverse.size && !slice_equal(have->name, inverse))
+            return fault_set(fault, STATUS_CONFLICT, "the inverse of %.*s is %.*s already", SLICE_ARG(name),
+                             SLICE_ARG(have->name));
+        return STATUS_OK;
+    }
+    if (!dictionary_name_valid(other))
+        return bad_name(other, "relation", fault);
+    if (dictionary_type_find(d, TYPE_RELATION, other))
+        return fault_set(fault, STATUS_CONFLICT, "%.*s is the inverse of another relation already", SLICE_ARG(other));
+    if (d->type_count + 2 > DICTIONARY_TYPES_MAX)
+        return fault_set(fault, STATUS_FULL, "%.*s and its inverse would be more than %d types", SLICE_ARG(name),
+                         DICTIONARY_TYPES_MAX);
+    return STATUS_OK;
+}
+
+static enum status relation_add(struct dictionary *d, struct slice name, uint16_t inverse, struct type **type,
+                                struct fault *fault) {
+    struct property *customer, *ended;
+    enum status status = dictionary_type_add(d, TYPE_RELATION, name, inverse, type, fault);
+    if (status == STATUS_OK)
+        status = dictionary_property(d, *type, SLICE("customer"), PROPERTY_NUMBER, &customer, fault);
+    if (status == STATUS_OK)
+        status = dictionary_property(d, *type, SLICE("ended"), PROPERTY_BOOL, &ended, fault);
+    if (status != STATUS_OK)
+        return status;
+    assert(customer->number == RELATION_CUSTOMER && ended->number == RELATION_ENDED);
+    customer->declared = ended->declared = true;
+    return STATUS_OK;
+}
+
+enum status dictionary_relation(struct dictionary *d, struct slice name, struct slice inverse, struct type **type,
+                                struct fault *fault) {
+    char text[INVERSE_BYTES_MAX];
+    struct type *other = NULL;
+    enum status status = dictionary_relation_check(d, name, inverse, fault);
+    if (status != STATUS_OK)
+        return status;
+    *type = (struct type *)index_find(d, space_of_types(TYPE_RELATION), name);
+    if (*type)
+        return STATUS_OK;
+    struct slice called = inverse_name(name, inverse, text);
+    uint16_t number = (uint16_t)d->type_count;
+    bool two = !slice_equal(called, name);
+    status = relation_add(d, name, (uint16_t)(number + two), type, fault);
+    if (status == STATUS_OK && two)
+        status = relation_add(d, called, number, &other, fault);
+    assert(status != STATUS_OK || (*type)->inverse == (two ? other->number : number));
+    return status;
 }
 
 enum status dictionary_set_type(struct dictionary *d, const struct type *owner, struct property *property,

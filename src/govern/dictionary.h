@@ -1,7 +1,9 @@
 /* dictionary: every type, property, attribute and identifier namespace the workspace knows, discovered or declared.
  *
- * A type is an event type, document type, master type, item type, or the one type of customer attributes (number 0,
- * "customer"). Its properties are numbered from 1 in order of appearance. Numbers never change or vanish: they stand in
+ * A type is an event type, document type, master type, item type, relation type, or the one type of customer attributes
+ * (number 0, "customer"). A relation type comes with its inverse, which the other end's history gets ("guardian_of" and
+ * "ward_of"; by itself "<name>_inverse"); a relation that looks the same from both ends is its own. Both begin with the
+ * properties "customer" and "ended" (enum relation_property). Its properties are numbered from 1 in order of appearance. Numbers never change or vanish: they stand in
  * records. A discovered property takes the type of its first usable value; a declared one has the type it was given,
  * and values that cannot be read as that type are refused one by one (quarantine), the record staying.
  *
@@ -71,6 +73,7 @@ struct type {
     uint8_t kind; /* enum type_kind */
     _Atomic bool declared;
     _Atomic uint16_t key_namespace; /* documents: the namespace of their key */
+    _Atomic uint16_t inverse;       /* relations: number of the type seen from the other end */
     _Atomic uint32_t property_count;
     uint64_t record_count;
     struct property **properties; /* [DICTIONARY_PROPERTIES_MAX + 1], index = number, [0] unused */
@@ -120,18 +123,23 @@ void dictionary_write_json(const struct dictionary *d, struct json_writer *w); /
 
 /* --- fold thread only --- */
 /* Finds or discovers; FULL past the limits, INVALID for an unusable name (empty, too long, control characters). A
- * discovered document type "x" gets the namespace "x_id" for its keys; items properties get the item type
+ * discovered document type "x" gets the namespace "x_id" for its keys; a relation type its inverse beside it; items properties get the item type
  * "<type>.<property>". Camel-case names of well-known customer attributes find the declared ones (firstName:
  * first_name), here and in dictionary_property_find. */
 enum status dictionary_type(struct dictionary *d, enum type_kind kind, struct slice name, struct type **type,
                             struct fault *fault) WARN_UNUSED;
+/* A relation and the type its other end sees, called `inverse` (empty: "<name>_inverse"; may be `name` itself). CONFLICT where it has
+ * another inverse, or `inverse` is another's. */
+enum status dictionary_relation(struct dictionary *d, struct slice name, struct slice inverse, struct type **type,
+                                struct fault *fault) WARN_UNUSED;
 enum status dictionary_property(struct dictionary *d, struct type *type, struct slice name, enum property_type if_new,
                                 struct property **property, struct fault *fault) WARN_UNUSED;
 enum status dictionary_namespace(struct dictionary *d, struct slice name, const struct namespace **ns,
                                  struct fault *fault) WARN_UNUSED;
 /* A declaration from the API or a file:
- * {"define":"type","kind":"event|document|master|attributes","name":"...","key_namespace":"...","properties":{"price":"money",
+ * {"define":"type","kind":"event|document|master|relation|attributes","name":"...","key_namespace":"...","properties":{"price":"money",
  *   "phone":{"type":"text","normalise":"phone"}, "items":{"type":"items","properties":{...}}}}
+ * a relation may have "inverse":"...", the name of its type at the other end, which is made with it and for ever.
  * {"define":"namespace","name":"...","kind":"person|device|document","priority":n,"unique":bool,"limit":n,"normalise":"phone"}
  * dictionary_check tells whether it would be accepted (thread any, before it is logged); dictionary_define applies it.
  * A property that already holds values keeps its type where the new one cannot read them: CONFLICT. Number -> text and

@@ -40,6 +40,12 @@ struct type *dictionary_type_mutable(const struct dictionary *d, uint16_t number
 struct property *dictionary_property_lookup(const struct dictionary *d, const struct type *type, struct slice name);
 enum status dictionary_namespace_mutable(struct dictionary *d, struct slice name, struct namespace **ns,
                                          struct fault *fault) WARN_UNUSED;
+/* Adds a type that is not there, alone: without a relation's properties. `inverse`: number of a relation's, or 0 while it is not known. */
+enum status dictionary_type_add(struct dictionary *d, enum type_kind kind, struct slice name, uint16_t inverse,
+                                struct type **type, struct fault *fault) WARN_UNUSED;
+/* Whether a relation `name` could have `inverse` (empty: its own); nothing is changed. */
+enum status dictionary_relation_check(const struct dictionary *d, struct slice name, struct slice inverse,
+                                      struct fault *fault) WARN_UNUSED;
 /* Gives a property the type `type`; for ITEMS finds or makes the item type. */
 enum status dictionary_set_type(struct dictionary *d, const struct type *owner, struct property *property,
                                 enum property_type type, struct fault *fault) WARN_UNUSED;

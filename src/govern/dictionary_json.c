@@ -56,6 +56,11 @@ static bool change_allowed(const struct property *property, enum property_type t
            (numeric && (type == PROPERTY_NUMBER || type == PROPERTY_MONEY || type == PROPERTY_TEXT));
 }
 
+static enum status relation_property_fault(struct slice name, enum property_type type, struct fault *fault) {
+    return fault_set(fault, STATUS_CONFLICT, "%.*s: every relation has it, as a %s", SLICE_ARG(name),
+                     property_type_name(type));
+}
+
 /* `type` is NULL where it does not exist yet. */
 static enum status check_properties(const struct dictionary *d, struct json_parser *p, const struct type *type,
                                     const struct json *properties, bool of_item, struct fault *fault) {
@@ -68,6 +73,9 @@ static enum status check_properties(const struct dictionary *d, struct json_pars
             status = fault_set(fault, STATUS_CONFLICT, "%.*s holds %llu values of type %s, which cannot be read as %s",
                                SLICE_ARG(m->key), (unsigned long long)have->present_count,
                                property_type_name(have->type), property_type_name((enum property_type)want.type));
+        if (status == STATUS_OK && have && type->kind == TYPE_RELATION && have->number <= RELATION_ENDED &&
+            want.type != have->type)
+            status = relation_property_fault(m->key, have->type, fault);
         if (status == STATUS_OK && want.type >= PROPERTY_TEXT_LIST && of_item)
             status = fault_set(fault, STATUS_INVALID, "%.*s: items cannot have lists or items of their own",
                                SLICE_ARG(m->key));
@@ -85,22 +93,37 @@ static enum status check_properties(const struct dictionary *d, struct json_pars
     return STATUS_OK;
 }
 
-/* Types this definition may add: itself and one for each items property. */
-static size_t types_added(struct json_parser *p, const struct json *properties) {
-    size_t count = 1;
+/* Types this definition may add: itself, a relation's inverse, and one for each items property. */
+static size_t types_added(struct json_parser *p, int kind, const struct json *properties) {
+    size_t count = kind == TYPE_RELATION ? 2 : 1;
     for (const struct json *m = json_first(p, properties); m; m = json_next(p, m))
         count++;
     return count;
 }
 
+/* Those that a relation has of itself, where a definition of a new one names them. */
+static enum status check_relation_properties(struct json_parser *p, const struct json *properties,
+                                             struct fault *fault) {
+    for (const struct json *m = json_first(p, properties); m; m = json_next(p, m)) {
+        struct wanted want;
+        int own = slice_is(m->key, "customer") ? PROPERTY_NUMBER : slice_is(m->key, "ended") ? PROPERTY_BOOL : -1;
+        enum status status = own < 0 ? STATUS_OK : read_property(p, m, &want, fault);
+        if (status == STATUS_OK && own >= 0 && want.type != own)
+            status = relation_property_fault(m->key, (enum property_type)own, fault);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
 static enum status check_type(const struct dictionary *d, struct json_parser *p, const struct json *definition,
                               struct fault *fault) {
     struct slice name = json_get_text(p, definition, "name"), kind_name = json_get_text(p, definition, "kind");
-    struct slice key = json_get_text(p, definition, "key_namespace");
+    struct slice key = json_get_text(p, definition, "key_namespace"), inverse = json_get_text(p, definition, "inverse");
     const struct json *properties = json_get(p, definition, "properties");
     int kind = type_kind_parse(kind_name);
     if (kind < 0 || kind == TYPE_ITEM)
-        return choice_fault(fault, "\"kind\"", kind_name, "event, document, master, attributes");
+        return choice_fault(fault, "\"kind\"", kind_name, "event, document, master, relation, attributes");
     if (kind == TYPE_ATTRIBUTES && name.size == 0)
         name = dictionary_type_at(d, DICTIONARY_CUSTOMER)->name;
     const struct type *type = dictionary_type_find(d, (enum type_kind)kind, name);
@@ -118,13 +141,18 @@ static enum status check_type(const struct dictionary *d, struct json_parser *p,
         !slice_equal(dictionary_namespace_at(d, type->key_namespace)->name, key))
         return fault_set(fault, STATUS_CONFLICT, "%.*s has %llu records whose keys are in another namespace",
                          SLICE_ARG(name), (unsigned long long)type->record_count);
+    if (inverse.size && kind != TYPE_RELATION)
+        return fault_set(fault, STATUS_INVALID, "\"inverse\": only relations have one");
     if (properties && properties->kind != JSON_OBJECT)
         return fault_set(fault, STATUS_INVALID, "\"properties\" is an object of name and type");
-    if (dictionary_type_count(d) + types_added(p, properties) > DICTIONARY_TYPES_MAX ||
+    if (dictionary_type_count(d) + types_added(p, kind, properties) > DICTIONARY_TYPES_MAX ||
         dictionary_namespace_count(d) + 2 > DICTIONARY_NAMESPACES_MAX)
         return fault_set(fault, STATUS_FULL, "at most %d types and %d identifier namespaces are kept",
                          DICTIONARY_TYPES_MAX, DICTIONARY_NAMESPACES_MAX);
-    return check_properties(d, p, type, properties, false, fault);
+    enum status status = kind == TYPE_RELATION ? dictionary_relation_check(d, name, inverse, fault) : STATUS_OK;
+    if (status == STATUS_OK && kind == TYPE_RELATION && !type)
+        status = check_relation_properties(p, properties, fault);
+    return status == STATUS_OK ? check_properties(d, p, type, properties, false, fault) : status;
 }
 
 static enum status check_range(struct json_parser *p, const struct json *definition, const char *key, int64_t max,
@@ -198,7 +226,9 @@ static enum status apply_type(struct dictionary *d, struct json_parser *p, const
     struct namespace *ns;
     if (kind == TYPE_ATTRIBUTES)
         name = dictionary_type_at(d, DICTIONARY_CUSTOMER)->name;
-    enum status status = dictionary_type(d, kind, name, &type, fault);
+    enum status status = kind == TYPE_RELATION
+                             ? dictionary_relation(d, name, json_get_text(p, definition, "inverse"), &type, fault)
+                             : dictionary_type(d, kind, name, &type, fault);
     if (status == STATUS_OK && key.size) {
         status = dictionary_namespace_mutable(d, key, &ns, fault);
         if (status == STATUS_OK) {
@@ -209,6 +239,8 @@ static enum status apply_type(struct dictionary *d, struct json_parser *p, const
     if (status != STATUS_OK)
         return status;
     type->declared = true;
+    if (kind == TYPE_RELATION)
+        dictionary_type_mutable(d, type->inverse)->declared = true;
     return apply_properties(d, p, type, json_get(p, definition, "properties"), fault);
 }
 
@@ -265,6 +297,8 @@ static void write_type(const struct dictionary *d, const struct type *type, stru
     json_member_bool(w, "declared", type->declared);
     if (type->key_namespace)
         json_member_text(w, "key_namespace", dictionary_namespace_at(d, type->key_namespace)->name);
+    if (type->kind == TYPE_RELATION)
+        json_member_text(w, "inverse", dictionary_type_at(d, type->inverse)->name);
     json_member_integer(w, "records", (int64_t)count_of(&type->record_count));
     json_key(w, "properties");
     json_array(w);
@@ -333,13 +367,27 @@ static enum status load_type(struct dictionary *d, struct json_parser *p, const 
     struct slice name = json_get_text(p, m, "name"), key = json_get_text(p, m, "key_namespace");
     int kind = type_kind_parse(json_get_text(p, m, "kind"));
     const struct namespace *ns = key.size ? dictionary_namespace_find(d, key) : NULL;
-    struct type *type;
-    if (kind < 0 || (key.size && !ns) || dictionary_type(d, (enum type_kind)kind, name, &type, NULL) != STATUS_OK ||
+    struct type *type = kind < 0 ? NULL : (struct type *)dictionary_type_find(d, (enum type_kind)kind, name);
+    if (kind < 0 || (key.size && !ns) ||
+        (!type && dictionary_type_add(d, (enum type_kind)kind, name, 0, &type, NULL) != STATUS_OK) ||
         type->number != json_get_integer(p, m, "number", -1))
         return damaged(fault, "type", name);
     type->declared = json_get_bool(p, m, "declared", false);
     type->record_count = (uint64_t)json_get_integer(p, m, "records", 0);
     type->key_namespace = ns ? ns->number : 0;
+    return STATUS_OK;
+}
+
+/* When all are there: a relation's inverse is a relation, whose inverse it is. */
+static enum status load_inverse(struct dictionary *d, struct json_parser *p, const struct json *m, uint16_t number,
+                                struct fault *fault) {
+    struct type *type = dictionary_type_mutable(d, number);
+    const struct type *other = dictionary_type_find(d, TYPE_RELATION, json_get_text(p, m, "inverse"));
+    if (type->kind != TYPE_RELATION)
+        return STATUS_OK;
+    if (!other || (other->inverse && other->inverse != number))
+        return damaged(fault, "the inverse of", type->name);
+    type->inverse = other->number;
     return STATUS_OK;
 }
 
@@ -363,6 +411,17 @@ static enum status load_property(struct dictionary *d, struct json_parser *p, st
     property->present_count = (uint64_t)json_get_integer(p, m, "present", 0);
     property->refused_count = (uint64_t)json_get_integer(p, m, "refused", 0);
     return STATUS_OK;
+}
+
+/* What code takes for granted of a relation: its inverse's inverse is itself, and its first two properties. */
+static bool relation_whole(const struct dictionary *d, const struct type *type) {
+    if (type->kind != TYPE_RELATION)
+        return true;
+    const struct property *customer = dictionary_property_at(type, RELATION_CUSTOMER);
+    const struct property *ended = dictionary_property_at(type, RELATION_ENDED);
+    return dictionary_type_at(d, type->inverse)->inverse == type->number && customer && ended &&
+           slice_is(customer->name, "customer") && customer->type == PROPERTY_NUMBER &&
+           slice_is(ended->name, "ended") && ended->type == PROPERTY_BOOL;
 }
 
 /* Whether what is there (the preset of this program) has the same numbers as what was saved, so that it can stay in
@@ -397,9 +456,13 @@ static enum status load_all(struct dictionary *d, struct json_parser *p, const s
     for (const struct json *t = json_first(p, types); t && status == STATUS_OK; t = json_next(p, t), number++) {
         struct type *type = dictionary_type_mutable(d, number);
         const struct json *properties = json_get(p, t, "properties");
+        status = load_inverse(d, p, t, number, fault);
         for (const struct json *m = json_first(p, properties); m && status == STATUS_OK; m = json_next(p, m))
             status = load_property(d, p, type, m, fault);
     }
+    for (uint32_t i = 0; i < number && status == STATUS_OK; i++)
+        if (!relation_whole(d, dictionary_type_at(d, (uint16_t)i)))
+            status = damaged(fault, "relation", dictionary_type_at(d, (uint16_t)i)->name);
     if (status == STATUS_OK && (number == 0 || dictionary_type_at(d, DICTIONARY_CUSTOMER)->kind != TYPE_ATTRIBUTES))
         status = damaged(fault, "its list of types, not beginning with", SLICE("customer"));
     return status;

@@ -176,6 +176,52 @@ static void definitions_apply(void **state) {
     assert_true(card->limit == 3 && card->unique && card->priority == 4);
 }
 
+static const struct type *relation(struct dictionary *d, const char *name) {
+    return dictionary_type_find(d, TYPE_RELATION, slice_text(name));
+}
+
+static void relations_come_with_their_inverse(void **state) {
+    struct dictionary *d = *state;
+    struct fault fault = {0};
+    struct type *found;
+    MUST(define(d,
+                "{\"define\":\"type\",\"kind\":\"relation\",\"name\":\"guardian_of\",\"inverse\":\"ward_of\","
+                "\"properties\":{\"since\":\"date\"}}",
+                &fault));
+    const struct type *guardian = relation(d, "guardian_of"), *ward = relation(d, "ward_of");
+    assert_int_equal(guardian->inverse, ward->number);
+    assert_int_equal(ward->inverse, guardian->number);
+    assert_true(ward->declared);
+    assert_int_equal(property_of(d, TYPE_RELATION, "ward_of", "customer")->number, RELATION_CUSTOMER);
+    assert_int_equal(property_of(d, TYPE_RELATION, "guardian_of", "ended")->number, RELATION_ENDED);
+    assert_int_equal(property_of(d, TYPE_RELATION, "guardian_of", "since")->type, PROPERTY_DATE);
+    MUST(dictionary_type(d, TYPE_RELATION, SLICE("knows"), &found, &fault));
+    assert_int_equal(relation(d, "knows_inverse")->inverse, found->number);
+    MUST(define(d, "{\"define\":\"type\",\"kind\":\"relation\",\"name\":\"spouse_of\",\"inverse\":\"spouse_of\"}",
+                &fault));
+    assert_int_equal(relation(d, "spouse_of")->inverse, relation(d, "spouse_of")->number);
+    MUST(dictionary_type(d, TYPE_RELATION, SLICE("ward_of"), &found, &fault));
+    assert_ptr_equal(found, ward);
+    MUST(define(d, "{\"define\":\"type\",\"kind\":\"relation\",\"name\":\"ward_of\",\"properties\":{\"n\":\"number\"}}",
+                &fault));
+    static const struct {
+        const char *json;
+        enum status status;
+    } bad[] = {
+        {"{\"define\":\"type\",\"kind\":\"relation\",\"name\":\"ward_of\",\"inverse\":\"x\"}", STATUS_CONFLICT},
+        {"{\"define\":\"type\",\"kind\":\"relation\",\"name\":\"x\",\"inverse\":\"ward_of\"}", STATUS_CONFLICT},
+        {"{\"define\":\"type\",\"kind\":\"relation\",\"name\":\"x\",\"properties\":{\"ended\":\"text\"}}",
+         STATUS_CONFLICT},
+        {"{\"define\":\"type\",\"kind\":\"relation\",\"name\":\"ward_of\",\"properties\":{\"customer\":\"text\"}}",
+         STATUS_CONFLICT},
+        {"{\"define\":\"type\",\"kind\":\"event\",\"name\":\"x\",\"inverse\":\"y\"}", STATUS_INVALID},
+        {"{\"define\":\"type\",\"kind\":\"relation\",\"name\":\"\"}", STATUS_INVALID},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(define(d, bad[i].json, &fault), bad[i].status);
+    assert_null(relation(d, "x"));
+}
+
 static void values_keep_their_type(void **state) {
     struct dictionary *d = *state;
     struct fault fault = {0};
@@ -258,7 +304,8 @@ static void grow(struct dictionary *d, uint64_t seed, int steps) {
         struct type *type;
         struct property *property;
         const struct namespace *ns;
-        enum type_kind kind = TYPE_EVENT + (enum type_kind)random_below(&random, 3);
+        static const enum type_kind kinds[] = {TYPE_EVENT, TYPE_DOCUMENT, TYPE_MASTER, TYPE_RELATION};
+        enum type_kind kind = kinds[random_below(&random, 4)];
         size_t size = (size_t)snprintf(name, sizeof name, "t\"%d", (int)random_below(&random, 40));
         MUST(dictionary_type(d, kind, slice_of(name, size), &type, &fault));
         size = (size_t)snprintf(name, sizeof name, "p%d", (int)random_below(&random, 30));
@@ -305,6 +352,10 @@ static void damaged_saves_are_told(void **state) {
         "{\"namespaces\":[{\"number\":2,\"name\":\"a\",\"kind\":\"person\",\"priority\":0,\"limit\":0}]}",
         "{\"types\":[{\"number\":0,\"name\":\"E\",\"kind\":\"event\"}]}",
         "{\"types\":[{\"number\":1,\"name\":\"customer\",\"kind\":\"attributes\"}]}",
+        ("{\"types\":[{\"number\":0,\"name\":\"customer\",\"kind\":\"attributes\"},"
+         "{\"number\":1,\"name\":\"r\",\"kind\":\"relation\"}]}"),
+        ("{\"types\":[{\"number\":0,\"name\":\"customer\",\"kind\":\"attributes\"},"
+         "{\"number\":1,\"name\":\"r\",\"kind\":\"relation\",\"inverse\":\"r\"}]}"),
         ("{\"types\":[{\"number\":0,\"name\":\"customer\",\"kind\":\"attributes\","
          "\"properties\":[{\"number\":1,\"name\":\"a\",\"type\":\"items\"}]}]}"),
     };
@@ -374,6 +425,7 @@ int main(void) {
         TEST(unusable_names_are_refused),
         TEST(limits_hold),
         TEST(definitions_apply),
+        TEST(relations_come_with_their_inverse),
         TEST(values_keep_their_type),
         TEST(definitions_that_cannot_be),
         TEST(saved_is_loaded_to_the_same),
