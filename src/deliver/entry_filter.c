@@ -1,0 +1,55 @@
+/* entry_filter: who wants which entries, and what their kinds, causes and ids are called (entry.h). */
+#include <assert.h>
+#include <stdio.h>
+
+#include "deliver/entry.h"
+
+static bool holds_number(const uint32_t *numbers, size_t count, uint32_t number) {
+    for (size_t i = 0; i < count; i++) {
+        if (numbers[i] == number)
+            return true;
+    }
+    return false;
+}
+
+static bool holds_type(const uint16_t *types, size_t count, uint32_t type) {
+    for (size_t i = 0; i < count; i++) {
+        if (types[i] == type)
+            return true;
+    }
+    return false;
+}
+
+bool entry_wanted(const struct entry_filter *f, const struct feed_entry *e) {
+    switch ((enum feed_kind)e->kind) {
+    case FEED_ENTERED:
+    case FEED_LEFT:
+        return f->all_segments || holds_number(f->segments, f->segment_count, e->subject);
+    case FEED_EVENT:
+        return f->all_events || holds_type(f->types, f->type_count, e->subject);
+    case FEED_MERGED:
+        return f->merges;
+    }
+    return false;
+}
+
+const char *feed_kind_name(enum feed_kind kind) {
+    static const char *const names[] = {
+        [FEED_ENTERED] = "entered", [FEED_LEFT] = "left", [FEED_EVENT] = "event", [FEED_MERGED] = "merged"};
+    assert(kind >= FEED_ENTERED && kind <= FEED_MERGED);
+    return names[kind];
+}
+
+const char *feed_cause_name(enum feed_cause cause) {
+    static const char *const names[] = {
+        [FEED_RECORD] = "record",     [FEED_TIME] = "time",       [FEED_DEFINITION] = "definition",
+        [FEED_MERGE] = "merge",       [FEED_RELATED] = "related", [FEED_MASTER] = "master",
+        [FEED_SCHEDULE] = "schedule", [FEED_UPLOAD] = "upload"};
+    assert(cause >= FEED_RECORD && cause <= FEED_UPLOAD);
+    return names[cause];
+}
+
+const char *entry_id(struct feed_place place, char out[ENTRY_ID_BYTES]) {
+    snprintf(out, ENTRY_ID_BYTES, "%llu-%u", (unsigned long long)place.position, place.order);
+    return out;
+}
