@@ -59,6 +59,8 @@ static const struct rule rules[OP_COUNT_] = {
     [OP_DAYS_UNTIL_ANNIVERSARY] = {BIT(TERM_DATE), TERM_NUMBER, .clock = true, .needs = "a date"},
 };
 
+bool check_op_clock(enum op op) { return rules[op].clock; }
+
 /* --- words for messages --- */
 
 const char *check_phrase(const struct node *node) {
