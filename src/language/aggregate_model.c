@@ -50,7 +50,7 @@ static struct scopes in_window(const struct scope *s, const struct source_refere
 static struct scopes fulfilling(struct scopes all, const struct node *where) {
     struct scopes kept = {0};
     for (size_t i = 0; i < all.count; i++)
-        if (!where || condition(&all.all[i], where))
+        if (!where || model_condition(&all.all[i], where))
             add_scope(&kept, all.all[i]);
     return kept;
 }
@@ -192,7 +192,7 @@ static struct value distribution_of(struct world *w, const struct values *v) {
                 continue;
             json_object(&out);
             json_key(&out, "value");
-            write_value(&out, v->all[i]);
+            model_write(&out, v->all[i]);
             json_member_integer(&out, "count", (int64_t)count);
             json_end_object(&out);
             left -= count;
@@ -214,7 +214,7 @@ static struct value distinct_days(const struct scopes *rows, const struct zone *
 
 static struct value end_of(const struct node *n, const struct scopes *rows, const struct values *values) {
     bool first = n->op == OP_FIRST;
-    if (n->from.value.kind != REFERENCE_NONE)
+    if (n->source->from.value.kind != REFERENCE_NONE)
         return values->count ? values->all[first ? 0 : values->count - 1] : VALUE_NONE;
     if (rows->count == 0)
         return VALUE_NONE;
@@ -265,9 +265,9 @@ static struct value aggregate_of(const struct node *n, struct world *w, const st
     }
 }
 
-struct value aggregate(const struct scope *s, const struct node *n) {
-    const struct reference *ref = &n->from.value;
-    struct scopes all = in_window(s, &n->from, window_interval(s, n->window));
+struct value model_aggregate(const struct scope *s, const struct node *n) {
+    const struct reference *ref = &n->source->from.value;
+    struct scopes all = in_window(s, &n->source->from, window_interval(s, n->window));
     struct scopes rows = fulfilling(all, n->where);
     struct values values = {0};
     if (ref->kind != REFERENCE_NONE) {
@@ -359,7 +359,7 @@ static bool same_row(const struct row *a, const struct row *b) {
 /* Marks the rows that a step matches; where its source is items, rows one item of which does. */
 static void mark_step(const struct scope *s, struct search *search, uint32_t step) {
     const struct node *n = search->steps[step];
-    struct scopes all = in_window(s, &n->from, FOR_EVER), kept = fulfilling(all, n->where);
+    struct scopes all = in_window(s, &n->source->from, FOR_EVER), kept = fulfilling(all, n->where);
     search->match[step] = memory_get(search->row_count + 1, sizeof(bool));
     for (size_t i = 0; i < search->row_count; i++)
         for (size_t k = 0; k < kept.count; k++)
@@ -381,11 +381,11 @@ static void add_distinct(struct search *search, const struct rows *rows, struct 
     }
 }
 
-struct value sequence(const struct scope *s, const struct node *n) {
+struct value model_sequence(const struct scope *s, const struct node *n) {
     struct search search = {.world = s->world, .within = n->within};
     struct interval window = window_interval(s, n->window);
     for (const struct node *step = n->first; step; step = step->next) {
-        struct rows rows = source_rows(s->world, s->person, &step->from);
+        struct rows rows = source_rows(s->world, s->person, &step->source->from);
         assert(search.count < STEPS_MAX);
         search.steps[search.count++] = step;
         add_distinct(&search, &rows, window);

@@ -16,8 +16,8 @@
 
 #include "language/plan_model_inside.h"
 
-bool condition(const struct scope *s, const struct node *n) {
-    struct value v = evaluate(s, n);
+bool model_condition(const struct scope *s, const struct node *n) {
+    struct value v = model_value(s, n);
     return v.type == TERM_BOOL && v.integer;
 }
 
@@ -108,7 +108,7 @@ static struct value shifted(const struct scope *s, const struct node *n) {
         length = moment;
         moment = n->first->next;
     }
-    struct value v = evaluate(s, moment);
+    struct value v = model_value(s, moment);
     if (v.type == TERM_NONE)
         return v;
     const struct zone *zone = s->world->zone;
@@ -254,7 +254,7 @@ static struct value over_arguments(const struct scope *s, const struct node *n) 
     struct value *v = memory_get(count + 1, sizeof *v), result;
     count = 0;
     for (const struct node *c = n->first; c; c = c->next, count++) {
-        v[count] = evaluate(s, c);
+        v[count] = model_value(s, c);
         missing += v[count].type == TERM_NONE;
     }
     if (is_comparison(n->op))
@@ -286,7 +286,7 @@ static struct value named(const struct scope *s, const struct node *n) {
     struct scope customer = {.world = s->world, .person = s->person};
     struct value v = VALUE_NONE;
     if (n->definition)
-        v = evaluate(&customer, n->definition);
+        v = model_value(&customer, n->definition);
     else if (n->reference.kind != REFERENCE_NONE)
         v = reference_value(&customer, &n->reference);
     else if (n->op == OP_IN_SEGMENT)
@@ -303,7 +303,7 @@ static bool is_length(const struct node *n) { return n && n->kind == NODE_DURATI
 /* Whether all, or any, of the operands are true. */
 static struct value junction(const struct scope *s, const struct node *n) {
     for (const struct node *c = n->first; c; c = c->next)
-        if (condition(s, c) != (n->op == OP_AND))
+        if (model_condition(s, c) != (n->op == OP_AND))
             return value_bool(n->op == OP_OR);
     return value_bool(n->op == OP_AND);
 }
@@ -315,9 +315,9 @@ static struct value call(const struct scope *s, const struct node *n) {
     case OP_OR:
         return junction(s, n);
     case OP_NOT:
-        return value_bool(!condition(s, n->first));
+        return value_bool(!model_condition(s, n->first));
     case OP_IF:
-        return evaluate(s, condition(s, n->first) ? n->first->next : n->first->next->next);
+        return model_value(s, model_condition(s, n->first) ? n->first->next : n->first->next->next);
     case OP_NOW:
         return value_time(w->now_ms);
     case OP_TODAY:
@@ -335,7 +335,7 @@ static struct value call(const struct scope *s, const struct node *n) {
     }
 }
 
-struct value evaluate(const struct scope *s, const struct node *n) {
+struct value model_value(const struct scope *s, const struct node *n) {
     struct world *w = s->world;
     switch (n->kind) {
     case NODE_LITERAL:
@@ -348,16 +348,16 @@ struct value evaluate(const struct scope *s, const struct node *n) {
     case NODE_CALL:
         return call(s, n);
     case NODE_AGGREGATE:
-        return aggregate(s, n);
+        return model_aggregate(s, n);
     default:
         assert(n->kind == NODE_SEQUENCE);
-        return sequence(s, n);
+        return model_sequence(s, n);
     }
 }
 
 /* --- the answer --- */
 
-void write_value(struct json_writer *w, struct value v) {
+void model_write(struct json_writer *w, struct value v) {
     char date[TIME_TEXT_BYTES];
     switch (v.type) {
     case TERM_BOOL:
@@ -388,7 +388,7 @@ static struct slice list_json(struct arena *arena, struct value v) {
     struct json_writer w = {.out = &text};
     json_array(&w);
     for (uint32_t i = 0; i < v.count; i++)
-        write_value(&w, v.elements[i]);
+        model_write(&w, v.elements[i]);
     json_end_array(&w);
     struct slice copy = arena_copy(arena, buffer_slice(&text));
     buffer_release(&text);
@@ -405,7 +405,7 @@ struct term_value model_evaluate(const struct vocabulary *vocabulary, const stru
                       .arena = arena,
                       .now_ms = now_ms};
     struct scope s = {.world = &w, .person = person_of(&w, customer)};
-    struct value v = evaluate(&s, root);
+    struct value v = model_value(&s, root);
     if (v.type == TERM_TEXT)
         v.text = arena_copy(arena, v.text);
     else if (v.type == TERM_TEXT_LIST || v.type == TERM_NUMBER_LIST)

@@ -53,9 +53,9 @@ struct interval { /* [from, to) */
 static inline bool inside(struct interval i, int64_t time_ms) { return time_ms >= i.from && time_ms < i.to; }
 
 /* plan_model.c */
-struct value evaluate(const struct scope *s, const struct node *n);
-bool condition(const struct scope *s, const struct node *n);
-void write_value(struct json_writer *w, struct value v);
+struct value model_value(const struct scope *s, const struct node *n);
+bool model_condition(const struct scope *s, const struct node *n);
+void model_write(struct json_writer *w, struct value v);
 
 /* rows_model.c */
 struct person *person_of(struct world *w, struct customer_id customer);
@@ -71,7 +71,7 @@ struct values {
 };
 void add_value(struct values *to, struct value v); /* unless it is missing */
 struct value extreme_of(const struct zone *zone, const struct values *v, int sign);
-struct value aggregate(const struct scope *s, const struct node *n);
-struct value sequence(const struct scope *s, const struct node *n);
+struct value model_aggregate(const struct scope *s, const struct node *n);
+struct value model_sequence(const struct scope *s, const struct node *n);
 
 #endif

@@ -177,7 +177,7 @@ static struct interval days_interval(const struct world *w, int64_t first, int64
 
 static struct interval moments_interval(const struct scope *s, const struct node *n) {
     const struct zone *zone = s->world->zone;
-    struct value a = evaluate(s, n->first), b = n->first->next ? evaluate(s, n->first->next) : a;
+    struct value a = model_value(s, n->first), b = n->first->next ? model_value(s, n->first->next) : a;
     if (a.type == TERM_NONE || b.type == TERM_NONE)
         return NOWHERE;
     int64_t moment = moment_of(zone, a);

@@ -287,10 +287,9 @@ int64_t period_start(int64_t days, enum unit unit, int by, uint8_t week_start) {
 }
 
 int64_t months_between(const struct zone *zone, struct value from, int64_t now_ms) {
-    int64_t local = zone_utc_to_local(zone, now_ms), start = from.integer * DAY_MS, year[2];
+    int64_t local = zone_utc_to_local(zone, now_ms), year[2], start;
     unsigned month[2], day[2];
-    if (from.type == TERM_TIME)
-        start = zone_utc_to_local(zone, from.integer);
+    start = from.type == TERM_TIME ? zone_utc_to_local(zone, from.integer) : from.integer * DAY_MS;
     int64_t days[2] = {floor_divide(start, DAY_MS), floor_divide(local, DAY_MS)};
     for (int i = 0; i < 2; i++)
         time_civil(days[i], &year[i], &month[i], &day[i]);
