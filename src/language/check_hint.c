@@ -27,7 +27,7 @@ static struct shown type_shown(const struct dictionary *d, const struct type *ty
         if (check_type(d, name, true, &both) == type)
             return quoted(name);
     }
-    return quoted(type->name);
+    return type->kind == TYPE_ITEM ? check_shown_text(type->name) : quoted(type->name);
 }
 
 static const char *kind_phrase(const struct type *type) {
@@ -91,10 +91,10 @@ static bool hint_type(struct check *c, const struct node *node, struct slice nam
     if (!type)
         return true;
     struct shown shown = type_shown(c->v->dictionary, type);
-    return check_fail(
-        c, node,
-        "%s are %s, not a value; ask for them with any(%s) or count(%s), or for the last one's time with last(%s)",
-        shown.text, kind_phrase(type), shown.text, shown.text, shown.text);
+    return check_fail(c, node,
+                      "%s is a type of %s, not a value; ask for them with any(%s) or count(%s), or for the time of the "
+                      "last with last(%s)",
+                      shown.text, kind_phrase(type), shown.text, shown.text, shown.text);
 }
 
 /* order.total outside an aggregate, or in one over something else. */
@@ -119,8 +119,7 @@ static bool hint_path(struct check *c, const struct node *node) {
                               "%s are many items, not a value; ask for them with any(%s where ...) or count(%s)",
                               check_shown(node).text, check_shown(node).text, check_shown(node).text);
         const char *word = term.property ? aggregate_for(term.property) : "last";
-        return check_fail(c, node,
-                          "%s has a value for each of the customer's rows; use it inside an aggregate such as %s(%s)",
+        return check_fail(c, node, "%s has a value in each row; use it inside an aggregate such as %s(%s)",
                           check_shown(node).text, word, check_shown(node).text);
     }
     return true;
@@ -153,6 +152,38 @@ static bool hint_field_of(struct check *c, const struct node *node, struct slice
             }
         }
     return true;
+}
+
+/* In a where over rows: a field of their items. */
+static bool hint_items(struct check *c, const struct node *node, struct slice name) {
+    const struct dictionary *d = c->v->dictionary;
+    for (uint32_t i = 1; c->scope.row && !c->scope.item && i <= c->scope.row->property_count; i++) {
+        const struct property *items = dictionary_property_at(c->scope.row, (uint16_t)i);
+        if (!items || items->type != PROPERTY_ITEMS ||
+            !dictionary_property_find(d, dictionary_type_at(d, items->item_type), name))
+            continue;
+        struct shown owner = type_shown(d, c->scope.row);
+        struct shown shown = quoted(items->name);
+        return check_fail(
+            c, node, "%s is a field of %s.%s, of which a row has many; write any(%s where %s ...), or begin with %s.%s",
+            quoted(name).text, owner.text, shown.text, shown.text, quoted(name).text, owner.text, shown.text);
+    }
+    return true;
+}
+
+/* time, updated ... where there are no rows, or others. */
+static bool hint_system(struct check *c, const struct node *node, struct slice name) {
+    struct type document = {.kind = TYPE_DOCUMENT};
+    struct scope any = {.rows = true}, documents = {.rows = true, .row = &document};
+    struct reference reference;
+    if (check_system(&any, name, &reference) && reference.system == SYSTEM_EVENT)
+        return check_fail(c, node, "event is a field of any event: any(any event where event = \"page\")");
+    if (!check_system(&documents, name, &reference))
+        return true;
+    if (reference.system == SYSTEM_UPDATED)
+        return check_fail(c, node, "updated is a field of documents: any(order where updated > 3 days ago)");
+    return check_fail(c, node, "%s is a field of rows; use it in an aggregate's where%s", check_shown_text(name).text,
+                      reference.system == SYSTEM_TIME ? ", or write last(order) for a row's time" : "");
 }
 
 /* product.categori: master data is there, its field or the id that leads to it is not. */
@@ -207,11 +238,16 @@ bool check_unknown_name(struct check *c, const struct node *node) {
         return check_fail(c, node, "no name is as long as this one");
     if (!hint_path(c, node) || !hint_master(c, node) || !hint_type(c, node, name) || !hint_definition(c, node, name))
         return false;
+    static const struct slice customer = {"customer.", 9};
+    if (slice_starts(name, customer))
+        name = slice_of(name.data + customer.size, name.size - customer.size);
     struct suggestion near = suggestion_of(name);
     offer_fields(&near, c->scope.item);
     offer_fields(&near, c->scope.row);
     offer_system(&near, &c->scope);
     offer_fields(&near, dictionary_type_at(c->v->dictionary, DICTIONARY_CUSTOMER));
+    if (near.distance > 1 && (!hint_system(c, node, name) || !hint_items(c, node, name)))
+        return false;
     if (near.best.size && !(c->beside_text && near.distance > 1))
         return check_fail(c, node, "%s; did you mean \"%s\"?", not_found(c, node).text, quoted(near.best).text);
     if (c->beside_text)

@@ -129,7 +129,8 @@ static bool check_values(struct check *c, struct node *node) {
     if (node->op == OP_DISTRIBUTION)
         simple = simple || type == TERM_BOOL;
     if (!simple)
-        return check_fail(c, node, "%s needs a text, a number or a date; %s is %s", word_of(node),
+        return check_fail(c, node, "%s needs %s; %s is %s", word_of(node),
+                          node->op == OP_DISTINCT ? "a single value" : "a text, a number or a date",
                           check_shown(node->source).text, value_type_name(value));
     node->type = node->op == OP_DISTINCT ? TERM_NUMBER : node->op == OP_TOP ? (uint8_t)type : TERM_DISTRIBUTION;
     return true;
