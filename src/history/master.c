@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -42,6 +43,7 @@ struct master {
     pthread_rwlock_t lock;
     struct shelf *shelves[DICTIONARY_TYPES_MAX];
     struct record_builder builder; /* fold thread */
+    _Atomic uint64_t version;
 };
 
 /* On disk. */
@@ -327,6 +329,7 @@ void master_put(struct master *m, const struct record_head *record) {
     if (!item)
         item = item_insert(shelf_of(m, record->type), id);
     add_version(item, at, version);
+    atomic_fetch_add_explicit(&m->version, 1, memory_order_release);
     unlock(m);
 }
 
@@ -488,6 +491,54 @@ void master_list_json(const struct master *m, uint16_t type, struct slice after,
     json_end_array(w);
 }
 
+uint64_t master_version(const struct master *m) {
+    return atomic_load_explicit(&((struct master *)(uintptr_t)m)->version, memory_order_acquire);
+}
+
+void master_walk(const struct master *m, uint16_t type,
+                 bool (*each)(void *context, struct slice id, const struct record_head *latest, int64_t valid_to),
+                 void *context) {
+    lock_read(m);
+    const struct shelf *shelf = type < DICTIONARY_TYPES_MAX ? m->shelves[type] : NULL;
+    uint16_t valid_to = shelf ? named_of(m, type).valid_to : 0;
+    bool more = true;
+    for (size_t b = 0; shelf && b < shelf->block_count && more; b++)
+        for (uint32_t i = 0; i < shelf->blocks[b]->count && more; i++) {
+            const struct item *item = &shelf->blocks[b]->items[i];
+            const struct record_head *latest = item->versions[item->count - 1];
+            more = each(context, item->id, latest, instant_of(latest, valid_to, INT64_MAX));
+        }
+    unlock(m);
+}
+
+struct by_name {
+    uint16_t property;
+    struct slice name;
+    struct buffer *id;
+    unsigned found;
+};
+
+static bool take_named(void *context, struct slice id, const struct record_head *latest, int64_t valid_to) {
+    struct by_name *n = context;
+    (void)valid_to;
+    if (!slice_equal(text_of(latest, n->property), n->name))
+        return true;
+    if (n->found++ == 0)
+        buffer_add_slice(n->id, id);
+    return n->found < 2;
+}
+
+bool master_id_of_name(const struct master *m, uint16_t type, struct slice name, struct buffer *id) {
+    size_t before = id->size;
+    if (type >= dictionary_type_count(m->dictionary) || name.size == 0)
+        return false;
+    struct by_name n = {named_of(m, type).name, name, id, 0};
+    master_walk(m, type, take_named, &n);
+    if (n.found != 1)
+        id->size = before;
+    return n.found == 1;
+}
+
 /* --- saving --- */
 
 static enum status save_shelf(const struct shelf *shelf, struct image_writer *image, uint64_t *count,
@@ -559,6 +610,7 @@ enum status master_load(struct master *m, struct image *image, struct fault *fau
     uint64_t count = 0;
     for (const struct record_head *r; rest.size && (r = next_record(m, &rest)) && load_record(m, r); count++) {
     }
+    atomic_fetch_add_explicit(&m->version, 1, memory_order_release);
     if (rest.size || count != head.record_count)
         return fault_set(fault, STATUS_DAMAGED,
                          "section \"master.records\" makes no sense near offset %zu: record %llu of %llu",

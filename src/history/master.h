@@ -33,6 +33,16 @@ bool master_get_json(const struct master *master, uint16_t type, struct slice id
  * O(ids after). */
 void master_list_json(const struct master *master, uint16_t type, struct slice after, struct slice query, size_t limit,
                       struct json_writer *w);
+/* Changes with every put that changed something, and with loading: what was made of master data at another version is stale. Thread any. */
+uint64_t master_version(const struct master *master);
+/* Calls `each` with every id of the type, in byte order, and its latest version; `valid_to`: when it closes (ms), INT64_MAX where it does
+ * not. Ends when `each` says false. Under the read lock: `each` calls nothing of master, and keeps nothing it is given. */
+void master_walk(const struct master *master, uint16_t type,
+                 bool (*each)(void *context, struct slice id, const struct record_head *latest, int64_t valid_to),
+                 void *context);
+/* The id of the one thing whose latest version has exactly this name (property "name"); appended to `id`. False where there is none, or
+ * several. Cost: O(ids). */
+bool master_id_of_name(const struct master *master, uint16_t type, struct slice name, struct buffer *id);
 /* Writes the sections "master.head" and "master.records": every version as a typed record (govern/record.h), ascending
  * by type, id and start. Thread any, but between two puts if it is to be the state at one position. Cost: O(all);
  * copies into the writer.

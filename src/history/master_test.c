@@ -231,6 +231,48 @@ static unsigned ids_in(const char *json, unsigned from) {
     return count;
 }
 
+static bool note_id(void *context, struct slice id, const struct record_head *latest, int64_t valid_to) {
+    struct stage *s = context;
+    const struct record_value *price = record_find(latest, s->price);
+    buffer_print(&s->out, "%.*s:%lld%s ", SLICE_ARG(id), price ? (long long)price->integer : -1,
+                 valid_to == INT64_MAX ? "" : "x");
+    return id.size < 3;
+}
+
+static void walks_names_and_versions(void **state) {
+    (void)state;
+    struct stage s;
+    struct buffer id = {0};
+    open_stage(&s);
+    uint64_t version = master_version(s.m);
+    put_price(&s, "p2", 1000, 20);
+    put_price(&s, "p1", 1000, 10);
+    assert_true(master_version(s.m) > version);
+    version = master_version(s.m);
+    put_price(&s, "p1", 2000, 10); /* says nothing new */
+    assert_int_equal(master_version(s.m), version);
+    begin(&s, "p2", 3000);
+    record_set_text(&s.b, s.name, SLICE("Cream"));
+    record_set(&s.b, s.to, VALUE_TIME, 9000, 0);
+    put(&s);
+    put_price(&s, "p33", 1000, 33);
+    put_price(&s, "p4", 1000, 44);
+    buffer_clear(&s.out);
+    master_walk(s.m, s.type->number, note_id, &s);
+    assert_true(slice_is(buffer_slice(&s.out), "p1:10 p2:20x p33:33 "));
+    assert_true(master_id_of_name(s.m, s.type->number, SLICE("Cream"), &id));
+    assert_true(slice_is(buffer_slice(&id), "p2"));
+    assert_false(master_id_of_name(s.m, s.type->number, SLICE("cream"), &id));
+    begin(&s, "p1", 4000);
+    record_set_text(&s.b, s.name, SLICE("Cream"));
+    put(&s);
+    assert_false(master_id_of_name(s.m, s.type->number, SLICE("Cream"), &id)); /* two */
+    assert_true(slice_is(buffer_slice(&id), "p2"));
+    assert_false(master_id_of_name(s.m, 4000, SLICE("Cream"), &id));
+    buffer_release(&id);
+    close_stage(&s);
+}
+
 static void pages_in_order(void **state) {
     (void)state;
     for (uint64_t seed = 0; seed < 3; seed++) {
@@ -340,6 +382,7 @@ int main(void) {
         cmocka_unit_test(ids_that_are_numbers_or_missing),
         cmocka_unit_test(validity_fields),
         cmocka_unit_test(lists_and_items_are_kept),
+        cmocka_unit_test(walks_names_and_versions),
         cmocka_unit_test(pages_in_order),
         cmocka_unit_test(saved_and_loaded),
         cmocka_unit_test(senseless_records_are_refused),
