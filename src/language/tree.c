@@ -8,10 +8,9 @@
 
 /* --- tables --- */
 
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 const struct operator_row *operator_row(enum op op) {
     static const struct operator_row rows[] = {
-        /* TEXTS */
+
         {"NOTHING", "", FORM_FUNCTION, 0, 0, "", "", "", "", "", ""},
 #define OPERATOR(id, word, form, least, most, ...) {#id, word, FORM_##form, least, most, __VA_ARGS__},
 #include "language/operator.def"

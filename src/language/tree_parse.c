@@ -521,6 +521,14 @@ static bool parse_list(struct parser *p, struct children *list, bool sums, size_
     return expect_sign(p, SIGN_CLOSE, "\",\" or \")\"");
 }
 
+static void *fail_count(struct parser *p, const struct operator_row *row, size_t place, size_t found) {
+    if (row->least == row->most)
+        return fail(p, place, "%s takes %u value%s, as in %s; found %zu", row->word, row->least,
+                    row->least == 1 ? "" : "s", row->use, found);
+    return fail(p, place, "%s takes %u to %u values, as in %s; found %zu", row->word, row->least, row->most, row->use,
+                found);
+}
+
 /* Behind "round(". */
 static struct node *parse_function(struct parser *p, enum op op, size_t place) {
     const struct operator_row *row = operator_row(op);
@@ -529,11 +537,7 @@ static struct node *parse_function(struct parser *p, enum op op, size_t place) {
     if (!node || (!take_sign(p, SIGN_CLOSE) && !parse_list(p, &values, false, 64)))
         return NULL;
     if (values.count < row->least || values.count > row->most)
-        return fail(p, place, "%s takes %u%s%.0u value%s, as in %s; found %zu", row->word, row->least,
-                    row->least == row->most       ? ""
-                    : row->most == row->least + 1 ? " or more"
-                                                  : " or more",
-                    row->most, row->least == 1 && row->most == 1 ? "" : "s", row->use, values.count);
+        return fail_count(p, row, place, values.count);
     node->op = (uint8_t)op;
     node->first = values.first;
     return finish(p, node);
