@@ -72,6 +72,7 @@ struct feed {
     size_t file_count, file_room;
     struct feed_entry **chunks; /* of the entries from `sealed` on */
     size_t chunk_count, chunk_room;
+    bool sealed_once;         /* there was a file */
     uint64_t sealed;          /* number of the first entry that is in no file */
     uint64_t published_end;   /* number behind the last published entry */
     uint64_t published;       /* position */
@@ -432,6 +433,15 @@ struct feed_place feed_first(const struct feed *constant) {
     return first;
 }
 
+/* Files are named from 1 on and go in that order. */
+bool feed_dropped(const struct feed *constant) {
+    struct feed *feed = (struct feed *)constant;
+    pthread_mutex_lock(&feed->lock);
+    bool dropped = feed->file_count ? feed->files[0]->head.sequence > 1 : feed->sealed_once;
+    pthread_mutex_unlock(&feed->lock);
+    return dropped;
+}
+
 uint64_t feed_published(const struct feed *constant) {
     struct feed *feed = (struct feed *)constant;
     pthread_mutex_lock(&feed->lock);
@@ -617,6 +627,7 @@ static void take_in(struct feed *feed, struct feed_file *file) {
     pthread_mutex_lock(&feed->lock);
     assert(gone <= feed->chunk_count);
     file->number = feed->sealed;
+    feed->sealed_once = true;
     list_file(feed, file);
     memcpy(chunks, feed->chunks, gone * sizeof *chunks);
     feed->chunk_count -= gone;
@@ -818,6 +829,7 @@ enum status feed_load(struct feed *feed, struct image *image, struct fault *faul
     if (status)
         return status;
     feed->next_sequence = l.head.next_sequence;
+    feed->sealed_once = l.head.next_sequence > 1;
     feed->end = feed->published_end = feed->sealed;
     if (feed->file_count) {
         const struct file_head *newest = &feed->files[feed->file_count - 1]->head;

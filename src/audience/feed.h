@@ -75,6 +75,8 @@ struct feed_place {
     uint32_t order;
 };
 struct feed_place feed_first(const struct feed *feed); /* of the oldest entry kept */
+/* Whether there were older ones, which are gone. */
+bool feed_dropped(const struct feed *feed);
 /* Position the feed is whole up to: a reader that has read all up to here has missed nothing before it. */
 uint64_t feed_published(const struct feed *feed);
 /* Copies up to `limit` published entries behind `after` ({0}: from the oldest), in order; returns how many.

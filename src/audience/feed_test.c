@@ -236,11 +236,13 @@ static void old_files_go(void **state) {
     struct feed *feed = open_feed(1);
     add_range(feed, 0, 900);
     MUST(try_save(feed, "/a", 0));
+    assert_false(feed_dropped(feed));
     struct feed_entry last_of_third = entry_at(3 * FILE_ENTRIES - 1), got;
     MUST(try_save(feed, "/b", last_of_third.at_ms + DAY_MS + 1)); /* "/a" still in force */
     assert_int_equal(files(), 900 / FILE_ENTRIES - 3);
     expect_range(feed, 3 * FILE_ENTRIES, 900, 64);
     struct feed_entry first = entry_at(3 * FILE_ENTRIES);
+    assert_true(feed_dropped(feed));
     assert_int_equal(feed_first(feed).position, first.position);
     assert_int_equal(feed_search(feed, 0, 0, 100000, &got, 1), 1);
     feed_free(feed);
