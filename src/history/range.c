@@ -22,6 +22,7 @@ void range_free(struct range *range) {
         return;
     arena_release(&range->arena);
     buffer_release(&range->sources);
+    buffer_release(&range->runs);
     buffer_release(&range->children);
     free(range->rows);
     free(range->attributes);

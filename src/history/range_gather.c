@@ -301,32 +301,31 @@ void gather_rows(struct range *range, const struct rows_want *want, struct range
     bool documents = want->form == ROWS_DOCUMENTS || want->form == ROWS_RELATION;
     int type = want->form == ROWS_ANY_EVENT ? PLACES_EVENTS : want->type;
     uint32_t *starts = arena_get(&range->arena, (range->count + 1ull) * sizeof *starts), count = 0;
-    struct buffer runs = {0};
     buffer_clear(&range->sources);
+    buffer_clear(&range->runs);
     starts[0] = 0;
     for (uint32_t i = 0; i < range->count; i++) {
         struct range_owner o = owner_at(range, i);
         uint32_t from = source_count(range);
         add_sources(range, &o, type);
         uint32_t more = source_count(range) - from;
-        struct run *mine = (struct run *)(void *)buffer_reserve(&runs, (more + 1ull) * sizeof *mine);
+        struct run *mine = (struct run *)(void *)buffer_reserve(&range->runs, (more + 1ull) * sizeof *mine);
         if (documents) {
             more = document_runs(range, from, want->form == ROWS_RELATION, mine);
         } else {
             for (uint32_t k = 0; k < more; k++)
                 mine[k] = (struct run){from + k, from + k + 1};
         }
-        runs.size += more * sizeof *mine;
+        range->runs.size += more * sizeof *mine;
         starts[i + 1] = count += more;
     }
     const struct table_source *sources = (const struct table_source *)(const void *)range->sources.data;
-    const struct run *all = (const struct run *)(const void *)runs.data;
+    const struct run *all = (const struct run *)(const void *)range->runs.data;
     struct range_column *columns = arena_get(&range->arena, (want->column_count + 1ull) * sizeof *columns);
     for (uint32_t i = 0; i < want->column_count; i++)
         gather_column(range, sources, all, count, &want->columns[i], want->type, &columns[i]);
     *out = (struct range_rows){.end = count, .starts = starts, .columns = columns};
     split_times(range, sources, all, count, out);
-    buffer_release(&runs);
 }
 
 void gather_from_table(struct range *range, const struct table_head *t, const struct column_want *want, uint16_t type,

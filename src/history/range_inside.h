@@ -29,7 +29,7 @@ struct range {
     struct history *history;
     const struct identity *identity;
     struct arena arena;
-    struct buffer sources, children; /* while one table or attribute is gathered */
+    struct buffer sources, runs, children; /* while one table or attribute is gathered */
     const struct range_want *want;
     struct rows_slot *rows;
     struct attribute_slot *attributes;

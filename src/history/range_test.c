@@ -30,8 +30,9 @@ struct world {
     struct record_builder builder;
     uint64_t position;
     bool gone[CUSTOMERS + 1];
-    uint64_t replaceable[64]; /* positions of events, with customer and type */
+    uint64_t replaceable[64]; /* positions of rows, with customer and type */
     uint32_t replaceable_customer[64];
+    uint16_t replaceable_type[64];
     struct column_want view_columns[EVENT_COLUMNS], order_columns[ORDER_COLUMNS], item_columns[3],
         relation_columns[RELATION_COLUMNS], any_columns[ANY_COLUMNS], attributes[ATTRIBUTES];
     struct rows_want rows[5];
@@ -278,7 +279,7 @@ static void add_row(struct world *w, uint32_t customer) {
     struct type *types[] = {w->view, w->view, w->view, w->other, w->order, w->order, w->knows, w->customer};
     struct type *t = types[random_below(r, 8)];
     unsigned slot = (unsigned)random_below(r, 64);
-    bool replaces = t == w->view && w->replaceable_customer[slot] && random_chance(r, 0.1) &&
+    bool replaces = w->replaceable_type[slot] == t->number && w->replaceable_customer[slot] && random_chance(r, 0.2) &&
                     !w->gone[w->replaceable_customer[slot]];
     struct record_head head = {.type = t->number,
                                .kind = t->kind,
@@ -294,8 +295,9 @@ static void add_row(struct world *w, uint32_t customer) {
                                .priority = (uint8_t)random_below(r, 3)};
     if (replaces)
         customer = w->replaceable_customer[slot];
-    else if (t == w->view) {
+    else {
         w->replaceable[slot] = head.position;
+        w->replaceable_type[slot] = t->number;
         w->replaceable_customer[slot] = customer;
     }
     record_begin(&w->builder, &head);

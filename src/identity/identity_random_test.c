@@ -102,6 +102,24 @@ static void same_customer(const struct identity *identity, const struct model *m
     assert_int_equal(walk.seen, entries);
 }
 
+/* Who is a customer, in bits: as many as are counted, none of them merged away or a shared device's. */
+static void same_population(const struct identity *identity, const struct identity_counters *counters) {
+    size_t words = counters->created / 64 + 2, count = 0;
+    uint64_t *bits = memory_get(words, sizeof *bits), one;
+    identity_population(identity, 0, words, bits);
+    for (uint32_t c = 0; c < words * 64; c++) {
+        if (!(bits[c / 64] >> (c % 64) & 1))
+            continue;
+        count++;
+        assert_int_equal(identity_redirect(identity, (struct customer_id){c}).number, c);
+        assert_false(identity_is_shared(identity, (struct customer_id){c}));
+    }
+    assert_int_equal(count, counters->customers);
+    identity_population(identity, UINT32_MAX - 63, 1, &one);
+    assert_int_equal(one, 0);
+    free(bits);
+}
+
 /* Everything a reader can ask, asked of both. */
 static void same_state(const struct identity *identity, const struct model *m) {
     struct identity_counters got, expected;
@@ -109,6 +127,7 @@ static void same_state(const struct identity *identity, const struct model *m) {
     model_counters(m, &expected);
     expected.memory_bytes = got.memory_bytes;
     assert_memory_equal(&got, &expected, sizeof got);
+    same_population(identity, &got);
     for (uint32_t i = 1; i <= m->identifier_count; i++) {
         const struct model_identifier *own = &m->identifiers[i];
         struct slice value = slice_of(own->value, own->value_bytes);
@@ -479,7 +498,9 @@ static void *reader(void *context) {
         r->checksum += identity_explain(identity, id, (struct identifier_id){1}, path, 6);
         struct identity_counters all;
         identity_counters_read(identity, &all);
-        r->checksum += all.customers + identity_redirect(identity, (struct customer_id){1}).number;
+        uint64_t bits[8];
+        identity_population(identity, 0, 8, bits);
+        r->checksum += bits[0] + all.customers + identity_redirect(identity, (struct customer_id){1}).number;
         atomic_fetch_add(&r->rounds, 1);
     }
     return NULL;
