@@ -32,11 +32,12 @@ struct term {
 
 /* A literal that may be the name of master data. */
 struct named_literal {
-    struct named_literal *next;
+    struct named_literal *next, *beside; /* beside: of one bucket, while they are looked for */
     struct node *node;
-    uint16_t type, matches;
-    struct slice id;   /* of the first match, in the check's arena */
-    struct slice more; /* of the second */
+    uint16_t type;
+    bool is_id;      /* as it is written */
+    uint8_t matches; /* things called so; 2 stands for more too */
+    struct slice id[2];
 };
 
 /* Costs of definitions met, by expression: a definition used twice is walked once. */

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 
+#include "base/hash.h"
 #include "govern/normalise.h"
 
 bool check_gender(const struct term *term) {
@@ -142,52 +143,89 @@ bool check_convert(struct check *c, struct node *literal, enum term_type type, c
 
 /* --- names of master data --- */
 
-static bool id_known(const struct check *c, uint16_t type, struct slice id) {
-    struct buffer text = {0};
-    struct json_writer w = {.out = &text};
-    bool known = master_get_json(c->v->master, type, id, TIME_NONE, &w);
-    buffer_release(&text);
-    return known;
+/* Literals of one type by their text, for one walk over the type's master data. */
+struct wanted {
+    struct check *c;
+    struct named_literal **buckets;
+    size_t mask;
+    uint16_t name; /* property */
+};
+
+static struct named_literal **bucket_of(const struct wanted *w, struct slice text) {
+    return &w->buckets[hash_bytes(text, 0) & w->mask];
 }
 
-static void match_name(struct check *c, struct named_literal *named, struct slice id, struct slice name) {
-    if (!slice_equal(name, named->node->text))
-        return;
-    if (named->matches == 0)
-        named->id = arena_copy(c->arena, id);
-    else if (named->matches == 1)
-        named->more = arena_copy(c->arena, id);
-    if (named->matches < UINT16_MAX)
-        named->matches++;
+static void match_id(const struct wanted *w, struct slice id) {
+    for (struct named_literal *n = *bucket_of(w, id); n; n = n->beside)
+        n->is_id = n->is_id || slice_equal(n->node->text, id);
 }
 
-static void find_by_name(struct check *c, struct named_literal *named) {
-    struct buffer text = {0};
-    struct json_writer w = {.out = &text};
-    struct json_parser *p = json_parser_create();
-    const struct json *root;
-    master_list_json(c->v->master, named->type, SLICE_NONE, named->node->text, 1000, &w);
-    buffer_reserve(&text, 1);
-    if (json_parse(p, buffer_slice(&text), true, &root, NULL) == STATUS_OK)
-        for (const struct json *m = json_first(p, root); m; m = json_next(p, m))
-            match_name(c, named, json_get_text(p, m, "id"), json_get_text(p, json_get(p, m, "fields"), "name"));
-    json_parser_free(p);
-    buffer_release(&text);
+static void match_name(const struct wanted *w, struct slice id, struct slice name) {
+    for (struct named_literal *n = *bucket_of(w, name); n; n = n->beside) {
+        if (n->matches > 1 || !slice_equal(n->node->text, name))
+            continue;
+        n->id[n->matches++] = arena_copy(w->c->arena, id);
+    }
+}
+
+static bool look_at(void *context, struct slice id, const struct record_head *latest, int64_t valid_to) {
+    const struct wanted *w = context;
+    const struct record_value *name = w->name ? record_find(latest, w->name) : NULL;
+    (void)valid_to; /* what is closed may be asked for as well */
+    match_id(w, id);
+    if (name && name->kind == VALUE_TEXT)
+        match_name(w, id, record_text(latest, name));
+    return true;
+}
+
+/* Takes the literals of one type off the list. */
+static struct named_literal *take_type(struct check *c, uint16_t type, size_t *count) {
+    struct named_literal *taken = NULL, **at = &c->names;
+    while (*at) {
+        struct named_literal *n = *at;
+        if (n->type == type) {
+            *at = n->next;
+            n->next = taken;
+            taken = n;
+            ++*count;
+        } else {
+            at = &n->next;
+        }
+    }
+    return taken;
+}
+
+static void find_all(struct check *c, struct named_literal *literals, size_t count) {
+    const struct type *type = dictionary_type_at(c->v->dictionary, literals->type);
+    const struct property *name = dictionary_property_find(c->v->dictionary, type, SLICE("name"));
+    struct wanted w = {.c = c, .mask = 15, .name = name ? name->number : 0};
+    while (w.mask < count)
+        w.mask = 2 * w.mask + 1;
+    w.buckets = arena_get(c->arena, (w.mask + 1) * sizeof(struct named_literal *));
+    memset(w.buckets, 0, (w.mask + 1) * sizeof(struct named_literal *));
+    for (struct named_literal *n = literals; n; n = n->next) {
+        struct named_literal **bucket = bucket_of(&w, n->node->text);
+        n->beside = *bucket;
+        *bucket = n;
+    }
+    master_walk(c->v->master, type->number, look_at, &w);
 }
 
 bool check_names_to_ids(struct check *c) {
-    for (struct named_literal *n = c->names; n; n = n->next) {
-        if (id_known(c, n->type, n->node->text))
-            continue;
-        find_by_name(c, n);
-        if (n->matches > 1)
-            return check_fail(c, n->node, "several are called \"%s\"; write the id, such as \"%s\" or \"%s\"",
-                              check_shown_text(n->node->text).text, check_shown_text(n->id).text,
-                              check_shown_text(n->more).text);
-        if (n->matches == 0)
-            continue;
-        n->node->shown = n->node->text;
-        n->node->text = n->id;
+    while (c->names) {
+        size_t count = 0;
+        struct named_literal *literals = take_type(c, c->names->type, &count);
+        find_all(c, literals, count);
+        for (struct named_literal *n = literals; n; n = n->next) {
+            if (n->is_id || n->matches == 0 || n->node->shown.data) /* the last: compared twice */
+                continue;
+            if (n->matches > 1)
+                return check_fail(c, n->node, "several are called \"%s\"; write the id, such as \"%s\" or \"%s\"",
+                                  check_shown_text(n->node->text).text, check_shown_text(n->id[0]).text,
+                                  check_shown_text(n->id[1]).text);
+            n->node->shown = n->node->text;
+            n->node->text = n->id[0];
+        }
     }
     return true;
 }
