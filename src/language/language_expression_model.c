@@ -145,7 +145,7 @@ static void moment_literal(struct place *p, bool date) {
 }
 
 static void duration(struct place *p, bool small) {
-    static const char *const units[] = {"second", "hour", "day", "day", "week", "month", "quarter", "year"};
+    static const char *const units[] = {"day", "hour", "day", "week", "second", "month", "quarter", "year"};
     unsigned amount = 1 + (unsigned)below(p, small ? 3 : 9);
     buffer_print(p->out, "%u %s%s", chance(p, 0.2) ? 30 : amount, units[below(p, small ? 6 : 8)], "s");
 }
@@ -320,7 +320,7 @@ static void sequence(struct place *p, bool steps) {
         bool absent = i > 0 && (!last || !negated) && chance(p, 0.3);
         put(p, absent ? "not " : "");
         source(p, &in, TERM_NONE, false, false);
-        if (chance(p, 0.35)) {
+        if (chance(p, 0.25)) {
             put(p, " where ");
             condition(&in, 0);
         }
@@ -463,7 +463,7 @@ static void number(struct place *p, int depth) {
         number_function(p, depth);
     else if (depth > 0 && kind < 0.65)
         since(p, p->w->plain ? 1 : depth);
-    else if (kind < 0.67 && !p->w->plain)
+    else if (kind > 0.65 && kind < 0.68 && !p->w->plain)
         named_number(p);
     else if (kind > 0.9 || !field(p, TERM_NUMBER))
         number_literal(p);
@@ -517,7 +517,7 @@ static void text(struct place *p, int depth) {
         if (chance(p, 0.3) ? !end_field(p, TERM_TEXT, depth)
                            : !over_field(p, PICK(p, "top", "first", "last"), TERM_TEXT, depth))
             text_literal(p);
-    } else if (kind < 0.33 && !p->w->plain)
+    } else if (kind > 0.3 && kind < 0.33 && !p->w->plain)
         put(p, "tag(\"t1\")");
     else if (kind > 0.92 || !field(p, TERM_TEXT))
         text_literal(p);
@@ -540,7 +540,7 @@ static void moment(struct place *p, int depth, bool date) {
         } else if (depth > 0 && kind < 0.3 && !p->w->plain && may_nest(p)) {
             if (!over_field(p, PICK(p, "first", "last", "min", "max", "top"), TERM_DATE, depth))
                 put(p, "today");
-        } else if (kind < 0.4 && !p->w->plain)
+        } else if (kind > 0.3 && kind < 0.4 && !p->w->plain)
             put(p, "today");
         else if (kind > 0.75 || !field(p, TERM_DATE))
             moment_literal(p, true);
@@ -554,10 +554,10 @@ static void moment(struct place *p, int depth, bool date) {
         put(p, PICK(p, " + ", " - "));
         duration(p, false);
         put(p, ")");
-    } else if (kind < 0.55 && !p->w->plain) {
+    } else if (kind > 0.45 && kind < 0.55 && !p->w->plain) {
         duration(p, false);
         put(p, " ago");
-    } else if (kind < 0.6 && !p->w->plain)
+    } else if (kind > 0.55 && kind < 0.6 && !p->w->plain)
         put(p, "now");
     else if (kind > 0.85 || !field(p, TERM_TIME))
         moment_literal(p, false);
@@ -739,7 +739,7 @@ static void condition(struct place *p, int depth) {
 
 void random_expression(struct random_world *w, bool bool_wanted, struct buffer *out) {
     struct place p = {.w = w, .out = out};
-    int depth = 1 + (int)random_below(&w->random, 4);
+    int depth = 2 + (int)random_below(&w->random, 3);
     uint64_t kind = bool_wanted ? 9 : random_below(&w->random, 10);
     if (kind < 3)
         number(&p, depth);
