@@ -13,8 +13,8 @@
 #include "language/tree_lex.h"
 
 #define AHEAD_MAX 4
-/* Parentheses and chains of one operator; a tree of TREE_DEPTH_MAX needs two a level at most. */
-#define NESTING_MAX (2 * TREE_DEPTH_MAX + 8)
+/* Calls of parse_expression, _not and _unary within each other; a level of a tree needs three at most, "-(". */
+#define NESTING_MAX (3 * TREE_DEPTH_MAX + 8)
 
 struct parser {
     struct lexer lexer;
