@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/time.h"
-#include "serve/call.h"
+#include "serve/define.h"
 
 void api_sources(struct call *call);
 void api_source_define(struct call *call);
@@ -56,52 +56,17 @@ static bool define(struct call *call, enum concern concern, struct slice text) {
     return call_append(call, LOG_DEFINE, text);
 }
 
-/* The body's object with "define": `what` as its last member (the last one wins), in the bench's text. False after failing the call. */
-static bool body_defining(struct call *call, const char *what, struct slice *text) {
-    const struct json *root = call_body(call);
-    if (root == NULL)
-        return false;
-    if (root->kind != JSON_OBJECT) {
-        call_fail_text(call, STATUS_INVALID, "the body must be a JSON object");
-        return false;
-    }
-    struct slice body = slice_trim(call->request->body);
-    struct buffer *into = &call->bench->text;
-    assert(body.size >= 2 && body.data[body.size - 1] == '}');
-    buffer_clear(into);
-    buffer_add(into, body.data, body.size - 1);
-    buffer_print(into, "%s\"define\":\"%s\"}", root->count ? "," : "", what);
-    *text = buffer_slice(into);
-    return true;
-}
-
-static void answer_defined(struct call *call, const char *what, struct slice name) {
-    buffer_clear(call->json.out);
-    call->json.comma = false;
-    json_object(&call->json);
-    json_member_cstring(&call->json, "defined", what);
-    json_member_text(&call->json, "name", name);
-    json_member_bool(&call->json, "in_force", true);
-    json_end_object(&call->json);
-}
-
-/* The "name" member of the body, kept beyond the parser. */
-static struct slice body_name(struct call *call) {
-    const struct json *root = call_body(call);
-    return root ? arena_copy(&call->bench->arena, json_get_text(call->bench->parser, root, "name")) : SLICE_NONE;
-}
-
 /* --- sources and keys --- */
 
 void api_sources(struct call *call) { sources_write_json(call->parts->sources, &call->json); }
 
 void api_source_define(struct call *call) {
     struct slice text;
-    if (!body_defining(call, "source", &text))
+    if (!define_body(call, "source", &text))
         return;
-    struct slice name = body_name(call);
+    struct slice name = define_name(call);
     if (define(call, CONCERN_SOURCES, text))
-        answer_defined(call, "source", name);
+        define_answer(call, "source", name);
 }
 
 /* The definition of a key, in the bench's text. */
@@ -125,7 +90,7 @@ static struct slice key_definition(struct call *call, enum key_role role, struct
 
 static void make_key(struct call *call, enum key_role role, struct slice source) {
     char key[48], hash[65];
-    struct slice label = call->request->body.size ? body_name(call) : SLICE_NONE;
+    struct slice label = call->request->body.size ? define_name(call) : SLICE_NONE;
     if (call->failed)
         return;
     sources_new_key(call->parts->os, role, key);
@@ -170,7 +135,7 @@ static void revoke_key(struct call *call, enum key_role role, struct slice sourc
         return;
     }
     if (define(call, CONCERN_SOURCES, key_definition(call, role, source, hash, SLICE_NONE, true)))
-        answer_defined(call, "key", hash);
+        define_answer(call, "key", hash);
 }
 
 static bool source_is_there(struct call *call, struct slice name) {
@@ -219,7 +184,7 @@ void api_dictionary_define(struct call *call) {
         return;
     }
     if (define(call, CONCERN_DICTIONARY, call->request->body))
-        answer_defined(call, slice_is(what, "type") ? "type" : "namespace", name);
+        define_answer(call, slice_is(what, "type") ? "type" : "namespace", name);
 }
 
 void api_mappings(struct call *call) { govern_list_mappings(call->parts->govern, &call->json); }
@@ -237,11 +202,11 @@ void api_mapping(struct call *call) {
 
 void api_mapping_define(struct call *call) {
     struct slice text;
-    if (!body_defining(call, "mapping", &text))
+    if (!define_body(call, "mapping", &text))
         return;
-    struct slice name = body_name(call);
+    struct slice name = define_name(call);
     if (define(call, CONCERN_MAPPING, text))
-        answer_defined(call, "mapping", name);
+        define_answer(call, "mapping", name);
 }
 
 /* --- master data --- */

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 
 #include "base/time.h"
-#include "serve/call.h"
-#include "serve/show.h"
+#include "serve/person.h"
 
 #define ROWS_DEFAULT 20
 #define ROWS_MAX 200
@@ -24,92 +23,6 @@ void api_profile_documents(struct call *call);
 void api_profile_journal(struct call *call);
 void api_profile_edges(struct call *call);
 void api_journal(struct call *call);
-
-/* --- who is meant --- */
-
-struct person {
-    struct customer_id customer;
-    struct customer_id asked; /* the one that was named, where that was merged into `customer`; 0 otherwise */
-    bool by_oneid;
-};
-
-static enum status unknown_namespace(struct slice name, struct fault *fault) {
-    return fault_set(fault, STATUS_NOT_FOUND,
-                     "no identifier namespace is called \"%.*s\"; GET /v1/dictionary lists them; an id is a oneid or "
-                     "namespace:value",
-                     (int)(name.size < 80 ? name.size : 80), name.data);
-}
-
-static enum status find_by_identifier(struct call *call, struct slice name, struct slice raw, struct person *person,
-                                      struct fault *fault) {
-    const struct serve_parts *parts = call->parts;
-    struct slice value;
-    const struct namespace *namespace = dictionary_namespace_find(parts->dictionary, name);
-    if (namespace == NULL)
-        return unknown_namespace(name, fault);
-    enum status status = govern_normalise_identifier(namespace, raw, &call->bench->arena, &value, fault);
-    if (status != STATUS_OK)
-        return status;
-    struct identifier_id identifier = identity_find(parts->identity, namespace->number, value);
-    person->customer = identifier.number ? identity_customer(parts->identity, identifier) : (struct customer_id){0};
-    if (person->customer.number == 0)
-        return fault_set(fault, STATUS_NOT_FOUND, "no customer is known by %.*s:%.*s", SLICE_ARG(name),
-                         (int)(value.size < 200 ? value.size : 200), value.data);
-    return STATUS_OK;
-}
-
-/* `id`: a oneid, or namespace:value. */
-static enum status find_person(struct call *call, struct slice id, struct person *person, struct fault *fault) {
-    *person = (struct person){{0}, {0}, false};
-    const char *colon = id.size ? memchr(id.data, ':', id.size) : NULL;
-    if (colon)
-        return find_by_identifier(call, slice_of(id.data, (size_t)(colon - id.data)),
-                                  slice_of(colon + 1, id.size - (size_t)(colon - id.data) - 1), person, fault);
-    struct customer_id asked = oneid_parse(id);
-    person->customer = asked.number ? identity_redirect(call->parts->identity, asked) : asked;
-    if (person->customer.number == 0)
-        return fault_set(fault, STATUS_NOT_FOUND,
-                         "no customer has the oneid \"%.*s\"; an id is a oneid or namespace:value",
-                         (int)(id.size < 80 ? id.size : 80), id.data);
-    person->by_oneid = true;
-    if (person->customer.number != asked.number)
-        person->asked = asked;
-    return STATUS_OK;
-}
-
-/* The person of the path's first piece; false after failing the call. */
-static bool call_person(struct call *call, struct person *person) {
-    struct fault fault = {0};
-    enum status status = find_person(call, call_piece(call, 0), person, &fault);
-    if (status != STATUS_OK)
-        call_fail(call, status, &fault);
-    return status == STATUS_OK;
-}
-
-/* Finds the person's rows. Who was merged away since the person was found may have none any more; then they are those
- * of the one he became. Between history_enter and _leave. */
-static void person_rows(struct call *call, struct person *person, int type, struct history_rows *rows) {
-    struct customer_id now = person->customer;
-    do {
-        if (person->by_oneid && person->asked.number == 0 && now.number != person->customer.number)
-            person->asked = person->customer;
-        person->customer = now;
-        history_rows(call->parts->history, now, type, &call->bench->arena, rows);
-        now = identity_redirect(call->parts->identity, person->customer);
-    } while (now.number != person->customer.number);
-}
-
-static struct show show_begin(struct call *call) { return (struct show){.parts = call->parts, .json = &call->json}; }
-
-/* Opens the answer's object with who it is about. */
-static void open_person(struct show *show, const struct person *person) {
-    json_object(show->json);
-    show_oneid(show, "oneid", person->customer);
-    if (person->asked.number)
-        show_oneid(show, "redirected_from", person->asked);
-    if (identity_is_shared(show->parts->identity, person->customer))
-        json_member_bool(show->json, "shared_device", true);
-}
 
 /* --- identifiers --- */
 
@@ -213,7 +126,7 @@ static void show_profile(struct show *show, struct call *call, struct person *pe
     size_t documents = 0;
     person_rows(call, person, -1, &rows);
     history_fetch(&rows, 0, rows_limit > 0 ? (size_t)rows_limit : 1);
-    open_person(show, person);
+    person_open(show, person);
     json_key(show->json, "attributes");
     show_attributes(show, history, &rows, arena, detail);
     show_identifiers(show, person->customer, false, PROFILE_IDENTIFIERS_MAX);
@@ -231,9 +144,9 @@ static void show_profile(struct show *show, struct call *call, struct person *pe
 void api_profile(struct call *call) {
     struct person person;
     int64_t limit;
-    if (!call_integer(call, "rows", 0, ROWS_MAX, ROWS_DEFAULT, &limit) || !call_person(call, &person))
+    if (!call_integer(call, "rows", 0, ROWS_MAX, ROWS_DEFAULT, &limit) || !person_of_call(call, &person))
         return;
-    struct show show = show_begin(call);
+    struct show show = person_show(call);
     struct history_hold hold = history_enter(call->parts->history);
     show_profile(&show, call, &person, call_flag(call, "detail"), limit);
     history_leave(call->parts->history, hold);
@@ -241,13 +154,13 @@ void api_profile(struct call *call) {
 
 void api_profile_attributes(struct call *call) {
     struct person person;
-    if (!call_person(call, &person))
+    if (!person_of_call(call, &person))
         return;
-    struct show show = show_begin(call);
+    struct show show = person_show(call);
     struct history_rows rows;
     struct history_hold hold = history_enter(call->parts->history);
     person_rows(call, &person, 0, &rows);
-    open_person(&show, &person);
+    person_open(&show, &person);
     json_key(&call->json, "attributes");
     show_attributes(&show, call->parts->history, &rows, &call->bench->arena, true);
     json_end_object(&call->json);
@@ -257,10 +170,10 @@ void api_profile_attributes(struct call *call) {
 void api_profile_identifiers(struct call *call) {
     struct person person;
     int64_t limit;
-    if (!call_integer(call, "limit", 1, 10000, 1000, &limit) || !call_person(call, &person))
+    if (!call_integer(call, "limit", 1, 10000, 1000, &limit) || !person_of_call(call, &person))
         return;
-    struct show show = show_begin(call);
-    open_person(&show, &person);
+    struct show show = person_show(call);
+    person_open(&show, &person);
     show_identifiers(&show, person.customer, call_flag(call, "documents"), (size_t)limit);
     json_end_object(&call->json);
 }
@@ -363,12 +276,12 @@ void api_profile_timeline(struct call *call) {
     int64_t limit;
     int type;
     if (!call_integer(call, "limit", 1, 500, 50, &limit) || !read_cursor(call, &cursor) ||
-        !find_type(call, false, &type) || !call_person(call, &person))
+        !find_type(call, false, &type) || !person_of_call(call, &person))
         return;
-    struct show show = show_begin(call);
+    struct show show = person_show(call);
     struct history_hold hold = history_enter(call->parts->history);
     person_rows(call, &person, type, &rows);
-    open_person(&show, &person);
+    person_open(&show, &person);
     show_timeline(&show, call, &rows, rows_after(&rows, cursor), (size_t)limit);
     json_end_object(&call->json);
     history_leave(call->parts->history, hold);
@@ -379,13 +292,13 @@ void api_profile_documents(struct call *call) {
     int64_t limit;
     int type;
     if (!call_integer(call, "limit", 1, 500, 50, &limit) || !find_type(call, true, &type) ||
-        !call_person(call, &person))
+        !person_of_call(call, &person))
         return;
-    struct show show = show_begin(call);
+    struct show show = person_show(call);
     struct history_rows rows;
     struct history_hold hold = history_enter(call->parts->history);
     person_rows(call, &person, type, &rows);
-    open_person(&show, &person);
+    person_open(&show, &person);
     size_t count = show_documents(&show, call, &rows, type, (size_t)limit);
     json_member_integer(&call->json, "count", (int64_t)count);
     json_end_object(&call->json);
@@ -400,7 +313,7 @@ static void lookup_one(struct show *show, struct call *call, const struct json *
     json_object(show->json);
     json_member_text(show->json, "id", id->kind == JSON_TEXT ? id->text : SLICE_NONE);
     enum status status = id->kind == JSON_TEXT
-                             ? find_person(call, id->text, &person, &fault)
+                             ? person_find(call, id->text, &person, &fault)
                              : fault_set(&fault, STATUS_INVALID, "an id must be text: a oneid or namespace:value");
     if (status == STATUS_OK) {
         json_key(show->json, "profile");
@@ -427,7 +340,7 @@ void api_profile_lookup(struct call *call) {
                        LOOKUP_IDS_MAX);
         return;
     }
-    struct show show = show_begin(call);
+    struct show show = person_show(call);
     json_object(&call->json);
     json_key(&call->json, "profiles");
     json_array(&call->json);
@@ -444,10 +357,10 @@ static void journal_each(void *context, const struct journal_entry *entry) { sho
 void api_profile_journal(struct call *call) {
     struct person person;
     int64_t limit;
-    if (!call_integer(call, "limit", 1, 1000, 100, &limit) || !call_person(call, &person))
+    if (!call_integer(call, "limit", 1, 1000, 100, &limit) || !person_of_call(call, &person))
         return;
-    struct show show = show_begin(call);
-    open_person(&show, &person);
+    struct show show = person_show(call);
+    person_open(&show, &person);
     json_key(&call->json, "entries");
     json_array(&call->json);
     identity_journal(call->parts->identity, person.customer, (size_t)limit, journal_each, &show);
@@ -465,7 +378,7 @@ void api_journal(struct call *call) {
     if (!call_integer(call, "from", -1000000000, INT64_MAX, -100, &from) ||
         !call_integer(call, "limit", 1, 1000, 100, &limit))
         return;
-    struct show show = show_begin(call);
+    struct show show = person_show(call);
     if (from < 0) {
         int64_t all = (int64_t)identity_journal_page(call->parts->identity, 0, 0, journal_nothing, NULL);
         from = all + from > 0 ? all + from : 0;
@@ -515,11 +428,11 @@ static void edges_of(void *context, struct identifier_id identifier) {
 void api_profile_edges(struct call *call) {
     struct person person;
     int64_t limit;
-    if (!call_integer(call, "limit", 1, 1000, 100, &limit) || !call_person(call, &person))
+    if (!call_integer(call, "limit", 1, 1000, 100, &limit) || !person_of_call(call, &person))
         return;
-    struct show show = show_begin(call);
+    struct show show = person_show(call);
     struct edges_context context = {.show = &show, .limit = (size_t)limit};
-    open_person(&show, &person);
+    person_open(&show, &person);
     json_key(&call->json, "edges");
     json_array(&call->json);
     identity_identifiers(call->parts->identity, person.customer, 1000, edges_of, &context);
