@@ -5,6 +5,7 @@
 #include "govern/normalise_text.h"
 #include "govern/record.h"
 #include "language/tree_inside.h"
+#include "language/tree_lex.h"
 
 /* --- tables --- */
 
@@ -90,6 +91,12 @@ bool tree_word_reserved(struct slice word) {
     return false;
 }
 
+bool tree_piece_needs_quotes(const struct node *node, uint32_t i) {
+    bool begins = i == 0 && node->kind != NODE_AGGREGATE;
+    struct slice text = node->pieces[i].text;
+    return !lexer_plain_name(text) || (begins && tree_word_reserved(text));
+}
+
 enum op tree_op_of(struct slice word, size_t children) {
     for (int op = 1; op < OP_COUNT_; op++)
         if (slice_is(word, operator_row(op)->word) && !(op == OP_SUBTRACT && children == 1))
@@ -144,7 +151,7 @@ static bool pieces_equal(const struct node *a, const struct node *b) {
     if (a->piece_count != b->piece_count)
         return false;
     for (uint32_t i = 0; i < a->piece_count; i++)
-        if (!slice_equal(a->pieces[i].text, b->pieces[i].text))
+        if (!slice_equal(a->pieces[i].text, b->pieces[i].text) || tree_piece_quoted(a, i) != tree_piece_quoted(b, i))
             return false;
     return true;
 }

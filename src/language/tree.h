@@ -100,7 +100,7 @@ enum window_kind {
 
 struct name_piece {
     struct slice text;
-    bool quoted; /* stood in backticks */
+    bool quoted; /* stood in backticks: exactly this name is meant; kept through every form */
 };
 
 /* What a name leads to; filled in by the checker (check.h). */

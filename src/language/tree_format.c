@@ -124,11 +124,7 @@ static void write_text(struct formatter *f, struct slice text) {
     buffer_add_char(f->out, '"');
 }
 
-static void write_piece(struct formatter *f, struct slice piece, bool first) {
-    if (lexer_plain_name(piece) && !(first && tree_word_reserved(piece))) {
-        buffer_add_slice(f->out, piece);
-        return;
-    }
+static void write_quoted(struct formatter *f, struct slice piece) {
     buffer_add_char(f->out, '`');
     for (size_t i = 0; i < piece.size; i++) {
         if (piece.data[i] == '`')
@@ -138,11 +134,14 @@ static void write_piece(struct formatter *f, struct slice piece, bool first) {
     buffer_add_char(f->out, '`');
 }
 
-static void write_pieces(struct formatter *f, const struct node *node, bool first) {
+static void write_pieces(struct formatter *f, const struct node *node) {
     for (uint32_t i = 0; i < node->piece_count; i++) {
         if (i > 0)
             buffer_add_char(f->out, '.');
-        write_piece(f, node->pieces[i].text, first && i == 0);
+        if (tree_piece_quoted(node, i))
+            write_quoted(f, node->pieces[i].text);
+        else
+            buffer_add_slice(f->out, node->pieces[i].text);
     }
 }
 
@@ -361,7 +360,7 @@ static void write_rows(struct formatter *f, const struct node *node, bool wide, 
     if (node->source->any_event)
         add(f, "any event");
     else
-        write_pieces(f, node->source, true);
+        write_pieces(f, node->source);
     if (!node->where)
         return;
     if (wide)
@@ -391,7 +390,7 @@ static void write_aggregate(struct formatter *f, const struct node *node, unsign
     buffer_add_char(f->out, ')');
     if (node->piece_count) {
         buffer_add_char(f->out, '.');
-        write_pieces(f, node, false);
+        write_pieces(f, node);
     }
 }
 
@@ -440,7 +439,7 @@ static void write_node(struct formatter *f, const struct node *node, unsigned in
         add(f, node->ago ? " ago" : "");
         break;
     case NODE_NAME:
-        write_pieces(f, node, true);
+        write_pieces(f, node);
         break;
     case NODE_CALL:
         write_call(f, node, indent);
@@ -458,7 +457,7 @@ static void write_node(struct formatter *f, const struct node *node, unsigned in
         if (node->any_event)
             add(f, "any event");
         else
-            write_pieces(f, node, true);
+            write_pieces(f, node);
         break;
     case NODE_WINDOW:
         write_window(f, node, indent);

@@ -20,6 +20,11 @@ bool tree_set_depth(struct node *node);
 bool tree_word_is(struct slice word, const char *lower); /* in any case of ASCII letters */
 /* A word that cannot begin a name unless it stands in backticks. */
 bool tree_word_reserved(struct slice word);
+/* Whether piece `i` of the node must stand in backticks; whether it does: also where it was written so, which asks for exactly that name. */
+bool tree_piece_needs_quotes(const struct node *node, uint32_t i);
+static inline bool tree_piece_quoted(const struct node *node, uint32_t i) {
+    return node->pieces[i].quoted || tree_piece_needs_quotes(node, i);
+}
 /* "day", "Days" ...; false where it is no unit. */
 bool tree_unit_of(struct slice word, enum unit *unit);
 /* "days since", "count" ... exactly as written in the table; OP_NOTHING where there is none. `children` tells the two "-" apart. */

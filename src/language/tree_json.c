@@ -14,11 +14,20 @@
 
 /* --- out --- */
 
+/* {"quoted":"city"}: in backticks though it need not be. */
 static void write_pieces(struct json_writer *w, const char *key, const struct node *node) {
     json_key(w, key);
     json_array(w);
-    for (uint32_t i = 0; i < node->piece_count; i++)
+    for (uint32_t i = 0; i < node->piece_count; i++) {
+        bool asked = node->pieces[i].quoted && !tree_piece_needs_quotes(node, i);
+        if (asked)
+            json_object(w);
+        if (asked)
+            json_key(w, "quoted");
         json_text(w, node->pieces[i].text);
+        if (asked)
+            json_end_object(w);
+    }
     json_end_array(w);
 }
 
@@ -259,11 +268,13 @@ static bool read_pieces(struct reader *r, const struct json *json, const char *k
     if (list->kind != JSON_ARRAY || list->count == 0 || list->count > NAME_PIECES_MAX)
         return fail(r, "expected a list of 1 to %d names, such as [\"order\",\"total\"]", NAME_PIECES_MAX);
     node->pieces = arena_get(r->maker.arena, list->count * sizeof *node->pieces);
-    for (const struct json *piece = json_first(r->parser, list); piece; piece = json_next(r->parser, piece)) {
+    for (const struct json *m = json_first(r->parser, list); m; m = json_next(r->parser, m)) {
+        const struct json *quoted = member(r, m, "quoted"), *piece = quoted ? quoted : m;
         if (piece->kind != JSON_TEXT || piece->text.size == 0 || !lexer_text_good(piece->text))
             return fail(r, "a name must be a text of at least one character");
-        bool plain = lexer_plain_name(piece->text) && !(node->piece_count == 0 && tree_word_reserved(piece->text));
-        node->pieces[node->piece_count++] = (struct name_piece){arena_copy(r->maker.arena, piece->text), !plain};
+        node->pieces[node->piece_count] = (struct name_piece){arena_copy(r->maker.arena, piece->text), false};
+        node->pieces[node->piece_count].quoted = quoted || tree_piece_needs_quotes(node, node->piece_count);
+        node->piece_count++;
     }
     leave(r, before);
     return true;
@@ -501,8 +512,6 @@ static struct node *read_aggregate(struct reader *r, const struct json *json, en
         return NULL;
     if (member(r, json, "field") && !read_pieces(r, json, "field", node))
         return NULL;
-    for (uint32_t i = 0; i < node->piece_count; i++)
-        node->pieces[i].quoted = !lexer_plain_name(node->pieces[i].text);
     return finish(r, node);
 }
 

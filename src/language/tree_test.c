@@ -151,7 +151,7 @@ static const char *const canonical[][2] = {
     {"a = \"\\\"\\\\\\n\\t\\u{1F600}\\u{1}é\"", "a = \"\\\"\\\\\\n\\t😀\\u{1}é\""},
     {"a = \"line\nbreak\"", "a = \"line\\nbreak\""},
     {"`city` = 1 and `Product Viewed`.`in` = 2 and `a``b`.in = 3",
-     "city = 1 and `Product Viewed`.in = 2 and `a``b`.in = 3"},
+     "`city` = 1 and `Product Viewed`.`in` = 2 and `a``b`.in = 3"},
     {"`not` = `today` and count = days", NULL},
     {"address . city = 城市 and _x1 = Ünï", "address.city = 城市 and _x1 = Ünï"},
     {"x = “你好” and （y ≥ 3 or z ≠ 4） and　round（a，2）＞1",
@@ -578,7 +578,7 @@ static void random_pieces(struct maker *m, struct node *node) {
     node->piece_count = (uint32_t)random_between(m->random, 1, 3);
     node->pieces = arena_get(m->tree.arena, node->piece_count * sizeof *node->pieces);
     for (uint32_t i = 0; i < node->piece_count; i++)
-        node->pieces[i] = (struct name_piece){.text = random_text(m)};
+        node->pieces[i] = (struct name_piece){.text = random_text(m), .quoted = random_chance(m->random, 0.2)};
 }
 
 static struct node *random_number(struct maker *m, struct node *node) {
