@@ -34,15 +34,19 @@
 #include "audience/feed.h"
 #include "history/history.h"
 #include "language/plan.h"
+#include "log/log.h"
 
 struct audience;
 struct audience_parts { /* borrowed */
     struct os *os;
-    const char *folder; /* of the feed */
-    const struct dictionary *dictionary;
+    const char *folder;            /* of the feed */
+    struct dictionary *dictionary; /* gets the attributes that tags and uploads are kept in */
     const struct master *master;
     struct identity *identity;
     struct history *history;
+    const struct log *log;        /* for lags in records; may be NULL */
+    uint32_t feed_file_entries;   /* few in tests; 0: FEED_FILE_ENTRIES */
+    unsigned feed_retention_days; /* 0: 90 */
 };
 enum status audience_create(const struct audience_parts *parts, struct audience **audience,
                             struct fault *fault) WARN_UNUSED;
@@ -61,6 +65,9 @@ void audience_records(struct audience *a, struct customer_id customer, bool crea
 void audience_merged(struct audience *a, struct customer_id winner, struct customer_id loser, uint64_t position);
 void audience_master_changed(struct audience *a,
                              uint16_t type); /* segments that read it are evaluated for everybody at the next clock */
+/* Evaluates a scheduled segment now. Errors: NOT_FOUND. */
+enum status audience_refresh(struct audience *a, struct slice segment, uint64_t position,
+                             struct fault *fault) WARN_UNUSED;
 /* After a batch: what happened so far may be seen. */
 void audience_publish(struct audience *a, uint64_t position);
 int64_t audience_due(const struct audience *a); /* the earliest due moment, INT64_MAX: none. Thread: any */
@@ -90,12 +97,13 @@ struct audience_entry { /* one definition */
     enum definition_kind kind;
     uint32_t number;
     struct slice name;
-    struct slice how;        /* "live", "scheduled", "upload", "rule", "manual" ... */
+    struct slice how;        /* "live", "scheduled", "upload", "rule", "manual" ...; "deleted": found by number only */
     struct slice expression; /* canonical text; empty where there is none */
     const struct node *tree;
     enum term_type type;
-    uint64_t position; /* of the version in force */
-    uint32_t version;  /* from 1 */
+    uint64_t position;  /* of the version in force */
+    uint32_t version;   /* from 1 */
+    uint16_t attribute; /* where a tag's values or an upload's members are kept; 0: nowhere */
 };
 /* False where there is none. Slices live as long as the snapshot. */
 bool audience_find(const struct audience_snapshot *snapshot, enum definition_kind kind, struct slice name,

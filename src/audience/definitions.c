@@ -26,7 +26,8 @@ void definition_entry(const struct made *made, struct audience_entry *out) {
                                    .tree = made->tree,
                                    .type = made->type,
                                    .position = last->position,
-                                   .version = last->version};
+                                   .version = last->version,
+                                   .attribute = made->attribute};
 }
 
 /* --- one definition under way --- */

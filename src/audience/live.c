@@ -1,0 +1,536 @@
+/* live: answers followed: what a record, a merge, the clock or a whole pass changes. See the header.
+ *
+ * Entries depend on the log alone. Each is made when an answer differs from the stored bit, and answers are functions of the
+ * history and of the moment; the moments are those of records and those until which an answer was said to hold, which may
+ * be too early (then nothing differs) and never too late. Which way an answer was reached (one customer, a whole span, an
+ * empty history) does not show: within a moment entries come by customer, then by segment. */
+#include "audience/live.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* How entries of one evaluation are told. */
+struct telling {
+    enum feed_cause cause;
+    bool known; /* what was before can be evaluated again: at `then_ms` without rows from `before` on */
+    int64_t then_ms;
+    uint64_t before;
+};
+
+static void count(_Atomic uint64_t *counter, uint64_t more) {
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more, memory_order_relaxed);
+}
+
+void live_release(struct live *l) {
+    arena_release(&l->arena);
+    record_builder_release(&l->builder);
+    free(l->ends);
+}
+
+void live_entry(struct live *l, enum feed_kind kind, enum feed_cause cause, struct customer_id customer,
+                uint32_t subject, uint64_t clauses_before, uint64_t clauses_after) {
+    struct feed_entry entry = {.position = l->position,
+                               .at_ms = l->now_ms,
+                               .order = l->order++,
+                               .customer = customer.number,
+                               .subject = subject,
+                               .kind = (uint8_t)kind,
+                               .cause = (uint8_t)cause,
+                               .clauses_before = clauses_before,
+                               .clauses_after = clauses_after};
+    feed_add(l->feed, &entry);
+    count(&l->counters.changes, kind == FEED_ENTERED || kind == FEED_LEFT);
+}
+
+static enum feed_kind kind_of(bool in) { return in ? FEED_ENTERED : FEED_LEFT; }
+
+bool live_in_population(const struct live *l, struct customer_id customer) {
+    uint64_t bits;
+    identity_population(l->identity, customer.number & ~UINT32_C(63), 1, &bits);
+    return bits >> customer.number % 64 & 1;
+}
+
+/* The first set bit at or behind `from`, below `end`; `end` where there is none. */
+static uint32_t next_bit(const uint64_t *bits, uint32_t from, uint32_t end) {
+    while (from < end) {
+        uint64_t left = bits[from / 64] >> from % 64;
+        if (left) {
+            from += (uint32_t)__builtin_ctzll(left);
+            return from < end ? from : end;
+        }
+        from = (from / 64 + 1) * 64;
+    }
+    return end;
+}
+
+static enum feed_cause cause_for(const struct live_root *root, enum feed_cause cause) {
+    return root->upload && cause == FEED_RECORD ? FEED_UPLOAD : cause;
+}
+
+/* --- one customer --- */
+
+/* Entries of the group's roots that changed, with the clauses that were and are true. */
+static void tell_changes(struct live *l, struct planned *p, struct group *g, struct customer_id customer,
+                         const uint32_t *changed, uint32_t changed_count, const struct telling *telling) {
+    if (telling->known)
+        evaluator_customer(g->then, customer, telling->then_ms, telling->before);
+    for (uint32_t i = 0; i < changed_count; i++) {
+        const struct live_root *root = &p->roots[changed[i]];
+        uint64_t before = telling->known ? evaluate_clauses(g->then, root->index) : 0;
+        live_entry(l, kind_of(members_has(l->members, root->number, customer)), cause_for(root, telling->cause),
+                   customer, root->number, before, evaluate_clauses(g->now, root->index));
+    }
+}
+
+/* The group's roots in `which` for one customer; returns the moment until which all of them hold. */
+static int64_t evaluate_group(struct live *l, struct planned *p, struct group *g, struct customer_id customer,
+                              const uint64_t *which, const struct telling *telling) {
+    uint32_t end = g->first + g->count, first = next_bit(which, g->first, end), changed[64], changed_count = 0;
+    int64_t due = TIMER_NEVER;
+    uint64_t evaluated = 0;
+    if (first == end)
+        return due;
+    evaluator_customer(g->now, customer, l->now_ms, UINT64_MAX);
+    for (uint32_t i = first; i < end; i = next_bit(which, i + 1, end)) {
+        const struct live_root *root = &p->roots[i];
+        uint64_t bit = 0;
+        int64_t until = TIMER_NEVER;
+        evaluate_bits(g->now, root->index, &bit, root->timed ? &until : NULL);
+        assert(until > l->now_ms);
+        due = until < due ? until : due;
+        evaluated++;
+        if (members_put(l->members, root->number, customer, bit & 1))
+            changed[changed_count++] = i;
+        if (changed_count == 64) {
+            tell_changes(l, p, g, customer, changed, changed_count, telling);
+            changed_count = 0;
+        }
+    }
+    if (changed_count)
+        tell_changes(l, p, g, customer, changed, changed_count, telling);
+    count(&l->counters.evaluations, evaluated);
+    return due;
+}
+
+/* The roots in `which` for one customer. `due_ms`: until when the others hold. */
+static void evaluate_one(struct live *l, struct planned *p, struct customer_id customer, const uint64_t *which,
+                         int64_t due_ms, const struct telling *telling) {
+    for (uint32_t i = 0; i < p->group_count; i++) {
+        int64_t until = evaluate_group(l, p, &p->groups[i], customer, which, telling);
+        due_ms = until < due_ms ? until : due_ms;
+    }
+    if (p->timed_count)
+        timers_set(l->timers, customer, due_ms);
+}
+
+/* --- customers without any record --- */
+
+/* What every root says of one who has no rows: the customer in hand, seen as before the log's first record. */
+static void know_empty(struct live *l, struct planned *p, struct customer_id customer) {
+    if (p->empty_known && l->now_ms < p->empty_until_ms)
+        return;
+    p->empty_until_ms = TIMER_NEVER;
+    for (uint32_t w = 0; w < p->words; w++)
+        p->empty[w] = 0;
+    for (uint32_t i = 0; i < p->group_count; i++) {
+        struct group *g = &p->groups[i];
+        evaluator_customer(g->then, customer, l->now_ms, 1);
+        for (uint32_t r = g->first; r < g->first + g->count; r++) {
+            uint64_t bit = 0;
+            int64_t until = TIMER_NEVER;
+            evaluate_bits(g->then, p->roots[r].index, &bit, p->roots[r].timed ? &until : NULL);
+            assert(until > l->now_ms);
+            p->empty_until_ms = until < p->empty_until_ms ? until : p->empty_until_ms;
+            if (bit & 1) {
+                bit_set(p->empty, r);
+                p->empty_clauses[r] = evaluate_clauses(g->then, p->roots[r].index);
+            }
+        }
+    }
+    p->empty_known = true;
+}
+
+/* A customer the record in hand made: what the record does not touch says what it says of nobody's history. */
+static void enter_new(struct live *l, struct planned *p, struct customer_id customer, const uint64_t *touched) {
+    know_empty(l, p, customer);
+    evaluate_one(l, p, customer, touched, p->empty_until_ms, &(struct telling){.cause = FEED_RECORD});
+    for (uint32_t r = next_bit(p->empty, 0, p->root_count); r < p->root_count;
+         r = next_bit(p->empty, r + 1, p->root_count))
+        if (!bit_get(touched, r) && members_put(l->members, p->roots[r].number, customer, true))
+            live_entry(l, FEED_ENTERED, FEED_RECORD, customer, p->roots[r].number, 0, p->empty_clauses[r]);
+}
+
+/* --- who is a customer --- */
+
+static void leave_all(struct live *l, struct planned *p, struct customer_id customer, enum feed_cause cause) {
+    const struct audience_snapshot *s = p->snapshot;
+    for (uint32_t n = 1; n < s->number_count; n++)
+        if (s->by_number[n]->sort == SORT_SEGMENT && members_put(l->members, n, customer, false))
+            live_entry(l, FEED_LEFT, cause, customer, n, 0, 0);
+    members_put(l->members, MEMBERS_POPULATION, customer, false);
+    timers_set(l->timers, customer, TIMER_NEVER);
+}
+
+/* --- records --- */
+
+static void touch(uint64_t *touched, const struct root_list *list) {
+    for (uint32_t i = 0; i < list->count; i++)
+        bit_set(touched, list->roots[i]);
+}
+
+static void touch_related(struct planned *p, const struct related_list *list) {
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct over *over = &p->overs[list->roots[i].over];
+        over->is_touched = true;
+        bit_set(over->touched, list->roots[i].root);
+    }
+}
+
+static void touch_record(struct planned *p, const struct record_head *record) {
+    const struct record_value *values = record_values(record);
+    if (record->type < p->type_count) {
+        touch(p->touched, &p->by_type[record->type]);
+        touch_related(p, &p->related_type[record->type]);
+    }
+    if (record->kind == TYPE_EVENT) {
+        touch(p->touched, &p->any_event);
+        touch_related(p, &p->related_any_event);
+    }
+    for (uint32_t i = 0; record->kind == TYPE_ATTRIBUTES && i < record->value_count; i++)
+        if (values[i].property < p->attribute_count) {
+            touch(p->touched, &p->by_attribute[values[i].property]);
+            touch_related(p, &p->related_attribute[values[i].property]);
+        }
+}
+
+static int compare_customers(const void *a, const void *b) {
+    uint32_t x = ((const struct customer_id *)a)->number, y = ((const struct customer_id *)b)->number;
+    return (x > y) - (x < y);
+}
+
+/* Those who have `customer` at the other end of a relation of type `over`: they stand in its rows of the inverse type. */
+static size_t find_ends(struct live *l, struct customer_id customer, uint16_t over) {
+    uint16_t inverse = dictionary_type_at(l->dictionary, over)->inverse;
+    struct history_rows rows;
+    size_t found = 0, kept = 0;
+    if (!inverse)
+        return 0;
+    if (!l->ends)
+        l->ends = memory_get(RELATED_MAX, sizeof *l->ends);
+    arena_reset(&l->arena);
+    history_rows(l->history, customer, inverse, &l->arena, &rows);
+    for (size_t i = 0; i < rows.count && found < RELATED_MAX; i++) {
+        const struct record_value *end = record_find(history_row(l->history, &rows, i, &l->builder), RELATION_CUSTOMER);
+        struct customer_id other = {end ? (uint32_t)record_number(end) : 0};
+        if (other.number && (other = identity_redirect(l->identity, other)).number && other.number != customer.number)
+            l->ends[found++] = other;
+    }
+    if (found)
+        qsort(l->ends, found, sizeof *l->ends, compare_customers);
+    for (size_t i = 0; i < found; i++)
+        if (i == 0 || l->ends[i].number != l->ends[kept - 1].number)
+            l->ends[kept++] = l->ends[i];
+    return kept;
+}
+
+/* Evaluates what was touched over relations, and forgets it. */
+static void work_related(struct live *l, struct planned *p, struct customer_id customer, enum feed_cause cause) {
+    for (uint32_t i = 0; i < p->over_count; i++) {
+        struct over *over = &p->overs[i];
+        if (!over->is_touched)
+            continue;
+        size_t ends = find_ends(l, customer, over->type);
+        for (size_t e = 0; e < ends; e++)
+            if (members_has(l->members, MEMBERS_POPULATION, l->ends[e]))
+                evaluate_one(l, p, l->ends[e], over->touched, timers_get(l->timers, l->ends[e]),
+                             &(struct telling){.cause = cause});
+        over->is_touched = false;
+        for (uint32_t w = 0; w < p->words; w++)
+            over->touched[w] = 0;
+    }
+}
+
+static void touch_all_related(struct planned *p) {
+    for (uint32_t i = 0; i < p->over_count; i++) {
+        p->overs[i].is_touched = true;
+        touch(p->overs[i].touched, &p->overs[i].any);
+    }
+}
+
+void live_records(struct live *l, struct planned *p, struct customer_id customer, bool created,
+                  struct record_head *const *records, size_t record_count, uint64_t position) {
+    bool in = live_in_population(l, customer), was = members_has(l->members, MEMBERS_POPULATION, customer);
+    bool fresh = record_count && records[0]->position == position; /* a replayed one has its own place among the rows */
+    struct telling telling = {FEED_RECORD, fresh, l->now_ms, position};
+    if (!in && was)
+        leave_all(l, p, customer, FEED_RECORD);
+    if (!in || !p->root_count) {
+        members_put(l->members, MEMBERS_POPULATION, customer, in);
+        return;
+    }
+    for (uint32_t w = 0; w < p->words; w++)
+        p->touched[w] = 0;
+    for (size_t i = 0; i < record_count; i++)
+        touch_record(p, records[i]);
+    members_put(l->members, MEMBERS_POPULATION, customer, true);
+    if (!was && created)
+        enter_new(l, p, customer, p->touched);
+    else if (!was)
+        evaluate_one(l, p, customer, p->all, TIMER_NEVER, &(struct telling){.cause = FEED_RECORD});
+    else if (next_bit(p->touched, 0, p->root_count) < p->root_count)
+        evaluate_one(l, p, customer, p->touched, timers_get(l->timers, customer), &telling);
+    work_related(l, p, customer, FEED_RELATED);
+}
+
+/* --- merges --- */
+
+/* Stored sets wait for their next run; until then the winner stands where the loser stood. */
+static void move_stored(struct live *l, struct planned *p, struct customer_id winner, struct customer_id loser) {
+    const struct audience_snapshot *s = p->snapshot;
+    for (uint32_t n = 1; n < s->number_count; n++)
+        if (s->by_number[n]->sort == SORT_SEGMENT && s->by_number[n]->how == HOW_SCHEDULED &&
+            members_has(l->members, n, loser) && members_put(l->members, n, winner, true))
+            live_entry(l, FEED_ENTERED, FEED_MERGE, winner, n, 0, 0);
+}
+
+void live_merged(struct live *l, struct planned *p, struct customer_id winner, struct customer_id loser) {
+    bool in = live_in_population(l, winner);
+    live_entry(l, FEED_MERGED, FEED_MERGE, winner, loser.number, 0, 0);
+    if (in)
+        move_stored(l, p, winner, loser);
+    leave_all(l, p, loser, FEED_MERGE);
+    if (!in) {
+        leave_all(l, p, winner, FEED_MERGE);
+        return;
+    }
+    members_put(l->members, MEMBERS_POPULATION, winner, true);
+    evaluate_one(l, p, winner, p->all, TIMER_NEVER, &(struct telling){.cause = FEED_MERGE});
+    touch_all_related(p);
+    work_related(l, p, winner, FEED_RELATED);
+}
+
+/* --- whole spans --- */
+
+struct pass {
+    uint32_t span;
+    enum feed_cause cause;
+    const uint64_t *which;
+    uint64_t any[SPAN_WORDS], population[SPAN_WORDS];
+    int64_t due[SPAN_CUSTOMERS], until[SPAN_CUSTOMERS];
+};
+
+static void take_until(struct pass *pass) {
+    for (uint32_t i = 0; i < SPAN_CUSTOMERS; i++)
+        if (pass->until[i] < pass->due[i])
+            pass->due[i] = pass->until[i];
+}
+
+/* False where the history has no such span. */
+static bool pass_group(struct live *l, struct planned *p, struct group *g, struct pass *pass) {
+    uint32_t end = g->first + g->count, first = next_bit(pass->which, g->first, end);
+    if (first == end)
+        return true;
+    if (!evaluator_span(g->now, pass->span, l->now_ms))
+        return false;
+    for (uint32_t r = first; r < end; r = next_bit(pass->which, r + 1, end)) {
+        uint64_t bits[SPAN_WORDS];
+        evaluate_bits(g->now, p->roots[r].index, bits, p->roots[r].timed ? pass->until : NULL);
+        for (uint32_t w = 0; w < SPAN_WORDS; w++)
+            bits[w] &= pass->population[w];
+        if (p->roots[r].timed)
+            take_until(pass);
+        if (members_put_span(l->members, p->roots[r].number, pass->span, bits, p->span_bits[r]))
+            for (uint32_t w = 0; w < SPAN_WORDS; w++)
+                pass->any[w] |= p->span_bits[r][w];
+        count(&l->counters.evaluations, SPAN_CUSTOMERS);
+    }
+    return true;
+}
+
+/* Clauses of the changed roots of one customer at a moment, evaluated for it alone. */
+static void pass_clauses(struct planned *p, const struct pass *pass, struct customer_id customer, int64_t at_ms,
+                         uint64_t *clauses) {
+    uint32_t group = UINT32_MAX;
+    for (uint32_t r = next_bit(pass->which, 0, p->root_count); r < p->root_count;
+         r = next_bit(pass->which, r + 1, p->root_count)) {
+        if (!bit_get(p->span_bits[r], place_in_span(customer)))
+            continue;
+        if (group != p->roots[r].group)
+            evaluator_customer(p->groups[p->roots[r].group].then, customer, at_ms, UINT64_MAX);
+        group = p->roots[r].group;
+        clauses[r] = evaluate_clauses(p->groups[group].then, p->roots[r].index);
+    }
+}
+
+/* Entries that time alone caused must not show how they were reached: they have their clauses here too. */
+static void tell_customer(struct live *l, struct planned *p, const struct pass *pass, struct customer_id customer) {
+    bool timed = pass->cause == FEED_TIME;
+    if (timed) {
+        pass_clauses(p, pass, customer, l->now_ms - 1, p->clauses_before);
+        pass_clauses(p, pass, customer, l->now_ms, p->clauses_after);
+    }
+    for (uint32_t r = next_bit(pass->which, 0, p->root_count); r < p->root_count;
+         r = next_bit(pass->which, r + 1, p->root_count))
+        if (bit_get(p->span_bits[r], place_in_span(customer)))
+            live_entry(l, kind_of(members_has(l->members, p->roots[r].number, customer)), pass->cause, customer,
+                       p->roots[r].number, timed ? p->clauses_before[r] : 0, timed ? p->clauses_after[r] : 0);
+}
+
+static void tell_span(struct live *l, struct planned *p, struct pass *pass) {
+    for (uint32_t w = 0; w < SPAN_WORDS; w++)
+        for (uint64_t left = pass->any[w]; left; left &= left - 1)
+            tell_customer(l, p, pass,
+                          (struct customer_id){pass->span * SPAN_CUSTOMERS + w * 64 + (uint32_t)__builtin_ctzll(left)});
+}
+
+/* The population of a span one by one: where it has customers and no rows. */
+static void pass_one_by_one(struct live *l, struct planned *p, struct pass *pass, bool all_timed) {
+    struct telling telling = {pass->cause, pass->cause == FEED_TIME, l->now_ms - 1, UINT64_MAX};
+    uint64_t now[SPAN_WORDS];
+    for (uint32_t r = next_bit(pass->which, 0, p->root_count); r < p->root_count;
+         r = next_bit(pass->which, r + 1, p->root_count))
+        members_span(l->members, p->roots[r].number, pass->span, p->span_bits[r]);
+    for (uint32_t w = 0; w < SPAN_WORDS; w++)
+        for (uint64_t left = pass->population[w]; left; left &= left - 1) {
+            struct customer_id c = {pass->span * SPAN_CUSTOMERS + w * 64 + (uint32_t)__builtin_ctzll(left)};
+            evaluate_one(l, p, c, pass->which, all_timed ? TIMER_NEVER : timers_get(l->timers, c), &telling);
+        }
+    for (uint32_t r = next_bit(pass->which, 0, p->root_count); r < p->root_count;
+         r = next_bit(pass->which, r + 1, p->root_count)) {
+        members_span(l->members, p->roots[r].number, pass->span, now);
+        for (uint32_t w = 0; w < SPAN_WORDS; w++)
+            pass->any[w] |= now[w] ^ p->span_bits[r][w];
+    }
+}
+
+static void pass_begin(struct live *l, struct planned *p, struct pass *pass, bool all_timed) {
+    members_span(l->members, MEMBERS_POPULATION, pass->span, pass->population);
+    for (uint32_t i = 0; i < SPAN_CUSTOMERS; i++)
+        pass->due[i] =
+            all_timed ? TIMER_NEVER : timers_get(l->timers, (struct customer_id){pass->span * SPAN_CUSTOMERS + i});
+    for (uint32_t r = next_bit(pass->which, 0, p->root_count); r < p->root_count;
+         r = next_bit(pass->which, r + 1, p->root_count))
+        for (uint32_t w = 0; w < SPAN_WORDS; w++)
+            p->span_bits[r][w] = 0;
+}
+
+static void pass_end(struct live *l, struct planned *p, struct pass *pass) {
+    for (uint32_t i = 0; i < SPAN_CUSTOMERS; i++)
+        if (!bit_get(pass->population, i))
+            pass->due[i] = TIMER_NEVER;
+    if (p->timed_count)
+        timers_set_span(l->timers, pass->span, pass->due);
+    tell_span(l, p, pass);
+}
+
+/* `all_timed`: `which` has every timed root, so that due moments are known anew. */
+static void span_pass(struct live *l, struct planned *p, uint32_t span, const uint64_t *which, bool all_timed,
+                      enum feed_cause cause, struct buffer *changed) {
+    struct pass *pass = memory_get(1, sizeof *pass);
+    struct span_change change = {.span = span};
+    uint64_t any = 0;
+    bool there = true;
+    pass->span = span;
+    pass->cause = cause;
+    pass->which = which;
+    pass_begin(l, p, pass, all_timed);
+    for (uint32_t i = 0; i < p->group_count && there; i++)
+        there = pass_group(l, p, &p->groups[i], pass);
+    if (there)
+        pass_end(l, p, pass);
+    else
+        pass_one_by_one(l, p, pass, all_timed);
+    for (uint32_t w = 0; w < SPAN_WORDS; w++)
+        any |= change.bits[w] = pass->any[w];
+    if (changed && any)
+        buffer_add(changed, &change, sizeof change);
+    count(&l->counters.span_passes, 1);
+    free(pass);
+}
+
+void live_everybody(struct live *l, struct planned *p, const uint64_t *which, enum feed_cause cause,
+                    struct buffer *changed) {
+    uint32_t spans = members_spans(l->members);
+    for (uint32_t span = 0; span < spans; span++)
+        span_pass(l, p, span, which, false, cause, changed);
+}
+
+void live_empty(struct live *l, uint32_t number, enum feed_cause cause) {
+    struct customer_id page[256], after = {0};
+    size_t found;
+    while ((found = members_page(l->members, number, after, page, 256)) > 0) {
+        for (size_t i = 0; i < found; i++)
+            live_entry(l, FEED_LEFT, cause, page[i], number, 0, 0);
+        after = page[found - 1];
+    }
+    members_clear(l->members, number);
+}
+
+/* --- the clock --- */
+
+void live_due(struct live *l, struct planned *p, int64_t moment_ms) {
+    uint16_t *places = memory_get(SPAN_CUSTOMERS, sizeof *places);
+    assert(moment_ms == timers_next(l->timers) && moment_ms == l->now_ms);
+    for (uint32_t span = timers_span_due(l->timers, 0, moment_ms); span != UINT32_MAX;
+         span = timers_span_due(l->timers, span + 1, moment_ms)) {
+        uint32_t due = timers_due(l->timers, span, moment_ms, places);
+        assert(due);
+        count(&l->counters.timers_due, due);
+        if (due > SPAN_PASS_DUE && p->timed_count) {
+            span_pass(l, p, span, p->timed, true, FEED_TIME, NULL);
+            continue;
+        }
+        for (uint32_t i = 0; i < due; i++) {
+            struct customer_id customer = {span * SPAN_CUSTOMERS + places[i]};
+            if (p->timed_count && members_has(l->members, MEMBERS_POPULATION, customer))
+                evaluate_one(l, p, customer, p->timed, TIMER_NEVER,
+                             &(struct telling){FEED_TIME, true, moment_ms - 1, UINT64_MAX});
+            else
+                timers_set(l->timers, customer, TIMER_NEVER);
+        }
+    }
+    free(places);
+    assert(timers_next(l->timers) > moment_ms);
+}
+
+/* --- stored sets --- */
+
+static void set_changed_for(struct live *l, struct planned *p, uint32_t number, struct customer_id customer,
+                            bool self) {
+    const struct root_list *list = &p->by_set[number];
+    if (self && list->count) {
+        for (uint32_t w = 0; w < p->words; w++)
+            p->touched[w] = 0;
+        touch(p->touched, list);
+        evaluate_one(l, p, customer, p->touched, timers_get(l->timers, customer),
+                     &(struct telling){.cause = FEED_SCHEDULE});
+    }
+    touch_related(p, &p->related_set[number]);
+    work_related(l, p, customer, FEED_RELATED);
+}
+
+void live_set_changed(struct live *l, struct planned *p, uint32_t number, const struct buffer *changed) {
+    struct span_change change;
+    if (number >= p->set_count || (!p->by_set[number].count && !p->related_set[number].count))
+        return;
+    for (size_t at = 0; at < changed->size; at += sizeof change) {
+        uint32_t customers = 0;
+        memcpy(&change, changed->data + at, sizeof change);
+        for (uint32_t w = 0; w < SPAN_WORDS; w++)
+            customers += (uint32_t)__builtin_popcountll(change.bits[w]);
+        bool whole = customers > SPAN_PASS_DUE && p->by_set[number].count;
+        if (whole) {
+            for (uint32_t w = 0; w < p->words; w++)
+                p->touched[w] = 0;
+            touch(p->touched, &p->by_set[number]);
+            span_pass(l, p, change.span, p->touched, false, FEED_SCHEDULE, NULL);
+        }
+        for (uint32_t w = 0; w < SPAN_WORDS && (!whole || p->related_set[number].count); w++)
+            for (uint64_t left = change.bits[w]; left; left &= left - 1)
+                set_changed_for(
+                    l, p, number,
+                    (struct customer_id){change.span * SPAN_CUSTOMERS + w * 64 + (uint32_t)__builtin_ctzll(left)},
+                    !whole);
+    }
+}
