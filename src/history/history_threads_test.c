@@ -1,5 +1,5 @@
-/* history_threads_test: one thread appends, merges and takes compactions in, one compacts and saves, two read. What a reader sees of a
- * customer must be whole: rows in order, none missing of those that were told to be in, none twice. For the thread sanitizer too. */
+/* history_threads_test: one thread appends, merges and takes compactions in, one compacts and saves, two read rows, two ranges. What a reader
+ * sees of a customer must be whole: rows in order, none missing of those that were told to be in, none twice. For the thread sanitizer too. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
-#include "history/history.h"
+#include "history/range.h"
 
 #define FOLDER "/tmp/onefold-history-threads-test"
 #define CUSTOMERS 64
@@ -20,10 +20,10 @@
 struct shared {
     struct history *history;
     struct dictionary *dictionary;
-    uint16_t type, property;
+    uint16_t type, property, attribute;
     _Atomic uint32_t told[CUSTOMERS + 1]; /* rows that are surely in; 0 for customers that were merged away */
     _Atomic bool stop;
-    _Atomic uint64_t reads;
+    _Atomic uint64_t reads, ranges;
     _Atomic bool wrong;
 };
 
@@ -31,7 +31,12 @@ static uint32_t number_of(uint32_t customer) { return SPAN_CUSTOMERS - CUSTOMERS
 
 static void append(struct shared *s, struct record_builder *b, uint32_t customer, uint64_t position, int64_t time_ms) {
     struct record_head head = {
-        .type = s->type, .kind = TYPE_EVENT, .position = position, .time_ms = time_ms, .source = 1};
+        .type = 0, .kind = TYPE_ATTRIBUTES, .position = position, .time_ms = time_ms, .source = 1};
+    record_begin(b, &head);
+    record_set(b, s->attribute, VALUE_NUMBER, (int64_t)position, 0);
+    history_append(s->history, (struct customer_id){number_of(customer)}, record_end(b));
+    head.type = s->type;
+    head.kind = TYPE_EVENT;
     record_begin(b, &head);
     record_set(b, s->property, VALUE_NUMBER, (int64_t)position, 0);
     history_append(s->history, (struct customer_id){number_of(customer)}, record_end(b));
@@ -94,7 +99,7 @@ static void *compact(void *context) {
 static bool rows_whole(struct shared *s, const struct history_rows *rows, struct record_builder *builder) {
     for (size_t i = 0; i < rows->count; i++) {
         const struct record_head *r = history_row(s->history, rows, i, builder);
-        const struct record_value *v = record_find(r, s->property);
+        const struct record_value *v = record_find(r, r->type ? s->property : s->attribute);
         if (!v || v->integer != (int64_t)r->position)
             return false;
         if (i && (history_row_time(rows, i - 1) < history_row_time(rows, i) ||
@@ -116,7 +121,7 @@ static void *reader(void *context) {
         struct history_rows rows;
         struct history_hold hold = history_enter(s->history);
         uint32_t told = atomic_load(&s->told[customer]);
-        history_rows(s->history, (struct customer_id){number_of(customer)}, -1, &arena, &rows);
+        history_rows(s->history, (struct customer_id){number_of(customer)}, s->type, &arena, &rows);
         bool merged_away = atomic_load(&s->told[customer]) == 0; /* while we looked, perhaps */
         if (!rows_whole(s, &rows, &builder) || (rows.count < told && !merged_away))
             atomic_store(&s->wrong, true);
@@ -129,18 +134,108 @@ static void *reader(void *context) {
     return NULL;
 }
 
+/* --- ranges --- */
+
+/* Customer `i` of the range in hand: its rows in order, each with its own position, none missing; and its newest one the attribute's. */
+static bool range_whole(struct range *range, uint32_t i, uint32_t told) {
+    const struct range_rows *rows = range_rows(range, 0);
+    const struct range_column *number = &rows->columns[0], *position = &rows->columns[1],
+                              *attribute = range_attribute(range, 0);
+    int64_t latest = 0, highest = 0;
+    for (uint32_t row = rows->starts[i]; row < rows->starts[i + 1]; row++) {
+        if (range_integer(number, row) != range_integer(position, row))
+            return false;
+        if (row > rows->starts[i] && (range_row_time(rows, row - 1) > range_row_time(rows, row) ||
+                                      (range_row_time(rows, row - 1) == range_row_time(rows, row) &&
+                                       range_integer(position, row - 1) >= range_integer(position, row))))
+            return false;
+        latest = range_integer(number, row);
+        highest = latest > highest ? latest : highest;
+    }
+    uint32_t count = rows->starts[i + 1] - rows->starts[i];
+    if (count < told || (count && attribute->form != COLUMN_WHOLE))
+        return false;
+    /* the attribute is set just before its row comes */
+    return !count || range_integer(attribute, i) == latest || range_integer(attribute, i) > highest;
+}
+
+static bool span_whole(struct shared *s, struct range *range, const struct range_want *want, uint32_t span) {
+    uint64_t dirty[SPAN_CUSTOMERS / 64], population[SPAN_CUSTOMERS / 64];
+    uint32_t told[CUSTOMERS + 1], count = 0, who[CUSTOMERS];
+    uint16_t owners[CUSTOMERS];
+    bool good = true;
+    for (uint32_t c = 1; c <= CUSTOMERS; c++)
+        told[c] = atomic_load(&s->told[c]);
+    if (!range_span(range, want, span, dirty, population))
+        return true;
+    for (uint32_t c = 1; c <= CUSTOMERS; c++) {
+        uint32_t owner = number_of(c) % SPAN_CUSTOMERS;
+        bool merged = !(population[owner / 64] >> (owner % 64) & 1);
+        if (number_of(c) / SPAN_CUSTOMERS != span || merged)
+            continue;
+        if (dirty[owner / 64] >> (owner % 64) & 1) {
+            owners[count] = (uint16_t)owner;
+            who[count++] = c;
+        } else {
+            good &= range_whole(range, owner, told[c]);
+        }
+    }
+    range_owners(range, want, span, owners, count);
+    for (uint32_t i = 0; i < count; i++) {
+        bool merged_away = atomic_load(&s->told[who[i]]) == 0;
+        good &= merged_away || range_whole(range, i, told[who[i]]);
+    }
+    return good;
+}
+
+static void *range_reader(void *context) {
+    struct shared *s = context;
+    struct random random;
+    struct range *range = range_create(s->history, NULL);
+    const struct column_want columns[] = {{.property = s->property}, {.property = RANGE_POSITION}},
+                             attribute = {.property = s->attribute};
+    const struct rows_want rows = {ROWS_EVENTS, s->type, columns, 2};
+    const struct range_want want = {&attribute, 1, &rows, 1};
+    random_init(&random, (uint64_t)(uintptr_t)&random);
+    while (!atomic_load(&s->stop)) {
+        uint32_t customer = (uint32_t)random_between(&random, 1, CUSTOMERS);
+        struct history_hold hold = history_enter(s->history);
+        uint32_t told = atomic_load(&s->told[customer]);
+        bool good;
+        if (random_chance(&random, 0.2)) {
+            good = span_whole(s, range, &want, customer % 2);
+        } else {
+            range_customer(range, &want, (struct customer_id){number_of(customer)}, UINT64_MAX);
+            bool merged_away = atomic_load(&s->told[customer]) == 0;
+            good = range_whole(range, 0, merged_away ? 0 : told);
+        }
+        if (!good)
+            atomic_store(&s->wrong, true);
+        history_leave(s->history, hold);
+        atomic_fetch_add(&s->ranges, 1);
+    }
+    range_free(range);
+    return NULL;
+}
+
 static void readers_see_whole_customers(void **state) {
     struct shared s = {0};
     struct fault fault = {0};
     struct type *type;
     struct property *property;
-    pthread_t threads[4];
+    pthread_t threads[6];
     (void)state;
     assert_int_equal(system("rm -rf " FOLDER), 0);
     s.dictionary = dictionary_create();
     assert_int_equal(dictionary_type(s.dictionary, TYPE_EVENT, SLICE("tick"), &type, &fault), STATUS_OK);
     assert_int_equal(dictionary_property(s.dictionary, type, SLICE("n"), PROPERTY_NUMBER, &property, &fault),
                      STATUS_OK);
+    struct type *customer;
+    struct property *attribute;
+    assert_int_equal(dictionary_type(s.dictionary, TYPE_ATTRIBUTES, SLICE("customer"), &customer, &fault), STATUS_OK);
+    assert_int_equal(dictionary_property(s.dictionary, customer, SLICE("test_n"), PROPERTY_NUMBER, &attribute, &fault),
+                     STATUS_OK);
+    s.attribute = attribute->number;
     s.type = type->number;
     s.property = property->number;
     assert_int_equal(history_create(os_real(), FOLDER, s.dictionary, NULL, &s.history, &fault), STATUS_OK);
@@ -148,10 +243,13 @@ static void readers_see_whole_customers(void **state) {
     assert_int_equal(pthread_create(&threads[1], NULL, compact, &s), 0);
     assert_int_equal(pthread_create(&threads[2], NULL, reader, &s), 0);
     assert_int_equal(pthread_create(&threads[3], NULL, reader, &s), 0);
-    for (unsigned i = 0; i < 4; i++)
+    assert_int_equal(pthread_create(&threads[4], NULL, range_reader, &s), 0);
+    assert_int_equal(pthread_create(&threads[5], NULL, range_reader, &s), 0);
+    for (unsigned i = 0; i < 6; i++)
         pthread_join(threads[i], NULL);
-    print_message("history threads: %llu reads beside the fold\n", (unsigned long long)atomic_load(&s.reads));
-    assert_true(atomic_load(&s.reads) > 100);
+    print_message("history threads: %llu reads and %llu ranges beside the fold\n",
+                  (unsigned long long)atomic_load(&s.reads), (unsigned long long)atomic_load(&s.ranges));
+    assert_true(atomic_load(&s.reads) > 100 && atomic_load(&s.ranges) > 20);
     assert_false(atomic_load(&s.wrong));
     history_free(s.history);
     dictionary_free(s.dictionary);
