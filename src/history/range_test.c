@@ -12,6 +12,7 @@
 #include "base/decimal.h"
 #include "base/random.h"
 #include "history/table.h"
+#include "os/image.h"
 
 #define FOLDER "/tmp/onefold-range-test"
 #define CUSTOMERS 30
@@ -716,8 +717,191 @@ static void ranges_say_what_rows_say(void **state) {
     }
 }
 
+/* --- what random rows do not show --- */
+
+/* A person with this user id; its customer number. */
+static uint32_t person(struct world *w, const char *user, const char *phone) {
+    struct governed g = {.source = 1};
+    struct resolution out;
+    g.claims[g.claim_count++] =
+        (struct claim){dictionary_namespace_find(w->dictionary, SLICE("user_id"))->number, slice_text(user)};
+    if (phone)
+        g.claims[g.claim_count++] =
+            (struct claim){dictionary_namespace_find(w->dictionary, SLICE("anonymous_id"))->number, slice_text(phone)};
+    if (!*user)
+        g.claims[0] = g.claims[--g.claim_count];
+    MUST(identity_resolve(w->identity, &g, ++w->position, 1, &out));
+    for (size_t i = 0; i < out.merge_count; i++)
+        history_merge(w->history, out.merges[i].winner, out.merges[i].loser);
+    return out.customer.number;
+}
+
+static void relate(struct world *w, uint32_t from, uint32_t to, bool over) {
+    struct record_head head = {
+        .type = w->knows->number, .kind = TYPE_RELATION, .time_ms = 1000, .position = ++w->position, .document = to};
+    record_begin(&w->builder, &head);
+    record_set(&w->builder, RELATION_CUSTOMER, VALUE_NUMBER, to, 0);
+    if (over)
+        record_set(&w->builder, RELATION_ENDED, VALUE_BOOL, 1, 0);
+    history_append(w->history, (struct customer_id){from}, record_end(&w->builder));
+}
+
+static void targets_follow_merges_and_population_counts(void **state) {
+    (void)state;
+    struct world w;
+    uint64_t dirty[SPAN_CUSTOMERS / 64], population[SPAN_CUSTOMERS / 64];
+    world_open(&w, 1);
+    range_free(w.range);
+    w.range = range_create(w.history, w.identity);
+    uint32_t a = person(&w, "a", NULL), b = person(&w, "b", NULL), c = person(&w, "", "device"),
+             d = person(&w, "d", NULL);
+    relate(&w, a, b, false);
+    relate(&w, a, c, false);
+    relate(&w, a, d, false);
+    relate(&w, a, d, true);
+    assert_int_equal(person(&w, "b", "device"), b); /* c is b */
+    for (int pass = 0; pass < 2; pass++) {
+        struct history_hold hold = history_enter(w.history);
+        assert_true(range_span(w.range, &w.want, 0, dirty, population));
+        assert_int_equal(population[0], 1u << a | 1u << b | 1u << d);
+        assert_int_equal(dirty[0], pass ? 0 : 1u << a);
+        if (!pass)
+            range_customer(w.range, &w.want, (struct customer_id){a}, UINT64_MAX);
+        const struct range_rows *rows = range_rows(w.range, 2);
+        uint32_t first = rows->starts[pass ? a : 0];
+        assert_int_equal(rows->starts[(pass ? a : 0) + 1] - first, 2);
+        assert_int_equal(range_integer(&rows->columns[0], first), b);
+        assert_int_equal(range_integer(&rows->columns[0], first + 1), b);
+        assert_true(range_bytes(w.range) > 0);
+        history_leave(w.history, hold);
+        compact_all(&w);
+    }
+    assert_false(range_span(w.range, &w.want, 77, dirty, population));
+    range_customer(w.range, &w.want, (struct customer_id){77 * SPAN_CUSTOMERS}, UINT64_MAX);
+    assert_int_equal(range_rows(w.range, 0)->starts[1], 0);
+    assert_int_equal(range_attribute(w.range, 0)->form, COLUMN_NOTHING);
+    world_close(&w);
+}
+
+/* Rows as they stood when a position was next: those from it on are not there, in whatever order they came. */
+static void rows_before_a_position(void **state) {
+    (void)state;
+    struct world w;
+    world_open(&w, 2);
+    for (unsigned i = 1; i <= 6; i++) {
+        struct record_head head = {.type = i == 6 ? 0 : w.view->number,
+                                   .kind = i == 6 ? TYPE_ATTRIBUTES : TYPE_EVENT,
+                                   .time_ms = 10 - i,
+                                   .position = i};
+        record_begin(&w.builder, &head);
+        if (i == 6)
+            record_set_text(&w.builder, w.attributes[0].property, SLICE("x"));
+        history_append(w.history, (struct customer_id){5}, record_end(&w.builder));
+        if (i == 2)
+            compact_all(&w);
+    }
+    struct history_hold hold = history_enter(w.history);
+    for (uint64_t before = 1; before <= 7; before++) {
+        range_customer(w.range, &w.want, (struct customer_id){5}, before);
+        assert_int_equal(range_rows(w.range, 0)->end, before <= 6 ? before - 1 : 5);
+        assert_int_equal(range_rows(w.range, 3)->end, before <= 6 ? before - 1 : 5);
+        assert_int_equal(range_attribute(w.range, 0)->form, before <= 6 ? COLUMN_NOTHING : COLUMN_TEXTS);
+    }
+    history_leave(w.history, hold);
+    world_close(&w);
+}
+
+/* Attributes that nobody asks for, and types, leave a customer clean. */
+static void only_what_is_wanted_makes_dirty(void **state) {
+    (void)state;
+    struct world w;
+    uint64_t dirty[SPAN_CUSTOMERS / 64], population[SPAN_CUSTOMERS / 64];
+    world_open(&w, 3);
+    static const struct {
+        unsigned attribute;
+        bool event, dirty;
+    } cases[] = {{0, false, true}, {1, false, false}, {2, true, true}, {3, false, false}};
+    struct range_want want = {w.attributes, 1, w.rows, 1};
+    for (unsigned i = 0; i < 4; i++) {
+        struct record_head head = {.type = cases[i].event ? w.view->number : 0,
+                                   .kind = cases[i].event ? TYPE_EVENT : TYPE_ATTRIBUTES,
+                                   .position = i + 1u};
+        record_begin(&w.builder, &head);
+        if (!cases[i].event)
+            record_set(&w.builder, w.attributes[cases[i].attribute].property, VALUE_MISSING, 0, 0);
+        history_append(w.history, (struct customer_id){100 * i + 100}, record_end(&w.builder));
+    }
+    struct history_hold hold = history_enter(w.history);
+    assert_true(range_span(w.range, &want, 0, dirty, population));
+    for (unsigned i = 0; i < 4; i++) {
+        uint32_t owner = 100 * i + 100;
+        assert_int_equal(dirty[owner / 64] >> (owner % 64) & 1, cases[i].dirty);
+    }
+    history_leave(w.history, hold);
+    world_close(&w);
+}
+
+/* Copies a span file without its current tables: as files were before there were such. */
+static void strip(struct world *w, const char *path) {
+    struct image *image;
+    struct image_writer *writer;
+    struct slice section;
+    struct fault fault = {0};
+    char copy[128], name[16];
+    snprintf(copy, sizeof copy, "%s.copy", path);
+    MUST(image_open(os_real(), path, &image, &fault));
+    MUST(image_create(os_real(), copy, &writer, &fault));
+    for (uint32_t i = 0; i < dictionary_type_count(w->dictionary); i++) {
+        snprintf(name, sizeof name, "t%u", i);
+        if (image_find(image, name, true, &section, &fault) == STATUS_OK)
+            MUST(image_add(writer, name, section.data, section.size, &fault));
+    }
+    MUST(image_find(image, "tables", true, &section, &fault));
+    MUST(image_add(writer, "tables", section.data, section.size, &fault));
+    MUST(image_finish(writer, NULL, &fault));
+    image_close(image);
+    assert_int_equal(rename(copy, path), 0);
+}
+
+static void find_span_file(void *context, const char *name) {
+    if (strncmp(name, "span-0-", 7) == 0)
+        snprintf(context, 128, FOLDER "/%s", name);
+}
+
+static void files_of_before_still_open(void **state) {
+    (void)state;
+    struct world w;
+    struct fault fault = {0};
+    char path[128] = "";
+    uint64_t dirty[SPAN_CUSTOMERS / 64], population[SPAN_CUSTOMERS / 64];
+    world_open(&w, 4);
+    for (unsigned i = 0; i < 300; i++)
+        add_row(&w, (uint32_t)random_between(&w.random, 1, 25));
+    compact_all(&w);
+    struct history_image *image = history_freeze(w.history);
+    MUST(history_write(image, FOLDER "/saved", &fault));
+    history_image_free(image, true);
+    history_free(w.history);
+    MUST(os_list(os_real(), FOLDER, find_span_file, path, &fault));
+    strip(&w, path);
+    MUST(history_create(os_real(), FOLDER, w.dictionary, NULL, &w.history, &fault));
+    MUST(history_load(w.history, FOLDER "/saved", &fault));
+    range_free(w.range);
+    w.range = range_create(w.history, NULL);
+    compare_all(&w);
+    struct history_hold hold = history_enter(w.history);
+    assert_true(range_span(w.range, &w.want, 0, dirty, population));
+    assert_true(dirty[0] == UINT64_MAX && dirty[SPAN_CUSTOMERS / 64 - 1] == UINT64_MAX);
+    history_leave(w.history, hold);
+    world_close(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(targets_follow_merges_and_population_counts),
+        cmocka_unit_test(rows_before_a_position),
+        cmocka_unit_test(only_what_is_wanted_makes_dirty),
+        cmocka_unit_test(files_of_before_still_open),
         cmocka_unit_test(ranges_say_what_rows_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
