@@ -54,7 +54,7 @@ check:
 
 # Reference pages made from the .def tables
 docs: all
-	@build/release/onefold docs > build/api.md && mv build/api.md docs/api.md
+	@for page in api language; do build/release/onefold docs $$page > build/$$page.md && mv build/$$page.md docs/$$page.md; done
 
 clean:
 	rm -rf build

@@ -1,16 +1,30 @@
-/* docs_command: `onefold docs`: the pages that are made from tables, for docs/; a stale copy fails the tests. */
+/* docs_command: `onefold docs [PAGE]`: the pages that are made from tables, for docs/; a stale copy fails the tests. */
 #include <stdio.h>
+#include <string.h>
 
+#include "language/reference.h"
 #include "main/args.h"
 #include "main/commands.h"
 #include "serve/serve.h"
 
+static const struct {
+    const char *name;
+    void (*write)(struct buffer *into);
+} pages[] = {{"api", serve_write_reference}, {"language", language_write_reference}};
+
 int docs_command(int argc, char **argv) {
     const struct arg table[] = {{0}};
+    const char *name = pages[0].name;
+    int names = 1;
     struct buffer page = {0};
-    args_parse(argc, argv, "docs > docs/api.md", table, NULL, NULL);
-    serve_write_reference(&page);
+    args_parse(argc, argv, "docs [api|language] > docs/PAGE.md", table, &name, &names);
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+        if (strcmp(pages[i].name, name) == 0)
+            pages[i].write(&page);
+    if (page.size == 0)
+        fprintf(stderr, "onefold docs: there is no page \"%s\"; there are api and language\n", name);
     fwrite(page.data, 1, page.size, stdout);
+    int code = page.size ? 0 : 2;
     buffer_release(&page);
-    return 0;
+    return code;
 }
