@@ -62,7 +62,7 @@ static const struct {
 #undef FEED
 };
 
-static enum status load_calls(struct demo *d, const char *path, enum feed feed, struct fault *fault) {
+static enum status load_calls(struct demo *d, const char *path, enum simulated_feed feed, struct fault *fault) {
     char key[48];
     struct client *writer = NULL;
     enum status status = server_source(d->server, feeds[feed].source, "segment", key, fault);
@@ -74,7 +74,7 @@ static enum status load_calls(struct demo *d, const char *path, enum feed feed, 
     return status;
 }
 
-static enum status load_mapped(struct demo *d, const char *path, enum feed feed, struct fault *fault) {
+static enum status load_mapped(struct demo *d, const char *path, enum simulated_feed feed, struct fault *fault) {
     struct buffer name = {0};
     buffer_print(&name, "mappings/%s.json%c", feeds[feed].source, 0);
     char *mapping = path_of(d, name.data);
@@ -88,7 +88,7 @@ static enum status load_company(struct demo *d, struct fault *fault) {
     enum status status = STATUS_OK;
     double began = now_s();
     say(d, "\nloading through HTTP and file imports\n");
-    for (enum feed feed = 0; feed < FEED_COUNT && !status; feed++) {
+    for (enum simulated_feed feed = 0; feed < FEED_COUNT && !status; feed++) {
         if (strcmp(feeds[feed].kind, "truth") == 0)
             continue;
         char *path = path_of(d, feeds[feed].path);

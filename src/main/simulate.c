@@ -41,7 +41,7 @@ int sim_draw_weighted(struct random *r, const uint8_t *weights, int count) {
     return count - 1;
 }
 
-bool sim_soil(struct world *w, struct random *r, enum dirt dirt, enum feed feed) {
+bool sim_soil(struct world *w, struct random *r, enum dirt dirt, enum simulated_feed feed) {
     assert(dirt < DIRT_COUNT && feed < FEED_COUNT);
     if (!random_chance(r, w->dirt_rate[dirt]))
         return false;
@@ -49,7 +49,7 @@ bool sim_soil(struct world *w, struct random *r, enum dirt dirt, enum feed feed)
     return true;
 }
 
-void sim_soil_count(struct world *w, enum dirt dirt, enum feed feed) { w->summary.dirt[dirt][feed]++; }
+void sim_soil_count(struct world *w, enum dirt dirt, enum simulated_feed feed) { w->summary.dirt[dirt][feed]++; }
 
 int64_t sim_day_start_ms(const struct world *w, int day) { return w->start_ms + day * DAY_MS; }
 

@@ -15,7 +15,7 @@
 #include "os/os.h"
 
 /* The files written, in the order a company would load them: FEED_PRODUCTS, ... */
-enum feed {
+enum simulated_feed {
 #define FEED(name, path, kind, source, encoding, mapping) FEED_##name,
 #include "main/simulate_feeds.def"
 #undef FEED
@@ -51,8 +51,8 @@ struct simulate_summary {
 
 /* Path of a file inside the folder ("web.ndjson"); its kind: "segment", "import" (has a mapping) or "truth". Static
  * text. */
-const char *simulate_feed_path(enum feed feed);
-const char *simulate_feed_kind(enum feed feed);
+const char *simulate_feed_path(enum simulated_feed feed);
+const char *simulate_feed_kind(enum simulated_feed feed);
 const char *simulate_dirt_name(enum dirt dirt);
 
 /* Writes the whole folder. `out` may be NULL.

@@ -8,7 +8,7 @@
 static void print_summary(const struct simulate_summary *s, uint64_t elapsed_ms) {
     uint64_t records = 0, bytes = 0;
     printf("%-24s %12s %12s\n", "file", "records", "bytes");
-    for (enum feed feed = 0; feed < FEED_COUNT; feed++) {
+    for (enum simulated_feed feed = 0; feed < FEED_COUNT; feed++) {
         bool truth = strcmp(simulate_feed_kind(feed), "truth") == 0;
         printf("%-24s %12llu %12llu\n", simulate_feed_path(feed), (unsigned long long)s->records[feed],
                (unsigned long long)s->bytes[feed]);

@@ -21,7 +21,7 @@ static const char *const dirt_names[DIRT_COUNT] = {
 #undef DIRT
 };
 struct column {
-    enum feed feed;
+    enum simulated_feed feed;
     const char *name;
 };
 static const struct column columns[] = {
@@ -30,11 +30,11 @@ static const struct column columns[] = {
 #undef COLUMN
 };
 
-const char *simulate_feed_path(enum feed feed) {
+const char *simulate_feed_path(enum simulated_feed feed) {
     assert(feed < FEED_COUNT);
     return infos[feed].path;
 }
-const char *simulate_feed_kind(enum feed feed) {
+const char *simulate_feed_kind(enum simulated_feed feed) {
     assert(feed < FEED_COUNT);
     return infos[feed].kind;
 }
@@ -43,7 +43,7 @@ const char *simulate_dirt_name(enum dirt dirt) {
     return dirt_names[dirt];
 }
 
-static bool is_lines(enum feed feed) { return strstr(infos[feed].path, ".ndjson") != NULL; }
+static bool is_lines(enum simulated_feed feed) { return strstr(infos[feed].path, ".ndjson") != NULL; }
 
 struct slice feeds_gb18030(struct feeds *feeds, struct slice text) {
     buffer_clear(&feeds->work);
@@ -55,7 +55,7 @@ struct slice feeds_gb18030(struct feeds *feeds, struct slice text) {
     return buffer_slice(&feeds->work);
 }
 
-static void hold(struct feeds *feeds, enum feed feed, struct slice line, int64_t arrival_ms) {
+static void hold(struct feeds *feeds, enum simulated_feed feed, struct slice line, int64_t arrival_ms) {
     struct feed_file *file = &feeds->files[feed];
     if (file->row_count == file->row_capacity) {
         file->row_capacity = file->row_capacity ? file->row_capacity * 2 : 64;
@@ -104,7 +104,7 @@ void feeds_print(struct feeds *feeds, const char *format, ...) {
     feeds_field(feeds, slice_of(text, (size_t)size));
 }
 
-void feeds_end(struct feeds *feeds, enum feed feed, int64_t arrival_ms, int times, int64_t apart_ms) {
+void feeds_end(struct feeds *feeds, enum simulated_feed feed, int64_t arrival_ms, int times, int64_t apart_ms) {
     struct slice line = buffer_slice(&feeds->line);
     assert(times >= 1);
     assert(feeds->files[feed].column_count == 0 || is_lines(feed) || feeds->fields == feeds->files[feed].column_count);
@@ -114,7 +114,7 @@ void feeds_end(struct feeds *feeds, enum feed feed, int64_t arrival_ms, int time
         hold(feeds, feed, line, arrival_ms + i * apart_ms);
 }
 
-void feeds_line(struct feeds *feeds, enum feed feed, struct slice line, int64_t arrival_ms) {
+void feeds_line(struct feeds *feeds, enum simulated_feed feed, struct slice line, int64_t arrival_ms) {
     hold(feeds, feed, line, arrival_ms);
 }
 
@@ -125,7 +125,7 @@ static int by_arrival(const void *left, const void *right) {
     return (a->at > b->at) - (a->at < b->at);
 }
 
-static enum status write_block(struct feeds *feeds, enum feed feed, struct slice block) {
+static enum status write_block(struct feeds *feeds, enum simulated_feed feed, struct slice block) {
     struct feed_file *file = &feeds->files[feed];
     if (block.size == 0 || feeds->status)
         return feeds->status;
@@ -137,7 +137,7 @@ static enum status write_block(struct feeds *feeds, enum feed feed, struct slice
     return feeds->status;
 }
 
-static enum status flush_one(struct feeds *feeds, enum feed feed, int64_t until_ms) {
+static enum status flush_one(struct feeds *feeds, enum simulated_feed feed, int64_t until_ms) {
     struct feed_file *file = &feeds->files[feed];
     size_t due = 0;
     struct buffer kept = {0};
@@ -159,12 +159,12 @@ static enum status flush_one(struct feeds *feeds, enum feed feed, int64_t until_
 }
 
 enum status feeds_flush(struct feeds *feeds, int64_t until_ms) {
-    for (enum feed feed = 0; feed < FEED_COUNT && feeds->status == STATUS_OK; feed++)
+    for (enum simulated_feed feed = 0; feed < FEED_COUNT && feeds->status == STATUS_OK; feed++)
         feeds->status = flush_one(feeds, feed, until_ms);
     return feeds->status;
 }
 
-static const char *truth_header(enum feed feed) {
+static const char *truth_header(enum simulated_feed feed) {
     switch (feed) {
     case FEED_TRUTH_RECORDS:
         return "channel,record_id,person_id\n";
@@ -179,7 +179,7 @@ static const char *truth_header(enum feed feed) {
     }
 }
 
-static enum status write_header(struct feeds *feeds, enum feed feed) {
+static enum status write_header(struct feeds *feeds, enum simulated_feed feed) {
     feeds_begin(feeds);
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
         if (columns[i].feed != feed)
@@ -198,7 +198,7 @@ static enum status write_header(struct feeds *feeds, enum feed feed) {
     return write_block(feeds, feed, SLICE("\n"));
 }
 
-static enum status open_one(struct feeds *feeds, enum feed feed) {
+static enum status open_one(struct feeds *feeds, enum simulated_feed feed) {
     struct buffer path = {0};
     struct feed_file *file = &feeds->files[feed];
     buffer_print(&path, "%s/%s%c", feeds->folder, infos[feed].path, 0);
@@ -226,13 +226,13 @@ enum status feeds_open(struct feeds *feeds, struct os *os, const char *folder, s
     feeds->status = make_folder(feeds, "/truth");
     if (feeds->status == STATUS_OK)
         feeds->status = make_folder(feeds, "/mappings");
-    for (enum feed feed = 0; feed < FEED_COUNT && feeds->status == STATUS_OK; feed++)
+    for (enum simulated_feed feed = 0; feed < FEED_COUNT && feeds->status == STATUS_OK; feed++)
         feeds->status = open_one(feeds, feed);
     return feeds->status;
 }
 
 void feeds_release(struct feeds *feeds) {
-    for (enum feed feed = 0; feed < FEED_COUNT; feed++) {
+    for (enum simulated_feed feed = 0; feed < FEED_COUNT; feed++) {
         struct feed_file *file = &feeds->files[feed];
         if (file->file)
             os_close(feeds->os, file->file);

@@ -52,9 +52,9 @@ void feeds_text(struct feeds *feeds, const char *text);
 void feeds_print(struct feeds *feeds, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Hands the row over, `times` times (a repeat arrives `apart_ms` later). A table's row must have as many fields as the
  * table has columns. */
-void feeds_end(struct feeds *feeds, enum feed feed, int64_t arrival_ms, int times, int64_t apart_ms);
+void feeds_end(struct feeds *feeds, enum simulated_feed feed, int64_t arrival_ms, int times, int64_t apart_ms);
 /* Hands over a finished line, leaving the row being made alone. */
-void feeds_line(struct feeds *feeds, enum feed feed, struct slice line, int64_t arrival_ms);
+void feeds_line(struct feeds *feeds, enum simulated_feed feed, struct slice line, int64_t arrival_ms);
 /* Writes what arrived before `until_ms`. Errors: those of os_write_at, also of earlier calls. */
 enum status feeds_flush(struct feeds *feeds, int64_t until_ms) WARN_UNUSED;
 /* The raw bytes of `text` in GB18030, valid until the next call. */

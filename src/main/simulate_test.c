@@ -65,7 +65,7 @@ static struct buffer read_path(struct folder *f, const char *folder, const char 
 }
 
 /* The file as UTF-8. */
-static struct buffer read_feed(struct folder *f, enum feed feed) {
+static struct buffer read_feed(struct folder *f, enum simulated_feed feed) {
     struct buffer raw = read_path(f, "/demo", simulate_feed_path(feed)), text = {0};
     if (feed != FEED_POS)
         return raw;
@@ -107,13 +107,13 @@ static size_t split(struct slice line, struct slice *cells) {
     return count;
 }
 
-static bool is_lines(enum feed feed) { return strstr(simulate_feed_path(feed), ".ndjson") != NULL; }
+static bool is_lines(enum simulated_feed feed) { return strstr(simulate_feed_path(feed), ".ndjson") != NULL; }
 
 static uint64_t hash_folder(struct folder *f, const char *folder) {
     static const char *const others[] = {"manifest.json", "truth/effects.json", "truth/dirt.json", "mappings/pos.json"};
     uint64_t hash = 0;
     for (size_t i = 0; i < FEED_COUNT + sizeof others / sizeof *others; i++) {
-        const char *path = i < FEED_COUNT ? simulate_feed_path((enum feed)i) : others[i - FEED_COUNT];
+        const char *path = i < FEED_COUNT ? simulate_feed_path((enum simulated_feed)i) : others[i - FEED_COUNT];
         struct buffer content = read_path(f, folder, path);
         hash = hash_bytes(buffer_slice(&content), hash);
         buffer_release(&content);
@@ -176,7 +176,7 @@ static void manifest_counts_are_the_files(void **state) {
 static void every_json_line_parses(void **state) {
     struct folder *f = *state;
     struct fault fault = {0};
-    for (enum feed feed = 0; feed < FEED_COUNT; feed++) {
+    for (enum simulated_feed feed = 0; feed < FEED_COUNT; feed++) {
         if (!is_lines(feed))
             continue;
         struct buffer content = read_feed(f, feed);
@@ -192,7 +192,7 @@ static void every_json_line_parses(void **state) {
 
 static void every_row_has_its_columns(void **state) {
     struct folder *f = *state;
-    for (enum feed feed = 0; feed < FEED_COUNT; feed++) {
+    for (enum simulated_feed feed = 0; feed < FEED_COUNT; feed++) {
         if (is_lines(feed))
             continue;
         struct buffer content = read_feed(f, feed);
@@ -211,7 +211,7 @@ static void every_row_has_its_columns(void **state) {
 static void mappings_name_the_columns(void **state) {
     struct folder *f = *state;
     struct fault fault = {0};
-    for (enum feed feed = 0; feed < FEED_COUNT; feed++) {
+    for (enum simulated_feed feed = 0; feed < FEED_COUNT; feed++) {
         char path[64];
         if (strcmp(simulate_feed_kind(feed), "import") != 0)
             continue;
@@ -298,7 +298,8 @@ static bool meet(struct truth *t, const char *channel, const char *prefix, struc
     return found != NULL;
 }
 
-static void meet_rows(struct folder *f, struct truth *t, enum feed feed, const char *channel, const char *prefix) {
+static void meet_rows(struct folder *f, struct truth *t, enum simulated_feed feed, const char *channel,
+                      const char *prefix) {
     struct buffer content = read_feed(f, feed);
     struct slice rest = buffer_slice(&content), line = SLICE_NONE, cells[CELLS_MAX];
     assert_true(next_line(&rest, &line));
@@ -311,8 +312,8 @@ static void meet_rows(struct folder *f, struct truth *t, enum feed feed, const c
     buffer_release(&content);
 }
 
-static void meet_lines(struct folder *f, struct truth *t, enum feed feed, const char *channel, const char *prefix,
-                       const char *key) {
+static void meet_lines(struct folder *f, struct truth *t, enum simulated_feed feed, const char *channel,
+                       const char *prefix, const char *key) {
     struct buffer content = read_feed(f, feed);
     struct slice rest = buffer_slice(&content), line = SLICE_NONE;
     struct fault fault = {0};
@@ -397,12 +398,12 @@ static size_t repeats_in(struct slice text) {
 }
 
 static void dirt_is_counted(void **state) {
-    static const enum feed calls[] = {FEED_WEB, FEED_APP, FEED_MINIPROGRAM};
-    static const enum feed rows[] = {FEED_ORDERS, FEED_POS, FEED_MEMBERS, FEED_TOUCHES};
+    static const enum simulated_feed calls[] = {FEED_WEB, FEED_APP, FEED_MINIPROGRAM};
+    static const enum simulated_feed rows[] = {FEED_ORDERS, FEED_POS, FEED_MEMBERS, FEED_TOUCHES};
     struct folder *f = *state;
     uint64_t planted = 0;
     for (size_t i = 0; i < 7; i++) {
-        enum feed feed = i < 3 ? calls[i] : rows[i - 3];
+        enum simulated_feed feed = i < 3 ? calls[i] : rows[i - 3];
         struct buffer content = read_feed(f, feed);
         uint64_t told = f->summary.dirt[i < 3 ? DIRT_EXACT_REPEAT : DIRT_REPEATED_ROW][feed];
         assert_int_equal(repeats_in(buffer_slice(&content)), told);

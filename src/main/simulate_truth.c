@@ -14,7 +14,7 @@ static const struct source sources[FEED_COUNT] = {
 #undef FEED
 };
 struct column {
-    enum feed feed;
+    enum simulated_feed feed;
     const char *name, *targets, *type, *more;
 };
 static const struct column columns[] = {
@@ -24,7 +24,8 @@ static const struct column columns[] = {
 };
 #define COLUMNS (sizeof columns / sizeof *columns)
 
-void sim_truth_record(struct world *w, enum feed feed, struct slice record, const struct person *p, int64_t at_ms) {
+void sim_truth_record(struct world *w, enum simulated_feed feed, struct slice record, const struct person *p,
+                      int64_t at_ms) {
     char line[160];
     int size = snprintf(line, sizeof line, "%s,%.*s,P%07u", sources[feed].name, SLICE_ARG(record), p->number);
     assert(size > 0 && (size_t)size < sizeof line);
@@ -207,7 +208,7 @@ static enum status write_dirt(struct world *w, struct buffer *text) {
         json_key(&j, simulate_dirt_name(dirt));
         json_object(&j);
         json_member_real(&j, "rate", w->dirt_rate[dirt]);
-        for (enum feed feed = 0; feed < FEED_COUNT; feed++)
+        for (enum simulated_feed feed = 0; feed < FEED_COUNT; feed++)
             if (w->summary.dirt[dirt][feed])
                 json_member_integer(&j, sources[feed].path, (int64_t)w->summary.dirt[dirt][feed]);
         json_end_object(&j);
@@ -247,7 +248,7 @@ static void write_column(struct json_writer *j, const struct column *c) {
         json_end_array(j);
 }
 
-static enum status write_mapping(struct world *w, enum feed feed, struct buffer *text) {
+static enum status write_mapping(struct world *w, enum simulated_feed feed, struct buffer *text) {
     const struct source *s = &sources[feed];
     char path[64];
     buffer_print(text,
@@ -269,7 +270,7 @@ static enum status write_mapping(struct world *w, enum feed feed, struct buffer 
 static enum status write_manifest(struct world *w, struct buffer *text) {
     struct json_writer j = {.out = text};
     json_array(&j);
-    for (enum feed feed = 0; feed < FEED_COUNT; feed++) {
+    for (enum simulated_feed feed = 0; feed < FEED_COUNT; feed++) {
         const struct source *s = &sources[feed];
         char path[64];
         if (strcmp(s->kind, "truth") == 0)
@@ -296,7 +297,7 @@ enum status sim_truth_files(struct world *w) {
     buffer_clear(&text);
     if (status == STATUS_OK)
         status = write_dirt(w, &text);
-    for (enum feed feed = 0; feed < FEED_COUNT && status == STATUS_OK; feed++) {
+    for (enum simulated_feed feed = 0; feed < FEED_COUNT && status == STATUS_OK; feed++) {
         buffer_clear(&text);
         if (*sources[feed].mapping)
             status = write_mapping(w, feed, &text);

@@ -15,7 +15,7 @@ struct session {
     struct person *p;
     struct device *device;
     uint32_t device_number;
-    enum feed feed;
+    enum simulated_feed feed;
     int64_t now_ms, offline_ms;
     int campaign; /* of the ad or message that brought them, or -1 */
     bool logged_in, kiosk;
@@ -511,7 +511,7 @@ static bool persuaded(struct session *s) {
 }
 
 void sim_visit_online(struct world *w, const struct visit *visit) {
-    static const enum feed feeds[] = {FEED_WEB, FEED_APP, FEED_MINIPROGRAM};
+    static const enum simulated_feed feeds[] = {FEED_WEB, FEED_APP, FEED_MINIPROGRAM};
     assert(visit->place < PLACE_STORE);
     struct session s = {
         .w = w, .p = &w->people[visit->person], .feed = feeds[visit->place], .campaign = visit->campaign};

@@ -228,8 +228,8 @@ double sim_draw_low(struct random *r);
 /* Index into weights by weight. */
 int sim_draw_weighted(struct random *r, const uint8_t *weights, int count);
 /* True with the planted rate of `dirt`, and then counts it for `feed`. */
-bool sim_soil(struct world *w, struct random *r, enum dirt dirt, enum feed feed);
-void sim_soil_count(struct world *w, enum dirt dirt, enum feed feed);
+bool sim_soil(struct world *w, struct random *r, enum dirt dirt, enum simulated_feed feed);
+void sim_soil_count(struct world *w, enum dirt dirt, enum simulated_feed feed);
 int64_t sim_day_start_ms(const struct world *w, int day);
 /* Days since 1970 of a simulated day. */
 int32_t sim_day_date(const struct world *w, int day);
@@ -295,7 +295,8 @@ void sim_touches_day(struct world *w);
 int sim_ad_click(struct world *w, struct person *p, uint32_t device, int64_t at_ms);
 
 /* --- simulate_truth.c --- */
-void sim_truth_record(struct world *w, enum feed feed, struct slice record, const struct person *p, int64_t at_ms);
+void sim_truth_record(struct world *w, enum simulated_feed feed, struct slice record, const struct person *p,
+                      int64_t at_ms);
 void sim_truth_identifier(struct world *w, const char *namespace, struct slice value, const struct person *p,
                           bool shared);
 /* Once per bit of enum TOLD_.... */
