@@ -244,11 +244,12 @@ static const uint32_t *starts_of(struct range *range, const struct table_head *t
 /* Maps the wanted columns; what must be converted is made for a span, and refused (false) for one customer, whose rows are gathered then. */
 static bool map_columns(struct range *range, const struct table_head *t, const struct rows_want *want,
                         struct range_rows *out) {
+    const struct run rows = {out->first, out->end};
     struct range_column *columns = arena_get(&range->arena, (want->column_count + 1ull) * sizeof *columns);
     for (uint32_t i = 0; i < want->column_count; i++) {
         const struct column_want *w = &want->columns[i];
         if (w->property >= RANGE_TIME ? column_of_system(range, t, w->property, &columns[i])
-                                      : column_of_table(range, t, w, want->type, &columns[i]))
+                                      : column_of_table(range, t, rows, w, want->type, &columns[i]))
             continue;
         if (range->form == FORM_CUSTOMER)
             return false;
@@ -358,7 +359,8 @@ static void prepare_attribute(struct range *range, const struct column_want *wan
     *out = (struct range_column){.form = COLUMN_NOTHING};
     if (!t)
         return;
-    bool mapped = column_of_table(range, t, want, DICTIONARY_CUSTOMER, out);
+    const struct run rows = {one ? range->one.owner : 0, one ? range->one.owner + 1 : SPAN_CUSTOMERS};
+    bool mapped = column_of_table(range, t, rows, want, DICTIONARY_CUSTOMER, out);
     if (!mapped && one)
         gather_attribute(range, want, out);
     else if (!mapped)

@@ -316,39 +316,53 @@ void column_of_head(struct range *range, const struct table_head *t, const struc
     out->numbers = numbers;
 }
 
-static bool children_of_table(struct range *range, const struct table_head *t, const struct column_head *c,
-                              const struct column_want *want, uint16_t type, int property, struct range_column *out) {
+static uint16_t item_type_of(const struct range *range, uint16_t type, uint16_t property) {
+    const struct property *p = dictionary_property_at(dictionary_type_at(range->history->dictionary, type), property);
+    return p ? atomic_load_explicit(&((struct property *)p)->item_type, memory_order_relaxed) : 0;
+}
+
+void column_children_types(const struct range *range, uint16_t type, const struct column_want *want,
+                           struct children_types *out) {
+    static const struct column_want element = {0};
+    int property = column_type(range->history, type, want->property);
+    *out = (struct children_types){.kind = VALUE_ITEMS, .columns = want->items, .count = want->item_count};
+    if (property == PROPERTY_ITEMS) {
+        out->type = item_type_of(range, type, want->property);
+        return;
+    }
+    out->kind = VALUE_LIST;
+    out->columns = &element;
+    out->count = 1;
+    out->type = UINT16_MAX;
+    out->element = property == PROPERTY_TEXT_LIST ? PROPERTY_TEXT : PROPERTY_NUMBER;
+}
+
+static bool children_of_table(struct range *range, const struct table_head *t, struct run rows,
+                              const struct column_head *c, const struct column_want *want, uint16_t type,
+                              struct range_column *out) {
     const struct table_head *child = at(t, c->dictionary);
     const uint32_t *starts = at(t, c->data);
-    if (!ascending(starts, t->row_count, child->row_count))
+    struct children_types types;
+    column_children_types(range, type, want, &types);
+    if (!ascending(starts + rows.first, rows.end - rows.first, child->row_count))
         return false;
-    bool list = c->kind == VALUE_LIST;
-    static const struct column_want element = {0};
-    const struct property *p =
-        dictionary_property_at(dictionary_type_at(range->history->dictionary, type), want->property);
-    uint16_t item_type = p ? atomic_load_explicit(&((struct property *)p)->item_type, memory_order_relaxed) : 0;
-    uint32_t count = list ? 1 : want->item_count;
-    struct range_column *columns = arena_get(&range->arena, (count + 1ull) * sizeof *columns);
-    struct range_rows *rows = arena_get(&range->arena, sizeof *rows);
-    *rows = (struct range_rows){.end = child->row_count, .columns = columns};
-    for (uint32_t i = 0; i < count; i++) {
-        const struct column_want *w = list ? &element : &want->items[i];
-        const struct column_head *stored = table_column(child, w->property);
-        int element_type = property == PROPERTY_TEXT_LIST ? PROPERTY_TEXT : PROPERTY_NUMBER;
-        if (list && stored && stored->kind != VALUE_MISSING && !fits(element_type, stored->kind))
+    struct range_column *columns = arena_get(&range->arena, (types.count + 1ull) * sizeof *columns);
+    struct range_rows *made = arena_get(&range->arena, sizeof *made);
+    const struct run all = {starts[rows.first], starts[rows.end]};
+    *made = (struct range_rows){.first = all.first, .end = all.end, .columns = columns};
+    for (uint32_t i = 0; i < types.count; i++) {
+        const struct column_head *stored = table_column(child, types.columns[i].property);
+        if (types.kind == VALUE_LIST && stored && stored->kind != VALUE_MISSING && !fits(types.element, stored->kind))
             return false;
-        if (!column_of_table(range, child, w, list ? UINT16_MAX : item_type, &columns[i]))
+        if (!column_of_table(range, child, all, &types.columns[i], types.type, &columns[i]))
             return false;
     }
-    out->form = COLUMN_CHILDREN;
-    out->kind = c->kind;
-    out->child = rows;
-    out->child_starts = starts;
+    *out = (struct range_column){.form = COLUMN_CHILDREN, .kind = types.kind, .child = made, .child_starts = starts};
     return true;
 }
 
-bool column_of_table(struct range *range, const struct table_head *t, const struct column_want *want, uint16_t type,
-                     struct range_column *out) {
+bool column_of_table(struct range *range, const struct table_head *t, struct run rows, const struct column_want *want,
+                     uint16_t type, struct range_column *out) {
     const struct column_head *c = table_column(t, want->property);
     int property = column_type(range->history, type, want->property);
     *out = (struct range_column){.form = COLUMN_NOTHING};
@@ -375,7 +389,7 @@ bool column_of_table(struct range *range, const struct table_head *t, const stru
         *out = (struct range_column){.form = COLUMN_TEXTS, .kind = VALUE_TEXT, .data = at(t, c->data)};
         break;
     default:
-        if (!children_of_table(range, t, c, want, type, property, out))
+        if (!children_of_table(range, t, rows, c, want, type, out))
             return false;
     }
     out->absent = c->absent ? at(t, c->absent) : NULL;

@@ -61,83 +61,77 @@ static uint32_t source_count(const struct range *range) {
 
 /* --- columns --- */
 
-/* Appends the elements or items of one row; those of documents may come from several updates. */
+/* Appends the elements or items of one row, whose newest update that names the property is the run's last; a document's items may come from
+ * several. */
 static void add_children(struct range *range, const struct table_source *sources, struct run run, uint16_t property,
                          uint8_t kind) {
     struct cell_column known = {0};
-    struct cell cell = {0};
-    uint32_t newest = run.end;
-    while (newest > run.first && !cell_find(&range->arena, &sources[newest - 1], property, &known, &cell))
-        newest--;
-    if (newest == run.first || cell.kind != kind)
-        return;
-    uint32_t from = newest - 1;
-    if (kind == VALUE_ITEMS) {
-        from = run.first;
-        for (uint32_t i = run.first; i < run.end; i++)
-            if (cell_find(&range->arena, &sources[i], property, &known, &cell) &&
-                fold_puts_items(flags_of(&sources[i])))
-                from = i;
-    }
-    for (uint32_t i = from; i < newest; i++) {
+    struct cell cell;
+    uint32_t from = run.end - 1;
+    if (kind == VALUE_ITEMS)
+        while (from > run.first && !(cell_find(&range->arena, &sources[from], property, &known, &cell) &&
+                                     fold_puts_items(flags_of(&sources[from]))))
+            from--;
+    for (uint32_t i = from; i < run.end; i++) {
         size_t before = range->children.size;
         if (table_children(&sources[i], property, &range->children) != kind)
             range->children.size = before;
     }
 }
 
+/* Columns of the rows in range->children. */
+static const struct range_column *child_columns(struct range *range, const struct children_types *types) {
+    const struct table_source *children = (const struct table_source *)(const void *)range->children.data;
+    uint32_t rows = (uint32_t)(range->children.size / sizeof *children);
+    struct range_column *made = arena_get(&range->arena, (types->count + 1ull) * sizeof *made);
+    for (uint32_t i = 0; i < types->count; i++) {
+        uint16_t property = types->columns[i].property;
+        struct cell *cells = arena_get(&range->arena, (rows + 1ull) * sizeof *cells);
+        struct cell_column known = {0};
+        for (uint32_t k = 0; k < rows; k++)
+            cell_find(&range->arena, &children[k], property, &known, &cells[k]);
+        int type = types->kind == VALUE_LIST ? types->element : column_type(range->history, types->type, property);
+        column_of_cells(&range->arena, cells, rows, type, &made[i]);
+    }
+    return made;
+}
+
+/* What the newest update of the run that names the property says, in *cell; returns the end of the run up to it. */
+static uint32_t newest_mention(struct range *range, const struct table_source *sources, struct run run,
+                               uint16_t property, struct cell_column *known, struct cell *cell) {
+    uint32_t end = run.end;
+    *cell = (struct cell){0};
+    while (end > run.first && !cell_find(&range->arena, &sources[end - 1], property, known, cell))
+        end--;
+    return end;
+}
+
 static void gather_children(struct range *range, const struct table_source *sources, const struct run *runs,
-                            uint32_t count, const struct column_want *want, uint16_t type, int property,
-                            struct range_column *out) {
-    bool list = property != PROPERTY_ITEMS;
-    uint8_t kind = list ? VALUE_LIST : VALUE_ITEMS;
+                            uint32_t count, const struct column_want *want, uint16_t type, struct range_column *out) {
     struct range_rows *child = arena_get(&range->arena, sizeof *child);
-    uint32_t *starts = arena_get(&range->arena, (count + 1ull) * sizeof *starts), present = 0;
-    struct cell *cells = arena_get(&range->arena, (count + 1ull) * sizeof *cells);
+    uint32_t *starts = arena_get(&range->arena, (count + 1ull) * sizeof *starts);
+    struct cell *present = arena_get(&range->arena, (count + 1ull) * sizeof *present);
+    struct children_types types;
     struct cell_column known = {0};
-    *out = (struct range_column){.form = COLUMN_NOTHING};
+    column_children_types(range, type, want, &types);
     buffer_clear(&range->children);
     starts[0] = 0;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t at = runs[i].end;
-        cells[i] = (struct cell){0};
-        while (at > runs[i].first && !cell_find(&range->arena, &sources[at - 1], want->property, &known, &cells[i]))
-            at--;
-        cells[i].kind = cells[i].kind == kind ? VALUE_NUMBER : VALUE_MISSING;
-        present += cells[i].kind != VALUE_MISSING;
-        add_children(range, sources, runs[i], want->property, kind);
+        struct run run = {runs[i].first, newest_mention(range, sources, runs[i], want->property, &known, &present[i])};
+        if (present[i].kind == types.kind) {
+            add_children(range, sources, run, want->property, types.kind);
+            present[i] = (struct cell){.kind = VALUE_BOOL, .integer = 1};
+        } else {
+            present[i].kind = VALUE_MISSING;
+        }
         starts[i + 1] = (uint32_t)(range->children.size / sizeof(struct table_source));
     }
-    if (!present)
+    column_of_cells(&range->arena, present, count, PROPERTY_BOOL, out);
+    if (out->form == COLUMN_NOTHING)
         return;
-    static const struct column_want element = {0};
-    const struct property *p =
-        dictionary_property_at(dictionary_type_at(range->history->dictionary, type), want->property);
-    uint16_t item_type = p ? atomic_load_explicit(&((struct property *)p)->item_type, memory_order_relaxed) : 0;
-    uint32_t columns = list ? 1 : want->item_count, rows = starts[count];
-    struct range_column *made = arena_get(&range->arena, (columns + 1ull) * sizeof *made);
-    const struct table_source *children = (const struct table_source *)(const void *)range->children.data;
-    for (uint32_t i = 0; i < columns; i++) {
-        const struct column_want *w = list ? &element : &want->items[i];
-        struct cell *inner = arena_get(&range->arena, (rows + 1ull) * sizeof *inner);
-        struct cell_column column = {0};
-        for (uint32_t k = 0; k < rows; k++)
-            if (!cell_find(&range->arena, &children[k], w->property, &column, &inner[k]))
-                inner[k].kind = VALUE_MISSING;
-        int inner_type = !list                            ? column_type(range->history, item_type, w->property)
-                         : property == PROPERTY_TEXT_LIST ? PROPERTY_TEXT
-                                                          : PROPERTY_NUMBER;
-        column_of_cells(&range->arena, inner, rows, inner_type, &made[i]);
-    }
-    *child = (struct range_rows){.end = rows, .columns = made};
-    *out = (struct range_column){.form = COLUMN_CHILDREN, .kind = kind, .child = child, .child_starts = starts};
-    if (present < count) {
-        struct range_column marks;
-        for (uint32_t i = 0; i < count; i++)
-            cells[i].integer = 0;
-        column_of_cells(&range->arena, cells, count, -1, &marks);
-        out->absent = marks.absent;
-    }
+    *child = (struct range_rows){.end = starts[count], .columns = child_columns(range, &types)};
+    *out = (struct range_column){
+        .form = COLUMN_CHILDREN, .kind = types.kind, .absent = out->absent, .child = child, .child_starts = starts};
 }
 
 static int64_t received_of(const struct table_source *s) {
@@ -152,9 +146,8 @@ static int64_t received_of(const struct table_source *s) {
 /* The customer at a relation's other end: as written, then where it was merged to. */
 static bool target_of(struct range *range, const struct table_source *sources, struct run run, int64_t *out) {
     struct cell_column known = {0};
-    struct cell cell = {0};
-    for (uint32_t i = run.end; i > run.first && !cell.kind; i--)
-        cell_find(&range->arena, &sources[i - 1], RELATION_CUSTOMER, &known, &cell);
+    struct cell cell;
+    newest_mention(range, sources, run, RELATION_CUSTOMER, &known, &cell);
     struct customer_id written = {cell.kind == VALUE_NUMBER && cell.scale == 0 && cell.integer > 0 &&
                                           cell.integer <= UINT32_MAX
                                       ? (uint32_t)cell.integer
@@ -215,18 +208,13 @@ void gather_column(struct range *range, const struct table_source *sources, cons
         return;
     }
     if (property >= PROPERTY_TEXT_LIST) {
-        gather_children(range, sources, runs, count, want, type, property, out);
+        gather_children(range, sources, runs, count, want, type, out);
         return;
     }
     struct cell *cells = arena_get(&range->arena, (count + 1ull) * sizeof *cells);
     struct cell_column known = {0};
-    for (uint32_t i = 0; i < count; i++) {
-        cells[i] = (struct cell){0};
-        for (uint32_t at = runs[i].end;
-             at > runs[i].first && !cell_find(&range->arena, &sources[at - 1], want->property, &known, &cells[i]);
-             at--) {
-        }
-    }
+    for (uint32_t i = 0; i < count; i++)
+        newest_mention(range, sources, runs[i], want->property, &known, &cells[i]);
     column_of_cells(&range->arena, cells, count, property, out);
 }
 
@@ -242,10 +230,8 @@ static int by_first(const void *a, const void *b) {
 
 static bool ended(struct range *range, const struct table_source *sources, struct run run) {
     struct cell_column known = {0};
-    struct cell cell = {0};
-    for (uint32_t i = run.end; i > run.first; i--)
-        if (cell_find(&range->arena, &sources[i - 1], RELATION_ENDED, &known, &cell))
-            break;
+    struct cell cell;
+    newest_mention(range, sources, run, RELATION_ENDED, &known, &cell);
     return cell.kind == VALUE_BOOL && cell.integer;
 }
 

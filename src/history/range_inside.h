@@ -51,6 +51,11 @@ struct range {
     uint64_t settings_stamp;
 };
 
+/* Rows, or what a row is made of: of events one source, of documents all updates, oldest first. */
+struct run {
+    uint32_t first, end;
+};
+
 /* --- range_column.c --- */
 
 /* One value while a column is made. */
@@ -73,13 +78,23 @@ bool cell_find(struct arena *arena, const struct table_source *s, uint16_t prope
                struct cell *cell);
 /* The property's type, or -1 where it is a system one or not known: then values stay as they are. */
 int column_type(const struct history *history, uint16_t type, uint16_t property);
+/* What the rows below a property of lists or items have: a list's elements are one column, property 0. */
+struct children_types {
+    const struct column_want *columns;
+    uint32_t count;
+    uint16_t type; /* of items; of a list's elements UINT16_MAX, which no property is of */
+    uint8_t kind;  /* VALUE_LIST, VALUE_ITEMS */
+    int element;   /* enum property_type of a list's elements */
+};
+void column_children_types(const struct range *range, uint16_t type, const struct column_want *want,
+                           struct children_types *out);
 /* Makes a column of `count` cells, each first brought to `type` (enum property_type or -1). */
 void column_of_cells(struct arena *arena, struct cell *cells, uint32_t count, int type, struct range_column *out);
 /* A column of integers; `values` stays in use. */
 void column_of_integers(const int64_t *values, enum value_kind kind, struct range_column *out);
-/* Maps a stored column; false where it must be converted, or its offsets make no sense: gather it then. */
-bool column_of_table(struct range *range, const struct table_head *t, const struct column_want *want, uint16_t type,
-                     struct range_column *out);
+/* Maps a stored column, of which `rows` will be read; false where it must be converted, or their offsets make no sense: gather it then. */
+bool column_of_table(struct range *range, const struct table_head *t, struct run rows, const struct column_want *want,
+                     uint16_t type, struct range_column *out);
 /* A stored column of integers. */
 void column_of_head(struct range *range, const struct table_head *t, const struct column_head *c,
                     struct range_column *out);
@@ -91,11 +106,7 @@ uint64_t column_bytes(const struct range_column *column, uint32_t rows);
 
 /* --- range_gather.c --- */
 
-/* Rows of sources: row i comes from sources first[i] .. end[i], oldest first: of events one, of documents all updates. */
-struct run {
-    uint32_t first, end;
-};
-/* Makes a column of runs, property by property folded as history_fold says. */
+/* Makes a column, a row a run of sources, property by property folded as history_fold says. */
 void gather_column(struct range *range, const struct table_source *sources, const struct run *runs, uint32_t count,
                    const struct column_want *want, uint16_t type, struct range_column *out);
 /* Gathers a table of the owners in hand (of a span: all, from the base alone). */
