@@ -309,6 +309,13 @@ void audience_publish(struct audience *a, uint64_t position) {
 
 /* --- definitions --- */
 
+bool audience_defines(struct slice define) {
+    for (int sort = 0; sort < SORT_COUNT_; sort++)
+        if (slice_is(define, definition_sort_name((enum definition_sort)sort)))
+            return true;
+    return slice_is(define, "workspace");
+}
+
 enum status audience_check(struct audience *a, struct json_parser *p, const struct json *definition,
                            struct fault *fault) {
     struct audience_snapshot *snapshot = audience_snapshot(a);

@@ -52,6 +52,9 @@ enum status audience_create(const struct audience_parts *parts, struct audience 
                             struct fault *fault) WARN_UNUSED;
 void audience_free(struct audience *audience);
 
+/* Whether definitions of this word ("segment", "workspace" ...) are audience_define's. Thread: any. */
+bool audience_defines(struct slice define);
+
 /* --- fold thread --- */
 /* Applies a definition. Making or changing a live segment evaluates it for everybody. Errors as audience_check's. */
 enum status audience_define(struct audience *a, struct json_parser *p, const struct json *definition, uint64_t position,

@@ -19,7 +19,7 @@ _Static_assert(sizeof(struct saved_head) == 40, "on disk");
 struct audience_image {
     struct os *os;
     struct saved_head head;
-    struct buffer runs, dirty, definitions, members, timers;
+    struct buffer runs, dirty, definitions, bindings, members, timers;
     struct feed_image *feed;
     int64_t now_ms; /* for the feed's retention */
 };
@@ -42,6 +42,7 @@ struct audience_image *audience_freeze(struct audience *a) {
     if (a->run_count)
         buffer_add(&image->runs, a->runs, a->run_count * sizeof *a->runs);
     definitions_save(a->snapshot, &w);
+    bindings_save(a->snapshot, &image->bindings);
     members_save(a->live.members, &image->members);
     timers_save(a->live.timers, &image->timers);
     image->feed = feed_freeze(a->live.feed);
@@ -66,6 +67,8 @@ enum status audience_write(struct audience_image *image, const char *path, struc
     if (!status)
         status = add(w, "audience.definitions", &image->definitions, fault);
     if (!status)
+        status = add(w, "audience.bindings", &image->bindings, fault);
+    if (!status)
         status = add(w, "audience.members", &image->members, fault);
     if (!status)
         status = add(w, "audience.timers", &image->timers, fault);
@@ -85,6 +88,7 @@ void audience_image_free(struct audience_image *image) {
     buffer_release(&image->runs);
     buffer_release(&image->dirty);
     buffer_release(&image->definitions);
+    buffer_release(&image->bindings);
     buffer_release(&image->members);
     buffer_release(&image->timers);
     free(image);
@@ -155,11 +159,13 @@ static enum status load_dirty(struct audience *a, struct image *image, const str
 }
 
 static enum status load_definitions(struct audience *a, struct image *image, struct fault *fault) {
-    struct slice section;
+    struct slice section, bindings;
     struct audience_snapshot *snapshot;
     enum status status = image_find(image, "audience.definitions", true, &section, fault);
     if (!status)
-        status = definitions_load(&a->parts, section, &snapshot, fault);
+        status = image_find(image, "audience.bindings", true, &bindings, fault);
+    if (!status)
+        status = definitions_load(&a->parts, section, bindings, &snapshot, fault);
     if (status)
         return status;
     pthread_mutex_lock(&a->lock);

@@ -447,7 +447,7 @@ static enum status define_one(struct defining *d, enum definition_sort sort, str
         return STATUS_OK;
     put_version(d);
     change->snapshot = snapshot_with(d->old, d->parts, made_hold(made), NULL);
-    return snapshot_make_again(change->snapshot, d->parts, made->number, &change->again, &change->again_count, fault);
+    return snapshot_make_again(change->snapshot, made->number, SLICE_NONE, &change->again, &change->again_count, fault);
 }
 
 static enum status define_workspace(struct defining *d, struct definition_change *change, struct fault *fault) {
@@ -466,7 +466,7 @@ static enum status define_workspace(struct defining *d, struct definition_change
     workspace->week_start = (uint8_t)week_start;
     change->number = 0;
     change->snapshot = snapshot_with(d->old, d->parts, NULL, workspace);
-    return snapshot_make_again(change->snapshot, d->parts, 0, &change->again, &change->again_count, fault);
+    return snapshot_make_again(change->snapshot, 0, SLICE_NONE, &change->again, &change->again_count, fault);
 }
 
 enum status definition_apply(const struct definition_parts *parts, const struct audience_snapshot *old,

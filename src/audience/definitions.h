@@ -142,19 +142,27 @@ struct audience_snapshot *snapshot_with(const struct audience_snapshot *old, con
 /* Checks text against the snapshot and gives `made` its tree, its canonical expression, what it uses and holds. */
 enum status made_check(struct made *made, const struct audience_snapshot *snapshot, struct slice text,
                        struct json_parser *p, const struct json *json, struct fault *fault) WARN_UNUSED;
-/* Makes anew all that use `number` (0: everything with a tree), in order of use. */
-enum status snapshot_make_again(struct audience_snapshot *snapshot, const struct definition_parts *parts,
-                                uint32_t number, uint32_t **again, uint32_t *again_count,
-                                struct fault *fault) WARN_UNUSED;
+void made_note_uses(struct made *made, const struct audience_snapshot *snapshot);
+/* Makes anew all that use `number` (0: everything with a tree), in order of use; from `bindings` where those fit. */
+enum status snapshot_make_again(struct audience_snapshot *snapshot, uint32_t number, struct slice bindings,
+                                uint32_t **again, uint32_t *again_count, struct fault *fault) WARN_UNUSED;
 /* The first definition that uses `number`, or NULL. */
 const struct made *snapshot_user(const struct audience_snapshot *snapshot, uint32_t number);
 /* What a tree of the attribute `name` is written as: a name in backticks. */
 void attribute_expression(struct slice name, struct buffer *out);
 
+/* --- definitions_bind.c --- */
+/* What the checks found, of all trees. */
+void bindings_save(const struct audience_snapshot *snapshot, struct buffer *out);
+/* The part of definition `number`; empty where there is none. */
+struct slice bindings_find(struct slice saved, uint32_t number);
+/* Gives `made` its tree without a check; false where the bindings do not fit the text. */
+bool made_bind(struct made *made, const struct audience_snapshot *snapshot, struct slice text, struct slice bindings);
+
 /* --- definitions_json.c --- */
 void definitions_save(const struct audience_snapshot *snapshot, struct json_writer *w);
 /* Errors: DAMAGED. */
-enum status definitions_load(const struct definition_parts *parts, struct slice json,
+enum status definitions_load(const struct definition_parts *parts, struct slice json, struct slice bindings,
                              struct audience_snapshot **snapshot, struct fault *fault) WARN_UNUSED;
 
 #endif

@@ -213,7 +213,7 @@ static void use_node(struct using *u, const struct node *node) {
     use_node(u, node->within);
 }
 
-static void note_uses(struct made *made, const struct audience_snapshot *s) {
+void made_note_uses(struct made *made, const struct audience_snapshot *s) {
     struct using *u = memory_get(1, sizeof *u);
     u->snapshot = s;
     use_node(u, made->tree);
@@ -248,7 +248,7 @@ enum status made_check(struct made *made, const struct audience_snapshot *snapsh
         made->tree = root;
         if (made->how != HOW_UPLOAD)
             made->expression = arena_copy(&made->arena, buffer_slice(&canonical));
-        note_uses(made, snapshot);
+        made_note_uses(made, snapshot);
     }
     buffer_release(&canonical);
     return status;
@@ -332,7 +332,7 @@ static void put_in_order(struct again *g, uint32_t n) {
     g->order[g->count++] = n;
 }
 
-static enum status make_one_again(struct audience_snapshot *s, uint32_t n, struct fault *fault) {
+static enum status make_one_again(struct audience_snapshot *s, uint32_t n, struct slice bindings, struct fault *fault) {
     struct made *old = s->by_number[n], *made = copy_made(old);
     struct buffer attribute = {0};
     struct fault reason = {0};
@@ -341,7 +341,9 @@ static enum status make_one_again(struct audience_snapshot *s, uint32_t n, struc
         attribute_expression(made->name, &attribute);
         text = buffer_slice(&attribute);
     }
-    enum status status = made_check(made, s, text, NULL, NULL, &reason);
+    enum status status = STATUS_OK;
+    if (!made_bind(made, s, text, bindings_find(bindings, n)))
+        status = made_check(made, s, text, NULL, NULL, &reason);
     buffer_release(&attribute);
     if (status) {
         made_release(made);
@@ -353,19 +355,18 @@ static enum status make_one_again(struct audience_snapshot *s, uint32_t n, struc
     return STATUS_OK;
 }
 
-enum status snapshot_make_again(struct audience_snapshot *s, const struct definition_parts *parts, uint32_t number,
-                                uint32_t **again, uint32_t *again_count, struct fault *fault) {
+enum status snapshot_make_again(struct audience_snapshot *s, uint32_t number, struct slice bindings, uint32_t **again,
+                                uint32_t *again_count, struct fault *fault) {
     struct again g = {.snapshot = s,
                       .wanted = memory_get(s->number_count, sizeof(bool)),
                       .done = memory_get(s->number_count, sizeof(bool)),
                       .order = memory_get(s->number_count, sizeof(uint32_t))};
     enum status status = STATUS_OK;
-    (void)parts;
     want_users(&g, number);
     for (uint32_t n = 1; n < s->number_count; n++)
         put_in_order(&g, n);
     for (uint32_t i = 0; i < g.count && !status; i++)
-        status = make_one_again(s, g.order[i], fault);
+        status = make_one_again(s, g.order[i], bindings, fault);
     sort_names(s);
     free(g.wanted);
     free(g.done);

@@ -82,6 +82,7 @@ struct loading {
     struct json_parser *p;
     struct fault *fault;
     uint32_t number_count;
+    struct slice bindings;
 };
 
 static struct slice load_text(struct loading *l, struct made *made, const struct json *json, const char *key) {
@@ -216,7 +217,7 @@ static enum status load_all(struct loading *l, const struct json *root, struct a
     }
     struct audience_snapshot *s = snapshot_of(l->parts, made, count, workspace);
     free(made);
-    status = snapshot_make_again(s, l->parts, 0, &again, &again_count, l->fault);
+    status = snapshot_make_again(s, 0, l->bindings, &again, &again_count, l->fault);
     free(again);
     if (status)
         audience_snapshot_release(s);
@@ -225,9 +226,9 @@ static enum status load_all(struct loading *l, const struct json *root, struct a
     return status;
 }
 
-enum status definitions_load(const struct definition_parts *parts, struct slice json,
+enum status definitions_load(const struct definition_parts *parts, struct slice json, struct slice bindings,
                              struct audience_snapshot **snapshot, struct fault *fault) {
-    struct loading l = {.parts = parts, .p = json_parser_create(), .fault = fault};
+    struct loading l = {.parts = parts, .p = json_parser_create(), .fault = fault, .bindings = bindings};
     const struct json *root;
     enum status status = json_parse(l.p, json, false, &root, fault);
     if (!status)
