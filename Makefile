@@ -38,7 +38,9 @@ tsan:
 	@tools/build tsan meson-test-prereq
 	@tools/run_tests tsan --suite threads $(ARGS)
 
+# Every bench; two of them stand beside ClickHouse and DuckDB, which come from npm
 bench: all
+	@tools/setup --peers || echo "bench: without ClickHouse and DuckDB"
 	@build/release/onefold bench all --json > build/results.json && mv build/results.json bench/results.json
 	@cat bench/results.json
 

@@ -2,12 +2,9 @@
  *
  * On paper: four bytes a row (prices of 100.00 to 999.99 are 90,000 steps of a cent) at the machine's memory bandwidth, which is
  * measured beside it by a plain reading loop. */
-#include <pthread.h>
-#include <stdlib.h>
-
 #include "base/hash.h"
 #include "history/history.h"
-#include "main/bench.h"
+#include "main/bench_memory.h"
 
 #define EVENTS_EACH 10   /* a customer */
 #define PRICE_BYTES 4    /* a row's */
@@ -92,48 +89,6 @@ static enum status build(struct scan *s, struct fault *fault) {
     return STATUS_OK;
 }
 
-/* --- memory's own speed --- */
-
-struct reading {
-    const uint64_t *words;
-    size_t count;
-    uint64_t sum;
-};
-
-static void *read_words(void *context) {
-    struct reading *r = context;
-    uint64_t sums[8] = {0};
-    for (size_t i = 0; i + 8 <= r->count; i += 8)
-        for (size_t k = 0; k < 8; k++)
-            sums[k] += r->words[i + k];
-    for (size_t k = 0; k < 8; k++)
-        r->sum += sums[k];
-    return NULL;
-}
-
-/* Bytes a second that `workers` threads read together; the best of five, for it is the limit that is wanted. */
-static double bandwidth(const uint64_t *words, size_t count, unsigned workers, uint64_t *sum) {
-    double best = 0;
-    for (int repeat = 0; repeat < 5; repeat++) {
-        struct reading readings[WORKERS_MAX];
-        pthread_t threads[WORKERS_MAX];
-        double began = bench_now_s();
-        for (unsigned i = 0; i < workers; i++) {
-            readings[i] = (struct reading){words + count / workers * i, count / workers, 0};
-            if (pthread_create(&threads[i], NULL, read_words, &readings[i]))
-                abort();
-        }
-        *sum = 0;
-        for (unsigned i = 0; i < workers; i++) {
-            pthread_join(threads[i], NULL);
-            *sum += readings[i].sum;
-        }
-        double rate = (double)count * 8 / (bench_now_s() - began);
-        best = rate > best ? rate : best;
-    }
-    return best;
-}
-
 /* --- scanning --- */
 
 static void scan_with(struct scan *s, unsigned workers, double memory_rate) {
@@ -160,19 +115,10 @@ static void scan_with(struct scan *s, unsigned workers, double memory_rate) {
 }
 
 static enum status measure(struct scan *s, struct fault *fault) {
-    size_t words = ((size_t)s->events * PRICE_BYTES / 8 + 1024) & ~(size_t)15;
-    uint64_t *memory = memory_get(words, 8), expected = 0, sum;
     double rates[WORKERS_MAX + 1];
     enum status status = build(s, fault);
-    for (size_t i = 0; i < words; i++)
-        expected += memory[i] = i * 0x9e3779b97f4a7c15ULL;
-    for (unsigned workers = 1; workers <= WORKERS_MAX && !status; workers++) {
-        rates[workers] = bandwidth(memory, words, workers, &sum);
-        bench_value(s->bench, workers == 1 ? "memory read by one thread" : "memory read by two threads", "GB/s",
-                    rates[workers] / 1e9);
-        bench_check(s->bench, "sum of words", expected, sum);
-    }
-    free(memory);
+    for (unsigned workers = 1; workers <= WORKERS_MAX && !status; workers++)
+        rates[workers] = bench_memory(s->bench, s->events * PRICE_BYTES, workers);
     for (unsigned workers = 1; workers <= WORKERS_MAX && !status; workers++)
         scan_with(s, workers, rates[workers]);
     return status;
