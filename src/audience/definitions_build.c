@@ -332,6 +332,16 @@ static void put_in_order(struct again *g, uint32_t n) {
     g->order[g->count++] = n;
 }
 
+/* Those that come after it find it by name. */
+static void put_in_place(struct audience_snapshot *s, struct made *old, struct made *made) {
+    uint32_t i = 0;
+    while (s->by_name[i] != old)
+        i++;
+    s->by_name[i] = made;
+    s->by_number[old->number] = made;
+    made_release(old);
+}
+
 static enum status make_one_again(struct audience_snapshot *s, uint32_t n, struct slice bindings, struct fault *fault) {
     struct made *old = s->by_number[n], *made = copy_made(old);
     struct buffer attribute = {0};
@@ -350,8 +360,7 @@ static enum status make_one_again(struct audience_snapshot *s, uint32_t n, struc
         return fault_set(fault, STATUS_CONFLICT, "%s \"%.*s\" uses it and would be wrong: %s",
                          definition_sort_name(old->sort), SLICE_ARG(old->name), reason.text);
     }
-    s->by_number[n] = made;
-    made_release(old);
+    put_in_place(s, old, made);
     return STATUS_OK;
 }
 
@@ -367,7 +376,6 @@ enum status snapshot_make_again(struct audience_snapshot *s, uint32_t number, st
         put_in_order(&g, n);
     for (uint32_t i = 0; i < g.count && !status; i++)
         status = make_one_again(s, g.order[i], bindings, fault);
-    sort_names(s);
     free(g.wanted);
     free(g.done);
     *again = g.order;
