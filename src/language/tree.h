@@ -5,7 +5,7 @@
  *     comparison := sum [ ("=" | "!=" | "<" | "<=" | ">" | ">=") sum | ["not"] "between" sum "and" sum
  *                       | ["not"] "in" "(" sum ("," sum)* ")" | ["not"] "contains" sum
  *                       | ["not"] "contains" ("any" | "all") "(" sum ("," sum)* ")"
- *                       | ["not"] ("starts with" | "ends with" | "matches") sum | "is" ("missing" | "present") ]
+ *                       | ["not"] ("starts with" | "ends with" | "matches") sum | "is" ["not"] ("missing" | "present") ]
  *     sum        := product (("+" | "-") product)*       product := unary (("*" | "/" | "%") unary)*
  *     unary      := "-" unary | primary
  *     primary    := literal | name | "(" expression ")" | function "(" arguments ")" | "days since" unary | aggregate | sequence
@@ -20,13 +20,16 @@
  *                 | "since" sum | "before" sum | "from" sum "to" sum | "on" sum
  *                 | number unit ("after" | "before") sum | "after" sum     -- relative to any moment, the customer's own too
  *     duration   := number unit             unit := second(s) minute(s) hour(s) day(s) week(s) month(s) quarter(s) year(s)
- *     literal    := 12 | 12.50 | "text" | true | false | 2026-01-31 | 2026-01-31T08:00[:00][Z|+08:00] | duration ["ago"]
+ *     literal    := 12 | 12.50 | 1e6 | "text" | true | false | 2026-01-31 | 2026-01-31T08:00[:00][Z|+08:00] | duration ["ago"]
  *     name       := piece ("." piece)*      piece := letters, digits, _ (any alphabet, no digit first) | `anything`
  *
  * Words are known in any case; "last month" is "previous month" ("last 1 month" is rolling). `a = b = c` is an error, parentheses
  * are kept only where needed: the formatter puts back exactly those that precedence asks for. -- begins a comment to the line's end.
- * "x not in (...)" is NOT over IN. In text \" \\ \n \t and \u{1F600} are known. "3 days ago" is a moment: a literal of kind
- * NODE_DURATION with `ago`.
+ * "x not in (...)" is NOT over IN; "is not missing" is IS_PRESENT. In text \" \\ \n \t and \u{1F600} are known; a doubled backtick in a
+ * name stands for one. "3 days ago" is a moment: a literal of kind NODE_DURATION with `ago`. "-5" is one literal, "-(5)" a negation. "a and (b
+ * and c)" keeps its inner group; chains of one operator are one node. Words of functions are names where no "(" follows; and, or, not, between,
+ * in, contains, matches, is, where, true, false, now, today, anniversary begin a name only in backticks. Backticks that were written are kept, since
+ * they ask for exactly that name.
  *
  * Everything of a tree lies in the arena it was made in. Limits: 64 KiB of text, TREE_DEPTH_MAX levels, TREE_NODES_MAX nodes. */
 #ifndef ONEFOLD_LANGUAGE_TREE_H
