@@ -1,0 +1,604 @@
+/* evaluate_group: windows, and aggregates: from rows to whom they belong.
+ *
+ * Which rows count is a bit each: `where`, the window and "has a value" are conditions on rows like any others. Counting, any, sums and extremes
+ * of integers are kernels over those bits; whatever else there is goes group by group. A correlated aggregate, whose window hangs on
+ * another row, goes through its customer's rows for each of those. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "language/evaluate.h"
+
+/* --- windows --- */
+
+bool window_of(struct state *s, enum window_kind kind, int64_t amount, enum unit unit, const uint32_t *moments,
+               uint32_t count, size_t i, struct instants *out) {
+    int64_t at[2] = {0, 0};
+    for (uint32_t k = 0; k < count; k++) {
+        const struct vector *v = state_values(s, moments[k]);
+        if (!vector_has(v, i))
+            return false;
+        at[k] = v->integers[i & v->mask];
+        if (v->type == TERM_DATE)
+            at[k] = calendar_day_start(&s->plan->calendar, at[k]);
+    }
+    *out = window_instants(&s->plan->calendar, kind, amount, unit, at, s->now);
+    return true;
+}
+
+static bool same_for_all(struct state *s, const struct plan_node *n) {
+    for (uint32_t i = 0; i < n->child_count; i++)
+        if (state_values(s, n->children[i])->mask != 0)
+            return false;
+    return true;
+}
+
+static void mark_between(const int64_t *times, uint32_t from, uint32_t to, struct instants in, uint64_t *bits) {
+    for (uint32_t i = from; i < to; i++)
+        if (times[i] >= in.low && times[i] < in.high)
+            bit_set(bits, i);
+}
+
+uint64_t *window_bits(struct state *s, uint32_t node) {
+    const struct plan_node *n = state_node(s, node);
+    const struct frame_now *f = state_frame(s, n->frame);
+    struct instants in;
+    if (same_for_all(s, n)) {
+        if (!window_of(s, n->window_kind, n->amount, n->unit, n->children, n->child_count, 0, &in))
+            return state_zero_bits(s, f->count);
+        return rows_between(s, n->frame, in.low, in.high);
+    }
+    const int64_t *times = state_times(s, n->frame);
+    uint64_t *bits = state_zero_bits(s, f->count);
+    uint32_t groups = f->count;
+    const uint32_t *starts = n->source == n->frame ? NULL : state_groups(s, n->frame, n->source, &groups);
+    for (uint32_t g = 0; g < groups; g++) {
+        uint32_t from = starts ? starts[g] - starts[0] : g, to = starts ? starts[g + 1] - starts[0] : g + 1;
+        if (from < to && window_of(s, n->window_kind, n->amount, n->unit, n->children, n->child_count, g, &in))
+            mark_between(times, from, to, in, bits);
+    }
+    return bits;
+}
+
+/* --- groups --- */
+
+struct groups {
+    const uint32_t *starts; /* absolute */
+    uint32_t count;
+    uint32_t elements;
+    const uint64_t *bits; /* NULL: all */
+};
+
+static struct groups groups_of(struct state *s, const struct plan_node *n) {
+    struct groups g = {0};
+    g.starts = state_groups(s, n->source, n->frame, &g.count);
+    g.elements = state_count(s, n->source);
+    g.bits = n->children[0] == NODE_NONE ? NULL : state_bits(s, n->children[0], n->source);
+    return g;
+}
+
+/* --- one group, whatever is asked --- */
+
+struct group {
+    struct state *s;
+    const struct plan_node *n;
+    const uint64_t *bits; /* of elements that count */
+    const uint64_t *base; /* of SHARE: what it is a share of */
+    const int64_t *times; /* correlated: of elements, with `in` the window */
+    struct instants in;
+    const struct vector *values;
+    uint32_t from, to;
+};
+
+static bool group_next(const struct group *g, const uint64_t *bits, uint32_t *i, bool start) {
+    uint32_t at = bits_next(bits, start ? g->from : *i + 1, g->to);
+    while (g->times && at < g->to && (g->times[at] < g->in.low || g->times[at] >= g->in.high))
+        at = bits_next(bits, at + 1, g->to);
+    *i = at;
+    return at < g->to;
+}
+#define EACH_ELEMENT(g, i)                                                                                             \
+    (bool more_ = group_next(g, (g)->bits, &(i), true); more_; more_ = group_next(g, (g)->bits, &(i), false))
+
+static int64_t group_count(const struct group *g, const uint64_t *bits) {
+    int64_t n = 0;
+    uint32_t i;
+    for (bool more = group_next(g, bits, &i, true); more; more = group_next(g, bits, &i, false))
+        n++;
+    return n;
+}
+
+/* Decimals exactly; where there is a double among them, all as doubles in order. */
+struct total {
+    __int128 exact; /* over 10^6 */
+    double real;
+    int64_t count;
+    bool has_real;
+};
+
+static struct total group_total(const struct group *g) {
+    static const int64_t up[] = {1000000, 100000, 10000, 1000, 100, 10, 1};
+    struct total t = {0};
+    uint32_t i;
+    for
+        EACH_ELEMENT(g, i) {
+            struct number n = vector_number(g->values, i);
+            t.count++;
+            t.real += number_as_real(n);
+            if (n.scale == NUMBER_REAL)
+                t.has_real = true;
+            else
+                t.exact += (__int128)n.integer * up[n.scale];
+        }
+    return t;
+}
+
+static struct number mean(const struct total *t) {
+    if (t->has_real)
+        return number_of_real(number_as_real(number_of_real(t->real)) / (double)t->count);
+    if (t->exact % t->count == 0)
+        return number_of_wide(t->exact / t->count, DECIMAL_SCALE_MAX);
+    return number_of_real((double)((__float128)t->exact / (__float128)((__int128)t->count * 1000000)));
+}
+
+static bool group_extreme(const struct group *g, bool greatest, uint32_t *best) {
+    bool found = false;
+    uint32_t i;
+    for
+        EACH_ELEMENT(g, i) {
+            int order = found ? cells_compare(g->s, g->values, i, g->values, *best) : 1;
+            if (!found || (greatest ? order > 0 : order < 0))
+                *best = i;
+            found = true;
+        }
+    return found;
+}
+
+static bool group_end(const struct group *g, bool last, uint32_t *row) {
+    bool found = false;
+    uint32_t i;
+    for
+        EACH_ELEMENT(g, i) {
+            *row = i;
+            found = true;
+            if (!last)
+                break;
+        }
+    return found;
+}
+
+/* --- values of a group in order of value: distinct, top, median, distribution --- */
+
+struct seen {
+    struct number number;
+    struct slice text;
+    uint32_t order; /* of appearance */
+    uint32_t count; /* of equal ones, in the first of them after sorting */
+};
+
+struct seen_list {
+    struct seen *all;
+    size_t count;
+    bool text;
+};
+
+static int by_number(const void *a, const void *b) {
+    const struct seen *x = a, *y = b;
+    int order = number_compare(x->number, y->number);
+    return order ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+static int by_text(const void *a, const void *b) {
+    const struct seen *x = a, *y = b;
+    int order = slice_compare(x->text, y->text);
+    return order ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+static void see(struct seen_list *list, const struct vector *v, size_t i) {
+    struct seen *e = &list->all[list->count];
+    *e = (struct seen){.order = (uint32_t)list->count, .count = 1};
+    if (list->text)
+        e->text = v->texts[i & v->mask];
+    else
+        e->number = vector_number(v, i);
+    list->count++;
+}
+
+static size_t values_in(const struct group *g) {
+    size_t count = 0;
+    uint32_t i;
+    for
+        EACH_ELEMENT(g, i)
+    count += g->values->form == VECTOR_LISTS ? g->values->lists[i].end - g->values->lists[i].first : 1;
+    return count;
+}
+
+/* The group's values (of lists their elements) that are there, sorted by value, then appearance. */
+static struct seen_list group_seen(const struct group *g) {
+    bool lists = g->values->form == VECTOR_LISTS;
+    struct seen_list list = {.text = g->values->form == VECTOR_TEXTS || g->values->type == TERM_TEXT_LIST};
+    struct vector elements;
+    uint32_t i;
+    list.all = state_new(g->s, values_in(g) + 1, sizeof *list.all);
+    for
+        EACH_ELEMENT(g, i) {
+            if (!vector_has(g->values, i))
+                continue;
+            if (!lists) {
+                see(&list, g->values, i);
+                continue;
+            }
+            const struct list_part *part = &g->values->lists[i];
+            list_values(g->s, part, g->values->type, &elements);
+            for (uint32_t e = 0; e < part->end - part->first; e++)
+                if (vector_has(&elements, e))
+                    see(&list, &elements, e);
+        }
+    qsort(list.all, list.count, sizeof *list.all, list.text ? by_text : by_number);
+    return list;
+}
+
+static bool seen_equal(const struct seen_list *list, size_t a, size_t b) {
+    return list->text ? slice_equal(list->all[a].text, list->all[b].text)
+                      : number_compare(list->all[a].number, list->all[b].number) == 0;
+}
+
+/* Keeps one of each value, with its count and its last appearance. */
+static void seen_merge(struct seen_list *list) {
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (kept && seen_equal(list, kept - 1, i)) {
+            list->all[kept - 1].count++;
+            list->all[kept - 1].order = list->all[i].order;
+        } else {
+            list->all[kept++] = list->all[i];
+        }
+    }
+    list->count = kept;
+}
+
+static int by_frequency(const void *a, const void *b) {
+    const struct seen *x = a, *y = b;
+    if (x->count != y->count)
+        return x->count > y->count ? -1 : 1;
+    return (x->order < y->order) - (x->order > y->order);
+}
+
+static bool group_median(const struct group *g, struct number *out) {
+    struct seen_list list = group_seen(g);
+    if (list.count == 0)
+        return false;
+    *out = list.all[list.count / 2].number;
+    if (list.count % 2 == 0) {
+        number_calculate(OP_ADD, list.all[list.count / 2 - 1].number, *out, out);
+        number_calculate(OP_DIVIDE, *out, number_whole(2), out);
+    }
+    return true;
+}
+
+/* --- one group's value --- */
+
+static void set_number(struct vector *out, uint32_t g, struct number n) {
+    out->integers[g] = n.integer;
+    if (out->form == VECTOR_MIXED)
+        out->scales[g] = n.scale;
+    bit_set((uint64_t *)out->present, g);
+}
+
+static void set_top(struct group *g, struct vector *out, uint32_t at) {
+    struct seen_list list = group_seen(g);
+    seen_merge(&list);
+    const struct seen *best = NULL;
+    for (size_t i = 0; i < list.count; i++)
+        if (!best || by_frequency(&list.all[i], best) < 0)
+            best = &list.all[i];
+    if (!best)
+        return;
+    if (!list.text)
+        set_number(out, at, best->number);
+    else if (out->form == VECTOR_TEXTS) {
+        out->texts[at] = best->text;
+        bit_set((uint64_t *)out->present, at);
+    }
+}
+
+/* One case an operator. */
+static void group_value(struct group *g, struct vector *out, uint32_t at) {
+    uint32_t row;
+    struct number number;
+    struct total t;
+    switch (g->n->op) {
+    case OP_COUNT:
+        set_number(out, at, number_whole(group_count(g, g->bits)));
+        break;
+    case OP_SUM:
+        t = group_total(g);
+        set_number(out, at, t.has_real ? number_of_real(t.real) : number_of_wide(t.exact, DECIMAL_SCALE_MAX));
+        break;
+    case OP_AVG:
+        t = group_total(g);
+        if (t.count)
+            set_number(out, at, mean(&t));
+        break;
+    case OP_MIN:
+    case OP_MAX:
+        if (group_extreme(g, g->n->op == OP_MAX, &row))
+            vector_put(out, at, g->values, row);
+        break;
+    case OP_FIRST:
+    case OP_LAST:
+        if (group_end(g, g->n->op == OP_LAST, &row) && vector_has(g->values, row))
+            vector_put(out, at, g->values, row);
+        break;
+    case OP_MEDIAN:
+        if (group_median(g, &number))
+            set_number(out, at, number);
+        break;
+    case OP_DISTINCT: {
+        struct seen_list list = group_seen(g);
+        seen_merge(&list);
+        set_number(out, at, number_whole((int64_t)list.count));
+        break;
+    }
+    case OP_TOP:
+        set_top(g, out, at);
+        break;
+    default:
+        assert(g->n->op == OP_SHARE);
+        number = number_whole(group_count(g, g->base));
+        if (number.integer && number_calculate(OP_DIVIDE, number_whole(group_count(g, g->bits)), number, &number))
+            set_number(out, at, number);
+    }
+}
+
+static struct group group_of(struct state *s, const struct plan_node *n) {
+    struct group g = {.s = s, .n = n};
+    g.bits = n->children[0] == NODE_NONE ? NULL : state_bits(s, n->children[0], n->source);
+    g.values = n->children[1] == NODE_NONE ? NULL : state_values(s, n->children[1]);
+    g.base = n->children[2] == NODE_NONE ? NULL : state_bits(s, n->children[2], n->source);
+    return g;
+}
+
+/* Times of elements: of items their rows'. */
+static const int64_t *element_times(struct state *s, uint16_t frame) {
+    if (s->plan->frames[frame].kind == FRAME_OF_ROWS)
+        return state_times(s, frame);
+    const int64_t *rows = state_times(s, s->plan->frames[frame].above);
+    const uint32_t *of = state_parent_of(s, frame);
+    uint32_t count = state_count(s, frame);
+    int64_t *times = state_new(s, count, sizeof *times);
+    for (uint32_t i = 0; i < count; i++)
+        times[i] = rows[of[i]];
+    return times;
+}
+
+/* The elements of the source that element `at` of the aggregate's frame looks at; false where its window has none. */
+static bool correlate(struct group *g, const uint32_t *owners, const uint32_t *starts, uint32_t at) {
+    const struct plan_node *n = g->n;
+    uint32_t owner = owners[at];
+    g->from = starts[owner] - starts[0];
+    g->to = starts[owner + 1] - starts[0];
+    return window_of(g->s, n->window_kind, n->amount, n->unit, n->children + 3, n->child_count - 3, at, &g->in);
+}
+
+static uint8_t form_of_values(const struct plan_node *n, const struct vector *values) {
+    if (n->op == OP_MIN || n->op == OP_MAX || n->op == OP_FIRST || n->op == OP_LAST)
+        return values->form == VECTOR_NUMBERS && n->type == TERM_NUMBER ? VECTOR_MIXED : values->form;
+    return n->type == TERM_TEXT ? VECTOR_TEXTS : n->type == TERM_NUMBER ? VECTOR_MIXED : VECTOR_NUMBERS;
+}
+
+static void values_one_by_one(struct state *s, const struct plan_node *n, struct vector *out) {
+    struct group g = group_of(s, n);
+    uint32_t count = state_count(s, n->frame), groups = 0;
+    vector_make(s, out, form_of_values(n, g.values), n->type, count);
+    if (!n->correlated) {
+        const uint32_t *starts = state_groups(s, n->source, n->frame, &groups);
+        for (uint32_t i = 0; i < groups; i++) {
+            g.from = starts[i] - starts[0];
+            g.to = starts[i + 1] - starts[0];
+            group_value(&g, out, i);
+        }
+        return;
+    }
+    const uint32_t *owners = state_owner_of(s, n->frame), *starts = state_frame(s, n->source)->owners;
+    g.times = element_times(s, n->source);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!correlate(&g, owners, starts, i))
+            g.to = g.from;
+        group_value(&g, out, i);
+    }
+}
+
+/* --- the fast ways --- */
+
+static const uint64_t *present_groups(struct state *s, const struct groups *g) {
+    uint64_t *bits = state_new_bits(s, g->count);
+    kernel_group_any(g->bits, g->starts, g->count, bits);
+    return bits;
+}
+
+static void count_values(struct state *s, const struct plan_node *n, struct vector *out) {
+    struct groups g = groups_of(s, n);
+    uint32_t *counts = state_new(s, g.count, sizeof *counts);
+    *out = (struct vector){.type = TERM_NUMBER, .mask = SIZE_MAX, .integers = state_new(s, g.count, sizeof(int64_t))};
+    kernel_group_count(g.bits, g.starts, g.count, counts);
+    for (uint32_t i = 0; i < g.count; i++)
+        out->integers[i] = counts[i];
+}
+
+static bool whole_values(struct state *s, const struct plan_node *n, struct vector *out) {
+    const struct vector *v = state_values(s, n->children[1]);
+    if (v->form != VECTOR_NUMBERS || v->mask != SIZE_MAX)
+        return false;
+    struct groups g = groups_of(s, n);
+    int64_t *to = state_new(s, g.count, sizeof *to);
+    *out = (struct vector){.type = n->type, .scale = v->scale, .mask = SIZE_MAX, .integers = to};
+    if (n->op == OP_SUM)
+        return kernel_group_sum(v->integers, g.bits, g.starts, g.count, to);
+    memset(to, 0, g.count * sizeof *to);
+    if (n->op == OP_MIN)
+        kernel_group_min(v->integers, g.bits, g.starts, g.count, to);
+    else
+        kernel_group_max(v->integers, g.bits, g.starts, g.count, to);
+    out->present = present_groups(s, &g);
+    return true;
+}
+
+static void end_values(struct state *s, const struct plan_node *n, struct vector *out) {
+    const struct vector *v = state_values(s, n->children[1]);
+    struct groups g = groups_of(s, n);
+    uint32_t *rows = state_new(s, g.count, sizeof *rows);
+    if (n->op == OP_FIRST)
+        kernel_group_first(g.bits, g.starts, g.count, rows);
+    else
+        kernel_group_last(g.bits, g.starts, g.count, rows);
+    vector_make(s, out, v->form, n->type, g.count);
+    out->scale = v->scale;
+    for (uint32_t i = 0; i < g.count; i++)
+        if (rows[i] != UINT32_MAX && vector_has(v, rows[i] - g.starts[0]))
+            vector_put(out, i, v, rows[i] - g.starts[0]);
+}
+
+/* Days ascend with their rows: a new one is one unlike the one before. */
+static bool ascending_values(struct state *s, const struct plan_node *n, struct vector *out) {
+    const struct plan_node *value = state_node(s, n->children[1]);
+    if (value->kind == PLAN_SPREAD)
+        value = state_node(s, value->children[0]);
+    if (value->kind != PLAN_CALL || value->op != OP_DATE || state_node(s, value->children[0])->kind != PLAN_TIME)
+        return false;
+    const struct vector *v = state_values(s, n->children[1]);
+    struct groups g = groups_of(s, n);
+    *out = (struct vector){.type = TERM_NUMBER, .mask = SIZE_MAX, .integers = state_new(s, g.count, sizeof(int64_t))};
+    for (uint32_t k = 0; k < g.count; k++) {
+        uint32_t end = g.starts[k + 1] - g.starts[0];
+        int64_t before = INT64_MIN, days = 0;
+        for (uint32_t i = bits_next(g.bits, g.starts[k] - g.starts[0], end); i < end;
+             i = bits_next(g.bits, i + 1, end)) {
+            days += v->integers[i & v->mask] != before;
+            before = v->integers[i & v->mask];
+        }
+        out->integers[k] = days;
+    }
+    return true;
+}
+
+void aggregate_values(struct state *s, uint32_t node, struct vector *out) {
+    const struct plan_node *n = state_node(s, node);
+    assert(n->op != OP_DISTRIBUTION);
+    if (!n->correlated) {
+        switch (n->op) {
+        case OP_COUNT:
+            count_values(s, n, out);
+            return;
+        case OP_SUM:
+        case OP_MIN:
+        case OP_MAX:
+            if (whole_values(s, n, out))
+                return;
+            break;
+        case OP_FIRST:
+        case OP_LAST:
+            end_values(s, n, out);
+            return;
+        case OP_DISTINCT:
+            if (ascending_values(s, n, out))
+                return;
+            break;
+        default:
+            break;
+        }
+    }
+    values_one_by_one(s, n, out);
+}
+
+uint64_t *aggregate_bits(struct state *s, uint32_t node) {
+    const struct plan_node *n = state_node(s, node);
+    uint32_t count = state_count(s, n->frame);
+    uint64_t *bits = state_zero_bits(s, count);
+    if (n->correlated) {
+        struct group g = group_of(s, n);
+        const uint32_t *owners = state_owner_of(s, n->frame), *starts = state_frame(s, n->source)->owners;
+        uint32_t row;
+        g.times = element_times(s, n->source);
+        for (uint32_t i = 0; i < count; i++)
+            if (correlate(&g, owners, starts, i) && group_next(&g, g.bits, &row, true))
+                bit_set(bits, i);
+    } else {
+        struct groups g = groups_of(s, n);
+        kernel_group_any(g.bits, g.starts, g.count, bits);
+    }
+    if (n->op == OP_NONE)
+        kernel_not(bits, count);
+    return bits;
+}
+
+uint64_t *aggregate_count_bits(struct state *s, uint32_t node, enum op op, struct number bound) {
+    const struct plan_node *n = state_node(s, node);
+    struct number_range r = number_range_of(op, bound, 0);
+    struct groups g = groups_of(s, n);
+    uint64_t *bits = state_new_bits(s, g.count);
+    if (r.low > r.high || r.high < 0 || r.low > UINT32_MAX)
+        return state_zero_bits(s, g.count);
+    if (r.low <= 0)
+        kernel_fill(bits, g.count, true);
+    else
+        kernel_group_at_least(g.bits, g.starts, g.count, (uint32_t)r.low, bits);
+    if (r.high < UINT32_MAX) {
+        uint64_t *more = state_new_bits(s, g.count);
+        kernel_group_at_least(g.bits, g.starts, g.count, (uint32_t)r.high + 1, more);
+        kernel_and_not(bits, more, (g.count + 63) / 64);
+    }
+    return bits;
+}
+
+struct slice aggregate_distribution(struct state *s, uint32_t node, uint32_t customer, struct arena *arena) {
+    const struct plan_node *n = state_node(s, node);
+    struct group g = group_of(s, n);
+    uint32_t groups;
+    const uint32_t *starts = state_groups(s, n->source, FRAME_CUSTOMER, &groups);
+    g.from = starts[customer] - starts[0];
+    g.to = starts[customer + 1] - starts[0];
+    struct seen_list list = group_seen(&g);
+    if (list.count == 0)
+        return SLICE_NONE;
+    seen_merge(&list);
+    qsort(list.all, list.count, sizeof *list.all, by_frequency);
+    struct buffer text = {0};
+    struct json_writer w = {.out = &text};
+    json_array(&w);
+    for (size_t i = 0; i < list.count; i++) {
+        json_object(&w);
+        json_key(&w, "value");
+        if (list.text)
+            json_text(&w, list.all[i].text);
+        else
+            number_json(&w, list.all[i].number, g.values->type == TERM_NUMBER_LIST ? TERM_NUMBER : g.values->type);
+        json_member_integer(&w, "count", list.all[i].count);
+        json_end_object(&w);
+    }
+    json_end_array(&w);
+    struct slice copy = arena_copy(arena, buffer_slice(&text));
+    buffer_release(&text);
+    return copy;
+}
+
+/* --- downwards --- */
+
+void spread_values(struct state *s, uint32_t node, struct vector *out) {
+    const struct plan_node *n = state_node(s, node);
+    const struct vector *v = state_values(s, n->children[0]);
+    if (v->mask == 0) {
+        *out = *v;
+        return;
+    }
+    uint16_t from = state_node(s, n->children[0])->frame;
+    uint32_t groups;
+    const uint32_t *starts = state_groups(s, n->frame, from, &groups);
+    vector_make(s, out, v->form, v->type, state_count(s, n->frame));
+    out->scale = v->scale;
+    for (uint32_t g = 0; g < groups; g++) {
+        if (!vector_has(v, g))
+            continue;
+        for (uint32_t i = starts[g] - starts[0]; i < starts[g + 1] - starts[0]; i++)
+            vector_put(out, i, v, g);
+    }
+}

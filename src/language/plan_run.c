@@ -1,0 +1,203 @@
+/* plan_run: a plan over all customers. Spans are independent of each other, so workers take them from one counter, and each writes its
+ * answer into the span's own place: the bytes are the same however many there are. What a relation asks of other customers is
+ * answered for everybody first. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/time.h"
+#include "language/evaluate.h"
+#include "language/workers.h"
+#include "os/os.h"
+
+struct run {
+    const struct plan *plan;
+    const struct outside *outside;
+    size_t root;
+    int64_t now;
+    const _Atomic bool *stop;
+    const uint64_t *const *targets; /* bits of each inner plan */
+    uint32_t target_words;
+    bool everybody;
+    _Atomic uint32_t next;
+    _Atomic bool stopped;
+    _Atomic uint64_t count, population, rows, bytes;
+    struct plan_answer *answer;
+};
+
+static uint32_t span_count(const struct outside *outside) {
+    struct identity_counters counters;
+    identity_counters_read(outside->identity, &counters);
+    return (uint32_t)(counters.created / SPAN_CUSTOMERS) + 1;
+}
+
+static void run_span(struct run *r, struct evaluator *e, uint32_t span) {
+    uint64_t *bits = r->answer->bits[span];
+    if (!evaluator_span(e, span, r->now))
+        return;
+    evaluate_bits(e, r->root, bits, NULL);
+    r->count += kernel_count(bits, SPAN_CUSTOMERS / 64);
+    r->population += kernel_count(e->population, SPAN_CUSTOMERS / 64);
+    r->bytes += range_bytes(e->main.range) + (e->dirty_count ? range_bytes(e->dirty.range) : 0);
+}
+
+static struct evaluator *evaluator_for(struct run *r) {
+    struct evaluator *e = evaluator_create(r->plan, r->outside);
+    e->targets = r->targets;
+    e->target_words = r->target_words;
+    e->everybody = r->everybody;
+    return e;
+}
+
+static void run_spans(void *context, unsigned number) {
+    (void)number;
+    struct run *r = context;
+    struct evaluator *e = NULL;
+    uint32_t span;
+    while ((span = r->next++) < r->answer->span_count) {
+        if (r->stop && *r->stop) {
+            r->stopped = true;
+            break;
+        }
+        if (!e)
+            e = evaluator_for(r);
+        struct history_hold hold = history_enter(r->outside->history);
+        run_span(r, e, span);
+        history_leave(r->outside->history, hold);
+    }
+    if (e)
+        r->rows += e->main.rows + e->dirty.rows;
+    evaluator_free(e);
+}
+
+static enum status run_all(const struct plan *plan, size_t root, const struct outside *outside, int64_t now_ms,
+                           unsigned workers, const _Atomic bool *stop, bool everybody, struct plan_answer *into);
+
+/* Who fulfils what relations ask of their other ends. */
+static enum status run_inners(const struct plan *plan, const struct outside *outside, int64_t now_ms, unsigned workers,
+                              const _Atomic bool *stop, struct plan_answer *answers) {
+    for (uint32_t i = 0; i < plan->inner_count; i++) {
+        enum status status = run_all(plan->inners[i], 0, outside, now_ms, workers, stop, true, &answers[i]);
+        if (status)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+static void answers_release(struct plan_answer *answers, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        plan_answer_release(&answers[i]);
+    free(answers);
+}
+
+static enum status run_all(const struct plan *plan, size_t root, const struct outside *outside, int64_t now_ms,
+                           unsigned workers, const _Atomic bool *stop, bool everybody, struct plan_answer *into) {
+    uint64_t since = os_monotonic_ns(os_real());
+    *into = (struct plan_answer){.span_count = span_count(outside)};
+    into->bits = memory_get(into->span_count, sizeof *into->bits);
+    struct plan_answer *inner = memory_get(plan->inner_count + 1, sizeof *inner);
+    const uint64_t **targets = memory_get(plan->inner_count + 1, sizeof *targets);
+    struct run r = {.plan = plan, .outside = outside, .root = root, .now = now_ms, .stop = stop, .answer = into};
+    r.everybody = everybody;
+    enum status status = run_inners(plan, outside, now_ms, workers, stop, inner);
+    r.target_words = UINT32_MAX;
+    for (uint32_t i = 0; i < plan->inner_count && !status; i++) {
+        targets[i] = &inner[i].bits[0][0];
+        uint32_t words = inner[i].span_count * (SPAN_CUSTOMERS / 64);
+        r.target_words = words < r.target_words ? words : r.target_words;
+    }
+    r.targets = targets;
+    if (!status) {
+        unsigned most = into->span_count < 64 ? into->span_count : 64;
+        workers_run(workers < 1 ? 1 : workers > most ? most : workers, run_spans, &r);
+        status = r.stopped ? STATUS_CLOSED : STATUS_OK;
+    }
+    answers_release(inner, plan->inner_count);
+    free(targets);
+    into->count = r.count;
+    into->population = r.population;
+    into->rows = r.rows;
+    into->bytes = r.bytes;
+    into->elapsed_ns = os_monotonic_ns(os_real()) - since;
+    if (status)
+        plan_answer_release(into);
+    return status;
+}
+
+enum status plan_run(const struct plan *plan, size_t root, const struct outside *outside, int64_t now_ms,
+                     unsigned workers, const _Atomic bool *stop, struct plan_answer *into) {
+    assert(root < plan->root_count && plan_type(plan, root) == TERM_BOOL);
+    return run_all(plan, root, outside, now_ms, workers, stop, false, into);
+}
+
+void plan_answer_release(struct plan_answer *answer) {
+    free(answer->bits);
+    answer->bits = NULL;
+}
+
+static bool each_of_span(struct evaluator *e, size_t root,
+                         bool (*each)(void *context, struct customer_id customer, const struct term_value *value),
+                         void *context) {
+    for (uint32_t i = bits_next(e->population, 0, SPAN_CUSTOMERS); i < SPAN_CUSTOMERS;
+         i = bits_next(e->population, i + 1, SPAN_CUSTOMERS)) {
+        struct term_value value = evaluate_value(e, root, i);
+        if (!each(context, (struct customer_id){e->span * SPAN_CUSTOMERS + i}, &value))
+            return false;
+    }
+    return true;
+}
+
+void plan_each(const struct plan *plan, size_t root, const struct outside *outside, int64_t now_ms,
+               bool (*each)(void *context, struct customer_id customer, const struct term_value *value),
+               void *context) {
+    struct evaluator *e = evaluator_create(plan, outside);
+    bool more = true;
+    for (uint32_t span = 0; span < span_count(outside) && more; span++) {
+        struct history_hold hold = history_enter(outside->history);
+        if (evaluator_span(e, span, now_ms))
+            more = each_of_span(e, root, each, context);
+        history_leave(outside->history, hold);
+    }
+    evaluator_free(e);
+}
+
+/* --- JSON of values --- */
+
+void number_json(struct json_writer *w, struct number n, uint8_t type) {
+    char date[TIME_TEXT_BYTES];
+    switch (type) {
+    case TERM_BOOL:
+        json_bool(w, n.integer != 0);
+        break;
+    case TERM_TIME:
+        json_time(w, n.integer);
+        break;
+    case TERM_DATE:
+        json_text(w, slice_of(date, time_format_date(n.integer, date)));
+        break;
+    default:
+        if (n.scale == NUMBER_REAL)
+            json_real(w, n.real);
+        else
+            json_decimal(w, n.integer, n.scale);
+    }
+}
+
+struct slice list_json(struct state *s, const struct list_part *part, uint8_t type, struct arena *arena) {
+    struct buffer text = {0};
+    struct json_writer w = {.out = &text};
+    struct vector v;
+    list_values(s, part, type, &v);
+    json_array(&w);
+    for (uint32_t i = 0; i < part->end - part->first; i++) {
+        if (!vector_has(&v, i))
+            json_null(&w);
+        else if (v.form == VECTOR_TEXTS)
+            json_text(&w, v.texts[i]);
+        else
+            number_json(&w, vector_number(&v, i), TERM_NUMBER);
+    }
+    json_end_array(&w);
+    struct slice copy = arena_copy(arena, buffer_slice(&text));
+    buffer_release(&text);
+    return copy;
+}

@@ -1,0 +1,568 @@
+/* sequence: steps in order, with gaps, absences and time limits: one pass over the rows of a customer that any step takes.
+ *
+ * Rows come in the order (time, log position, type). A row is offered to the steps from the last to the first, so that it serves one only,
+ * and so that an absence between two steps is seen by who is waiting, not by who comes or goes with the same row. For each step the
+ * machine keeps the latest time at which it was reached: whatever a later one cannot do an earlier one cannot either. Only before an
+ * absence with a time of its own earlier ones matter, since it strikes the later ones and not them: there a stack is kept.
+ * An absence at the end waits with the oldest match since the last that was struck, for the same reason.
+ *
+ * A limit over all steps: each step keeps the latest start instead, if nothing else asks for the latest time; else the machine runs once
+ * for every row the first step may take. */
+#include <assert.h>
+
+#include "language/evaluate.h"
+
+#define STEPS_MAX 16
+#define NO_TIME INT64_MIN
+
+struct length { /* of time */
+    bool limited;
+    uint8_t unit;
+    int64_t amount, ms; /* ms: -1 where it is no fixed one */
+};
+
+struct step {
+    bool negated;
+    bool stacked;         /* earlier reaches matter: an absence with a time of its own follows */
+    int8_t before, after; /* positive step before and after, -1: none */
+    struct length within;
+};
+
+struct machine {
+    const struct calendar *calendar;
+    uint32_t count; /* steps; may be made less */
+    uint32_t negated;
+    int8_t first, last; /* positive steps, -1: none */
+    struct step steps[STEPS_MAX];
+    struct length whole;
+    bool gaps, timed_absence, needs_time;
+    int64_t now;
+
+    /* a run */
+    int64_t reach[STEPS_MAX]; /* latest time, or latest start; NO_TIME: not reached */
+    int64_t *stacks[STEPS_MAX];
+    uint32_t stack_sizes[STEPS_MAX];
+    bool by_start, blocked, done;
+    int64_t end;     /* of the limit over all, where one start is in hand */
+    int64_t pending; /* oldest match that waits for an absence to be over */
+    int8_t highest;
+};
+
+/* Where a customer's rows come from: one for each table. */
+struct feeder {
+    uint16_t frame;
+    const struct frame_now *now;
+    const uint64_t *any; /* rows that some step takes; NULL: all */
+    const struct range_column *positions, *types;
+    uint16_t type;
+    uint32_t steps; /* mask of those that take rows from here */
+    uint32_t at, end;
+    int64_t time;
+};
+
+struct sequence {
+    struct state *s;
+    const struct plan_node *n;
+    struct machine machine;
+    struct feeder feeders[STEPS_MAX];
+    uint32_t feeder_count;
+    const uint64_t *bits[STEPS_MAX]; /* of each step; NULL: all rows */
+    struct instants in;              /* correlated: the window */
+    bool bounded;
+    int64_t *stack_space;
+};
+
+/* --- lengths of time --- */
+
+static struct length length_of(bool limited, int64_t amount, uint8_t unit) {
+    bool fixed = calendar_unit_fixed(unit) && amount < 100000000;
+    return (struct length){limited, unit, amount, fixed ? amount * calendar_unit_ms(unit) : -1};
+}
+
+static int64_t later(const struct machine *m, int64_t t, const struct length *length) {
+    if (!length->limited)
+        return INT64_MAX;
+    return length->ms >= 0 ? t + length->ms : calendar_duration(m->calendar, t, length->amount, length->unit);
+}
+
+/* --- the machine --- */
+
+static void machine_begin(struct machine *m) {
+    for (uint32_t i = 0; i < m->count; i++) {
+        m->reach[i] = NO_TIME;
+        m->stack_sizes[i] = 0;
+    }
+    m->blocked = m->done = false;
+    m->pending = NO_TIME;
+    m->end = INT64_MAX;
+    m->highest = -1;
+}
+
+static void arrive(struct machine *m, uint32_t step, int64_t value, int64_t t) {
+    if ((int8_t)step == m->last) {
+        bool ends_here = step + 1 == m->count;
+        m->highest = (int8_t)step;
+        if (ends_here)
+            m->done = true;
+        else if (m->pending == NO_TIME)
+            m->pending = t;
+        return;
+    }
+    if (m->highest < (int8_t)step)
+        m->highest = (int8_t)step;
+    if (m->steps[step].stacked)
+        m->stacks[step][m->stack_sizes[step]++] = t;
+    else
+        m->reach[step] = value;
+}
+
+/* The latest time at which a step was reached that nothing has struck since. */
+static int64_t reached(const struct machine *m, uint32_t step) {
+    if (!m->steps[step].stacked)
+        return m->reach[step];
+    return m->stack_sizes[step] ? m->stacks[step][m->stack_sizes[step] - 1] : NO_TIME;
+}
+
+static void offer_positive(struct machine *m, uint32_t step, int64_t t) {
+    const struct step *p = &m->steps[step];
+    if (p->before < 0) {
+        if (!m->blocked)
+            arrive(m, step, t, t);
+        return;
+    }
+    int64_t from = reached(m, (uint32_t)p->before);
+    if (from == NO_TIME || t > m->end)
+        return;
+    if (m->by_start) {
+        if (t <= later(m, from, &m->whole) && (m->reach[step] == NO_TIME || m->reach[step] <= from))
+            arrive(m, step, from, t);
+    } else if (t <= later(m, from, &p->within)) {
+        arrive(m, step, t, t);
+    }
+}
+
+static void offer_absence(struct machine *m, uint32_t step, int64_t t) {
+    const struct step *p = &m->steps[step];
+    if (p->before < 0) {
+        m->blocked = true;
+    } else if (p->after < 0) {
+        int64_t until = m->pending == NO_TIME ? NO_TIME : later(m, m->pending, &p->within);
+        if (m->pending != NO_TIME && t <= (until < m->end ? until : m->end))
+            m->pending = NO_TIME;
+    } else if (m->steps[p->before].stacked) {
+        uint32_t *size = &m->stack_sizes[p->before];
+        while (*size && t <= later(m, m->stacks[p->before][*size - 1], &p->within))
+            --*size;
+    } else {
+        m->reach[p->before] = NO_TIME;
+    }
+}
+
+static void offer(struct machine *m, uint32_t mask, int64_t t) {
+    while (mask && !m->done) {
+        uint32_t step = 31 - (uint32_t)__builtin_clz(mask);
+        mask &= ~((uint32_t)1 << step);
+        if (m->steps[step].negated)
+            offer_absence(m, step, t);
+        else
+            offer_positive(m, step, t);
+    }
+}
+
+/* Whether all rows being offered the sequence holds. */
+static bool machine_holds(const struct machine *m) {
+    if (m->last < 0)
+        return !m->blocked;
+    if (m->done)
+        return true;
+    if (m->pending == NO_TIME)
+        return false;
+    for (uint32_t i = (uint32_t)m->last + 1; i < m->count; i++) {
+        int64_t until = later(m, m->pending, &m->steps[i].within);
+        until = until < m->end ? until : m->end;
+        if (until != INT64_MAX && m->now < until)
+            return false;
+    }
+    return true;
+}
+
+/* --- rows in order --- */
+
+static uint32_t mask_at(const struct sequence *q, const struct feeder *f) {
+    uint32_t mask = 0;
+    for (uint32_t left = f->steps; left; left &= left - 1) {
+        uint32_t step = (uint32_t)__builtin_ctz(left);
+        if (!q->bits[step] || bit_of(q->bits[step], f->at))
+            mask |= (uint32_t)1 << step;
+    }
+    return mask;
+}
+
+/* Moves on to the next row that counts, from `at` on. */
+static void feed_from(const struct sequence *q, struct feeder *f, uint32_t at) {
+    f->at = bits_next(f->any, at, f->end);
+    while (f->at < f->end && q->machine.needs_time) {
+        f->time = frame_time(f->now, f->at);
+        if (!q->bounded || (f->time >= q->in.low && f->time < q->in.high))
+            break;
+        f->at = bits_next(f->any, f->at + 1, f->end);
+    }
+}
+
+static void feed_begin(struct sequence *q, uint32_t customer) {
+    for (uint32_t i = 0; i < q->feeder_count; i++) {
+        struct feeder *f = &q->feeders[i];
+        f->end = f->now->owners[customer + 1] - f->now->first;
+        feed_from(q, f, f->now->owners[customer] - f->now->first);
+    }
+}
+
+static int64_t key_of(const struct feeder *f, const struct range_column *c, int64_t otherwise) {
+    return c && (c->form == COLUMN_WHOLE || c->form == COLUMN_LOOKED_UP) ? column_whole(c, f->now->first + f->at)
+                                                                         : otherwise;
+}
+
+static int order_of(const struct feeder *a, const struct feeder *b) {
+    if (a->time != b->time)
+        return a->time < b->time ? -1 : 1;
+    int64_t x = key_of(a, a->positions, 0), y = key_of(b, b->positions, 0);
+    if (x == y) {
+        x = key_of(a, a->types, a->type);
+        y = key_of(b, b->types, b->type);
+    }
+    return (x > y) - (x < y);
+}
+
+/* The next row of all tables with the steps that take it; 0 at the end. One row may stand in two ("any event" and its type). */
+static uint32_t feed_next(struct sequence *q, int64_t *t) {
+    struct feeder *best = NULL;
+    uint32_t mask = 0;
+    for (uint32_t i = 0; i < q->feeder_count; i++) {
+        struct feeder *f = &q->feeders[i];
+        if (f->at < f->end && (!best || order_of(f, best) < 0))
+            best = f;
+    }
+    if (!best)
+        return 0;
+    *t = best->time;
+    for (uint32_t i = 0; i < q->feeder_count; i++) {
+        struct feeder *f = &q->feeders[i];
+        if (f != best && f->at < f->end && order_of(f, best) == 0) {
+            mask |= mask_at(q, f);
+            feed_from(q, f, f->at + 1);
+        }
+    }
+    mask |= mask_at(q, best);
+    feed_from(q, best, best->at + 1);
+    return mask;
+}
+
+static uint32_t only_steps(const struct machine *m, uint32_t mask) { return mask & (((uint32_t)1 << m->count) - 1); }
+
+static void run_once(struct sequence *q, uint32_t customer) {
+    struct machine *m = &q->machine;
+    int64_t t = 0;
+    uint32_t mask;
+    machine_begin(m);
+    feed_begin(q, customer);
+    if (q->feeder_count == 1) {
+        struct feeder *f = &q->feeders[0];
+        for (; f->at < f->end && !m->done; feed_from(q, f, f->at + 1))
+            offer(m, only_steps(m, mask_at(q, f)), f->time);
+        return;
+    }
+    while (!m->done && (mask = feed_next(q, &t)))
+        offer(m, only_steps(m, mask), t);
+}
+
+/* The same with the `start`-th row that the first step takes as the first; false where there is none. */
+static bool run_from(struct sequence *q, uint32_t customer, uint32_t start) {
+    struct machine *m = &q->machine;
+    const uint32_t first = (uint32_t)1 << m->first;
+    int64_t t = 0;
+    uint32_t mask, seen = 0;
+    bool begun = false;
+    machine_begin(m);
+    feed_begin(q, customer);
+    while (!m->done && (mask = feed_next(q, &t))) {
+        mask = only_steps(m, mask);
+        if ((mask & first) && seen++ == start) {
+            begun = true;
+            m->end = later(m, t, &m->whole);
+            offer(m, mask, t);
+        } else {
+            offer(m, mask & ~first, t);
+        }
+    }
+    return begun;
+}
+
+static bool run(struct sequence *q, uint32_t customer, int8_t *highest) {
+    struct machine *m = &q->machine;
+    *highest = -1;
+    if (!m->whole.limited || m->by_start || m->first < 0) {
+        run_once(q, customer);
+        *highest = m->highest;
+        return machine_holds(m);
+    }
+    bool holds = false;
+    for (uint32_t start = 0; !holds && run_from(q, customer, start); start++) {
+        holds = machine_holds(m);
+        *highest = m->highest > *highest ? m->highest : *highest;
+    }
+    return holds;
+}
+
+/* --- setting up --- */
+
+/* Who comes before and after whom, for the first `count` steps. */
+static void machine_cut(struct machine *m, uint32_t count) {
+    m->count = count;
+    m->first = m->last = -1;
+    bool trailing = count > 0 && m->steps[count - 1].negated;
+    m->timed_absence = false;
+    for (uint32_t i = 0; i < count; i++) {
+        struct step *p = &m->steps[i];
+        p->before = m->last;
+        p->after = -1;
+        p->stacked = false;
+        if (p->negated)
+            continue;
+        for (uint32_t k = i; k-- > 0 && (int8_t)k > m->last;)
+            m->steps[k].after = (int8_t)i;
+        if (m->last >= 0)
+            m->steps[m->last].after = (int8_t)i;
+        m->first = m->first < 0 ? (int8_t)i : m->first;
+        m->last = (int8_t)i;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct step *p = &m->steps[i];
+        if (p->negated && p->within.limited && p->before >= 0 && p->after >= 0)
+            m->steps[p->before].stacked = m->timed_absence = true;
+    }
+    m->by_start = m->whole.limited && !m->gaps && !m->timed_absence && !trailing;
+}
+
+static const struct range_column *column_called(struct state *s, uint16_t frame, uint16_t property) {
+    const struct plan_frame *f = &s->plan->frames[frame];
+    const struct frame_now *now = state_frame(s, frame);
+    for (uint32_t i = 0; i < f->column_count && now->count; i++)
+        if (f->columns[i].property == property)
+            return &now->rows->columns[i];
+    return NULL;
+}
+
+static struct feeder *feeder_for(struct sequence *q, uint16_t frame) {
+    for (uint32_t i = 0; i < q->feeder_count; i++)
+        if (q->feeders[i].frame == frame)
+            return &q->feeders[i];
+    struct feeder *f = &q->feeders[q->feeder_count++];
+    *f = (struct feeder){.frame = frame, .now = state_frame(q->s, frame), .type = q->s->plan->frames[frame].type};
+    return f;
+}
+
+/* Rows of each table that some step takes. */
+static void feeders_union(struct sequence *q) {
+    for (uint32_t i = 0; i < q->feeder_count; i++) {
+        struct feeder *f = &q->feeders[i];
+        uint32_t words = (f->now->count + 63) / 64, only = (uint32_t)__builtin_ctz(f->steps);
+        uint64_t *any = NULL;
+        f->any = q->bits[only];
+        for (uint32_t left = f->steps & (f->steps - 1); left && f->any; left &= left - 1) {
+            const uint64_t *more = q->bits[__builtin_ctz(left)];
+            if (!any) {
+                any = state_new_bits(q->s, f->now->count);
+                memcpy(any, f->any, words * 8);
+                f->any = any;
+            }
+            if (more)
+                kernel_or(any, more, words);
+            else
+                f->any = NULL;
+        }
+        if (q->feeder_count > 1) {
+            f->positions = column_called(q->s, f->frame, RANGE_POSITION);
+            f->types =
+                q->s->plan->frames[f->frame].form == ROWS_ANY_EVENT ? column_called(q->s, f->frame, RANGE_TYPE) : NULL;
+        }
+    }
+}
+
+static void set_up(struct sequence *q, struct state *s, uint32_t node) {
+    const struct plan_node *n = state_node(s, node);
+    struct machine *m = &q->machine;
+    assert(n->step_count > 0 && n->step_count <= STEPS_MAX);
+    memset(q, 0, sizeof *q);
+    q->s = s;
+    q->n = n;
+    m->calendar = &s->plan->calendar;
+    m->now = s->now;
+    m->whole = length_of(n->whole, n->amount, n->unit);
+    m->needs_time = n->whole || n->correlated;
+    uint32_t rows = 0;
+    for (uint32_t i = 0; i < n->step_count; i++) {
+        const struct plan_step *from = &n->steps[i];
+        m->steps[i] =
+            (struct step){.negated = from->negated, .within = length_of(from->limited, from->amount, from->unit)};
+        m->gaps = m->gaps || (from->limited && !from->negated);
+        m->negated += from->negated;
+        m->needs_time = m->needs_time || from->limited;
+        struct feeder *f = feeder_for(q, from->frame);
+        f->steps |= (uint32_t)1 << i;
+        q->bits[i] = from->rows == NODE_NONE ? NULL : state_bits(s, from->rows, from->frame);
+        rows += f->now->count;
+    }
+    m->needs_time = m->needs_time || q->feeder_count > 1;
+    machine_cut(m, n->step_count);
+    feeders_union(q);
+    for (uint32_t i = 0; i < n->step_count; i++) /* a stack holds at most a customer's rows of its step */
+        m->stacks[i] = m->timed_absence || n->op == OP_STEPS
+                           ? state_new(s, state_frame(s, n->steps[i].frame)->count + 1, 8)
+                           : NULL;
+    q->bounded = n->correlated;
+}
+
+/* Customers that have a row for each step that there must be one for. */
+static uint64_t *candidates(struct sequence *q) {
+    struct state *s = q->s;
+    uint32_t words = (s->count + 63) / 64;
+    uint64_t *found = state_new_bits(s, s->count), *one = state_new_bits(s, s->count);
+    kernel_fill(found, s->count, true);
+    for (uint32_t i = 0; i < q->n->step_count; i++) {
+        bool needed = q->n->op == OP_SEQUENCE ? !q->n->steps[i].negated : i == 0 && q->machine.negated == 0;
+        if (!needed || kernel_none(found, words))
+            continue;
+        const struct frame_now *f = state_frame(s, q->n->steps[i].frame);
+        kernel_group_any(q->bits[i], f->owners, s->count, one);
+        kernel_and(found, one, words);
+    }
+    return found;
+}
+
+/* Steps reached: with absences, the most first steps that hold as a sequence of their own. */
+static uint32_t steps_of(struct sequence *q, uint32_t customer) {
+    int8_t highest;
+    uint32_t all = q->n->step_count;
+    if (q->machine.negated == 0) {
+        run(q, customer, &highest);
+        return (uint32_t)(highest + 1);
+    }
+    for (uint32_t count = all; count > 0; count--) {
+        machine_cut(&q->machine, count);
+        bool holds = run(q, customer, &highest);
+        if (holds)
+            return count;
+    }
+    return 0;
+}
+
+static bool bounds_at(struct sequence *q, size_t i) {
+    const struct plan_node *n = q->n;
+    return window_of(q->s, n->window_kind, n->number.integer, (enum unit)n->column, n->children, n->child_count, i,
+                     &q->in);
+}
+
+uint64_t *sequence_bits(struct state *s, uint32_t node) {
+    struct sequence q;
+    int8_t highest;
+    set_up(&q, s, node);
+    uint32_t count = state_count(s, q.n->frame);
+    uint64_t *bits = state_zero_bits(s, count);
+    const uint64_t *possible = candidates(&q);
+    if (!q.bounded) {
+        for (uint32_t i = bits_next(possible, 0, count); i < count; i = bits_next(possible, i + 1, count))
+            if (run(&q, i, &highest))
+                bit_set(bits, i);
+        return bits;
+    }
+    const uint32_t *owners = state_owner_of(s, q.n->frame);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!bounds_at(&q, i))
+            q.in = (struct instants){0, 0};
+        if (bit_of(possible, owners[i]) && run(&q, owners[i], &highest))
+            bit_set(bits, i);
+    }
+    return bits;
+}
+
+void sequence_values(struct state *s, uint32_t node, struct vector *out) {
+    struct sequence q;
+    set_up(&q, s, node);
+    assert(q.n->op == OP_STEPS);
+    uint32_t count = state_count(s, q.n->frame);
+    int64_t *steps = state_new(s, count, sizeof *steps);
+    *out = (struct vector){.type = TERM_NUMBER, .mask = SIZE_MAX, .integers = steps};
+    memset(steps, 0, count * sizeof *steps);
+    const uint64_t *possible = candidates(&q);
+    const uint32_t *owners = q.bounded ? state_owner_of(s, q.n->frame) : NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t customer = owners ? owners[i] : i;
+        if (q.bounded && !bounds_at(&q, i))
+            q.in = (struct instants){0, 0};
+        if (bit_of(possible, customer))
+            steps[i] = steps_of(&q, customer);
+    }
+}
+
+/* --- until when --- */
+
+static void sooner(int64_t *until, int64_t moment, int64_t now) {
+    if (moment > now && moment < *until)
+        *until = moment;
+}
+
+/* Moments at which an absence after rows of `step` is over. */
+static void deadlines(struct sequence *q, uint32_t step, const struct length *length, int64_t *each) {
+    struct state *s = q->s;
+    const struct frame_now *f = state_frame(s, q->n->steps[step].frame);
+    for (uint32_t c = 0; c < s->count && length->limited; c++) {
+        uint32_t end = f->owners[c + 1] - f->first;
+        for (uint32_t i = bits_next(q->bits[step], f->owners[c] - f->first, end); i < end;
+             i = bits_next(q->bits[step], i + 1, end))
+            sooner(&each[c], later(&q->machine, frame_time(f, i), length), s->now);
+    }
+}
+
+/* Rows that come or go, conditions on them that change. */
+static void rows_until(struct sequence *q, uint32_t step, int64_t *each) {
+    struct state *s = q->s;
+    uint32_t rows = q->n->steps[step].rows;
+    if (rows == NODE_NONE || !state_node(s, rows)->timed)
+        return;
+    const struct untils *u = state_until(s, rows);
+    const struct frame_now *f = state_frame(s, q->n->steps[step].frame);
+    for (uint32_t c = 0; c < s->count; c++)
+        for (uint32_t i = f->owners[c] - f->first; i < f->owners[c + 1] - f->first; i++)
+            sooner(&each[c], u->each[i & u->mask], s->now);
+}
+
+void sequence_until(struct state *s, uint32_t node, struct untils *out) {
+    struct sequence q;
+    set_up(&q, s, node);
+    int64_t *each = state_new(s, s->count, sizeof *each);
+    for (uint32_t i = 0; i < s->count; i++)
+        each[i] = INSTANT_NEVER;
+    for (uint32_t i = 0; i < q.n->step_count; i++) {
+        const struct step *p = &q.machine.steps[i];
+        rows_until(&q, i, each);
+        if (p->negated && p->before >= 0 && (p->after < 0 || q.n->op == OP_STEPS)) {
+            deadlines(&q, (uint32_t)p->before, &p->within, each);
+            if (q.machine.first >= 0)
+                deadlines(&q, (uint32_t)q.machine.first, &q.machine.whole, each);
+        }
+    }
+    uint32_t count = state_count(s, q.n->frame);
+    if (q.n->frame != FRAME_CUSTOMER) { /* each of the window's rows has its customer's */
+        const uint32_t *owners = state_owner_of(s, q.n->frame);
+        int64_t *of_rows = state_new(s, count, sizeof *of_rows);
+        for (uint32_t i = 0; i < count; i++)
+            of_rows[i] = each[owners[i]];
+        each = of_rows;
+    }
+    for (uint32_t k = 0; k < q.n->child_count; k++) {
+        const struct untils *u = state_until(s, q.n->children[k]);
+        for (uint32_t i = 0; i < count; i++)
+            sooner(&each[i], u->each[i & u->mask], s->now);
+    }
+    *out = (struct untils){each, SIZE_MAX};
+}
