@@ -526,16 +526,44 @@ static uint64_t search_piece(struct feed *feed, struct search *s, uint64_t end, 
     return from;
 }
 
-size_t feed_search(struct feed *feed, uint32_t customer, uint32_t subject, size_t look_at, struct feed_entry *entries,
-                   size_t limit) {
-    struct search s = {customer, subject, entries, limit, 0};
+/* Number of the first entry that is not before `before`. */
+static uint64_t number_of(struct feed *feed, struct feed_place before) {
+    struct feed_place after = before; /* the place just before it */
+    if (after.order-- == 0)
+        after.position--;
     pthread_mutex_lock(&feed->lock);
-    uint64_t end = feed->published_end, oldest = feed->file_count ? feed->files[0]->number : feed->sealed;
+    struct feed_file *file = file_behind(feed, after);
+    uint64_t number = file ? 0 : number_behind(feed, after);
+    if (file)
+        file->references++;
     pthread_mutex_unlock(&feed->lock);
-    uint64_t stop = end - oldest > look_at ? end - look_at : oldest;
+    if (file) {
+        number = file->number;
+        if (file_check(feed, file))
+            number += first_behind(file->entries, file->head.count, after);
+        let_go(feed, file);
+    }
+    return number;
+}
+
+size_t feed_search_before(struct feed *feed, struct feed_place before, uint32_t customer, uint32_t subject,
+                          size_t look_at, struct feed_entry *entries, size_t limit) {
+    struct search s = {customer, subject, entries, limit, 0};
+    uint64_t end = before.position || before.order ? number_of(feed, before) : 0;
+    pthread_mutex_lock(&feed->lock);
+    uint64_t oldest = feed->file_count ? feed->files[0]->number : feed->sealed;
+    end = end < feed->published_end ? end : feed->published_end;
+    pthread_mutex_unlock(&feed->lock);
+    uint64_t stop = end > oldest && end - oldest > look_at ? end - look_at : oldest;
     while (end > stop && s.found < limit)
         end = search_piece(feed, &s, end, stop);
     return s.found;
+}
+
+size_t feed_search(struct feed *feed, uint32_t customer, uint32_t subject, size_t look_at, struct feed_entry *entries,
+                   size_t limit) {
+    return feed_search_before(feed, (struct feed_place){UINT64_MAX, UINT32_MAX}, customer, subject, look_at, entries,
+                              limit);
 }
 
 /* --- saving --- */

@@ -91,6 +91,9 @@ void feed_on_publish(struct feed *feed, void (*notify)(void *context), void *con
 /* Entries of `customer` or of `subject` segment (0: any), newest first, at most `limit`, among the newest `look_at` entries. */
 size_t feed_search(struct feed *feed, uint32_t customer, uint32_t subject, size_t look_at, struct feed_entry *entries,
                    size_t limit);
+/* The same among those before `before`, for the next page. */
+size_t feed_search_before(struct feed *feed, struct feed_place before, uint32_t customer, uint32_t subject,
+                          size_t look_at, struct feed_entry *entries, size_t limit);
 bool feed_place_parse(struct slice text, struct feed_place *place); /* "12345-0"; "12345": behind all of it */
 
 #endif

@@ -202,6 +202,12 @@ static void searches_newest_first(void **state) {
         assert_int_equal(at, count);
     }
     assert_int_equal(feed_search(feed, 0, 0, 1000, got, 1000), 900);
+    for (uint64_t n = 0; n < 900; n++) { /* a page behind each entry */
+        struct feed_entry from = entry_at(n), want = n ? entry_at(n - 1) : from;
+        size_t count = feed_search_before(feed, (struct feed_place){from.position, from.order}, 0, 0, 1000, got, 1);
+        assert_int_equal(count, n > 0);
+        assert_true(n == 0 || same(&got[0], &want));
+    }
     assert_int_equal(feed_search(feed, 0, 4, 1000, got, 7), 7);
     feed_free(feed);
 }

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 #include "base/time.h"
-#include "serve/person.h"
+#include "serve/api_person.h"
+#include "serve/expression.h"
 
 #define ROWS_DEFAULT 20
 #define ROWS_MAX 200
@@ -118,7 +119,7 @@ static void show_summary(struct show *show, struct customer_id customer, const s
     json_member_integer(w, "position", (int64_t)rows->position);
 }
 
-/* All of one customer; `rows_limit` < 0: without timeline and documents. Within one history hold. */
+/* All of one customer; `rows_limit` < 0: without timeline and documents. Within one history hold. The object stays open. */
 static void show_profile(struct show *show, struct call *call, struct person *person, bool detail, int64_t rows_limit) {
     struct history *history = call->parts->history;
     struct arena *arena = &call->bench->arena;
@@ -130,6 +131,11 @@ static void show_profile(struct show *show, struct call *call, struct person *pe
     json_key(show->json, "attributes");
     show_attributes(show, history, &rows, arena, detail);
     show_identifiers(show, person->customer, false, PROFILE_IDENTIFIERS_MAX);
+    if (call->parts->audience) {
+        struct audience_snapshot *snapshot = audience_snapshot(call->parts->audience);
+        person_write_segments(call, snapshot, person->customer);
+        audience_snapshot_release(snapshot);
+    }
     if (rows_limit >= 0) {
         documents = show_documents(show, call, &rows, -1, (size_t)rows_limit);
         json_key(show->json, "timeline");
@@ -138,7 +144,12 @@ static void show_profile(struct show *show, struct call *call, struct person *pe
     } else {
         json_member_integer(show->json, "position", (int64_t)rows.position);
     }
-    json_end_object(show->json);
+}
+
+static void add_tags(struct call *call, struct customer_id customer) {
+    struct audience_snapshot *snapshot = audience_snapshot(call->parts->audience);
+    person_write_values(call, snapshot, DEFINITION_TAG, customer);
+    audience_snapshot_release(snapshot);
 }
 
 void api_profile(struct call *call) {
@@ -150,6 +161,9 @@ void api_profile(struct call *call) {
     struct history_hold hold = history_enter(call->parts->history);
     show_profile(&show, call, &person, call_flag(call, "detail"), limit);
     history_leave(call->parts->history, hold);
+    if (call_flag(call, "tags") && call->parts->audience)
+        add_tags(call, person.customer);
+    json_end_object(&call->json);
 }
 
 void api_profile_attributes(struct call *call) {
@@ -319,6 +333,7 @@ static void lookup_one(struct show *show, struct call *call, const struct json *
         json_key(show->json, "profile");
         struct history_hold hold = history_enter(call->parts->history);
         show_profile(show, call, &person, detail, -1);
+        json_end_object(show->json);
         history_leave(call->parts->history, hold);
     } else {
         json_key(show->json, "error");

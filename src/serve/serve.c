@@ -1,7 +1,7 @@
 /* serve: starting, stopping, and which way a request takes; see serve.h.
  *
- * Stopping, in order: no new connections; tracking answers 503; clerks finish; what waits for the log is answered by the log; then the
- * server threads end. Nobody who was promised an answer is left without one. */
+ * Stopping, in order: no new connections; tracking answers 503; queries are stopped, clerks finish; streams end; what waits for the log is
+ * answered by the log; then the server threads end, and the webhooks' sender. Nobody who was promised an answer is left without one. */
 #include "serve/serve.h"
 
 #include <assert.h>
@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "serve/api_import.h"
+#include "serve/api_subscribe.h"
+#include "serve/queries.h"
 #include "serve/serve_inside.h"
 
 #define THREADS_DEFAULT_MAX 4
@@ -165,6 +167,8 @@ static enum status start_http(struct serve *serve, struct fault *fault) {
 }
 
 static void serve_release(struct serve *serve) {
+    subscribe_free(serve);
+    queries_free(serve->queries);
     clerk_free(serve->clerk);
     jobs_free(serve->jobs);
     track_free(serve->track);
@@ -188,7 +192,10 @@ enum status serve_start(const struct serve_parts *parts, const struct serve_opti
                                   .requests_per_second = serve->options.requests_per_second,
                                   .threads = serve->options.threads};
     serve->track = track_create(parts, &track);
+    serve->queries = queries_create(parts->os);
     enum status status = jobs_create(parts, &serve->jobs, fault);
+    if (status == STATUS_OK)
+        status = subscribe_start(serve, fault);
     if (status == STATUS_OK) {
         serve->clerk = clerk_create(serve);
         status = start_http(serve, fault);
@@ -196,6 +203,8 @@ enum status serve_start(const struct serve_parts *parts, const struct serve_opti
     if (status != STATUS_OK) {
         if (serve->clerk)
             clerk_close(serve->clerk);
+        queries_close(serve->queries);
+        subscribe_close(serve);
         serve_release(serve);
         return status;
     }
@@ -213,7 +222,9 @@ void serve_stop(struct serve *serve) {
     atomic_store(&serve->closing, true);
     http_quiesce(serve->http);
     track_close(serve->track);
+    queries_close(serve->queries);
     clerk_close(serve->clerk);
+    subscribe_close(serve);
     http_stop(serve->http);
     serve_release(serve);
 }

@@ -11,6 +11,7 @@
 #ifndef ONEFOLD_SERVE_SERVE_H
 #define ONEFOLD_SERVE_SERVE_H
 
+#include "audience/audience.h"
 #include "collect/source.h"
 #include "govern/dictionary.h"
 #include "govern/govern.h"
@@ -31,6 +32,7 @@ struct serve_parts {
     struct identity *identity;
     struct history *history;
     struct master *master;
+    struct audience *audience; /* NULL: calls on segments, tags and metrics are refused */
     /* Writes a checkpoint now (POST /v1/checkpoint); NULL: there is none to be had. Called on a clerk thread; true when it is in force. */
     bool (*checkpoint)(void *context);
     /* When the last checkpoint in force was made and how far it reaches; 0, 0 where none is. NULL: unknown. Thread: any. */

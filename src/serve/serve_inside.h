@@ -5,12 +5,15 @@
 #include <stdatomic.h>
 
 #include "serve/call.h"
+#include "deliver/webhook.h"
 #include "serve/clerk.h"
 #include "serve/http.h"
 #include "serve/serve.h"
+#include "serve/stream.h"
 #include "serve/track.h"
 
 struct jobs;
+struct queries;
 
 struct serve {
     struct serve_parts parts;
@@ -19,6 +22,12 @@ struct serve {
     struct track *track;
     struct clerk *clerk;
     struct jobs *jobs; /* imports */
+    struct queries *queries;
+    /* NULL without an audience. */
+    struct streams *streams;
+    struct webhook *webhook;
+    struct entry_writer *webhook_writer;
+    char *webhook_path;
     struct bench *benches[HTTP_THREADS_MAX];
     char address[96];
     int64_t started_ms;
