@@ -6,8 +6,6 @@
 
 #include "os/os.h"
 
-#define INNER_TARGETS_MAX 10000 /* other customers that one range may ask about */
-
 /* --- memory of a state --- */
 
 void *state_new(struct state *s, size_t count, size_t size) { return arena_get(&s->arena, count * size + 64); }
@@ -135,6 +133,70 @@ static uint64_t *target_bits(struct state *s, const struct plan_node *n) {
     return bits;
 }
 
+/* A list that stays when its range goes: a column of its own. */
+static struct list_part list_copy(struct state *s, struct state *from, const struct list_part *part, uint8_t type) {
+    uint32_t count = part->end - part->first;
+    struct range_column *c = state_new(s, 1, sizeof *c);
+    struct vector v;
+    unsigned scale = 0;
+    *c = (struct range_column){.form = COLUMN_TEXTS, .kind = VALUE_TEXT};
+    list_values(from, part, type, &v);
+    uint64_t *absent = state_zero_bits(s, count);
+    for (uint32_t i = 0; i < count; i++)
+        if (!vector_has(&v, i))
+            bit_set(absent, i);
+    c->absent = (const uint8_t *)absent;
+    if (v.form == VECTOR_TEXTS) {
+        struct slice *texts = state_new(s, count, sizeof *texts);
+        for (uint32_t i = 0; i < count; i++)
+            texts[i] = vector_has(&v, i) ? arena_copy(&s->arena, v.texts[i]) : SLICE_NONE;
+        c->texts = texts;
+        return (struct list_part){c, 0, count};
+    }
+    int64_t *numbers = state_new(s, count, sizeof *numbers);
+    *c = (struct range_column){.form = COLUMN_WHOLE, .kind = VALUE_NUMBER, .width = 8, .multiple = 1, .data = numbers};
+    c->absent = (const uint8_t *)absent;
+    for (uint32_t i = 0; i < count; i++)
+        scale = vector_has(&v, i) && vector_number(&v, i).scale > scale ? vector_number(&v, i).scale : scale;
+    bool fits = scale != NUMBER_REAL;
+    for (uint32_t i = 0; i < count && fits; i++) {
+        numbers[i] = vector_has(&v, i) ? vector_number(&v, i).integer : 0;
+        fits = !vector_has(&v, i) || decimal_rescale(&numbers[i], vector_number(&v, i).scale, scale);
+    }
+    c->scale = (uint8_t)(fits ? scale : 0);
+    if (fits)
+        return (struct list_part){c, 0, count};
+    double *reals = state_new(s, count, sizeof *reals);
+    for (uint32_t i = 0; i < count; i++)
+        reals[i] = vector_has(&v, i) ? number_as_real(vector_number(&v, i)) : 0;
+    c->form = COLUMN_DOUBLES;
+    c->kind = VALUE_REAL;
+    c->data = reals;
+    return (struct list_part){c, 0, count};
+}
+
+/* Values of other ends, one by one. */
+static void target_values(struct state *s, const struct plan_node *n, struct vector *out) {
+    const struct vector *ends = state_values(s, n->children[0]);
+    uint32_t count = state_count(s, n->frame), root = n->inner->roots[0];
+    struct evaluator *other = state_inner(s, n->inner);
+    vector_make_of(s, out, n->type, count);
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t end = vector_has(ends, i) ? ends->integers[i & ends->mask] : 0;
+        if (end <= 0 || end > UINT32_MAX)
+            continue;
+        evaluator_customer(other, (struct customer_id){(uint32_t)end}, s->now, s->before);
+        const struct vector *v = state_values(&other->main, root);
+        if (!vector_has(v, 0))
+            continue;
+        vector_put(out, i, v, 0);
+        if (out->form == VECTOR_TEXTS) /* theirs is gone with the next */
+            out->texts[i] = arena_copy(&s->arena, out->texts[i]);
+        else if (out->form == VECTOR_LISTS && v->form == VECTOR_LISTS)
+            out->lists[i] = list_copy(s, &other->main, &v->lists[0], n->type);
+    }
+}
+
 static bool in_lookup(const void *context, struct slice text) { return lookup_find(context, text) != NULL; }
 
 /* Ids that are numbers are known by their digits. */
@@ -250,9 +312,10 @@ static bool is_condition(const struct plan_node *n) {
         return n->op == OP_SEQUENCE;
     case PLAN_WINDOW:
     case PLAN_SET:
-    case PLAN_TARGET:
     case PLAN_IN_MASTER:
         return true;
+    case PLAN_TARGET:
+        return is_condition(&n->inner->nodes[n->inner->roots[0]]);
     default:
         return false;
     }
@@ -326,6 +389,9 @@ static void make_values(struct state *s, uint32_t node, struct vector *out) {
         break;
     case PLAN_SHIFT:
         shift_values(s, node, out);
+        break;
+    case PLAN_TARGET:
+        target_values(s, n, out);
         break;
     case PLAN_SPREAD:
         spread_values(s, node, out);
@@ -486,10 +552,11 @@ bool state_target_holds(struct state *s, const struct plan *inner, int64_t targe
         if (e->plan->inners[i] == inner)
             return (uint64_t)target / 64 < e->target_words && bit_of(e->targets[i], (size_t)target);
     struct evaluator *other = state_inner(s, inner);
-    uint64_t bits;
     evaluator_customer(other, (struct customer_id){(uint32_t)target}, s->now, s->before);
-    evaluate_bits(other, 0, &bits, until);
-    return bits & 1;
+    uint32_t root = inner->roots[0];
+    if (until)
+        *until = state_until(&other->main, root)->each[0];
+    return inner->nodes[root].type == TERM_BOOL && (state_bits(&other->main, root, FRAME_CUSTOMER)[0] & 1);
 }
 
 /* --- questions --- */

@@ -200,6 +200,7 @@ void shift_values(struct state *s, uint32_t node, struct vector *out);
 int cells_compare(const struct state *s, const struct vector *a, size_t i, const struct vector *b, size_t k);
 bool cells_equal(struct state *s, const struct vector *a, size_t i, const struct vector *b, size_t k);
 void vector_make(struct state *s, struct vector *v, uint8_t form, uint8_t type, size_t count); /* all missing */
+void vector_make_of(struct state *s, struct vector *v, uint8_t type, size_t count);
 void vector_put(struct vector *v, size_t i, const struct vector *from, size_t k);
 
 /* --- evaluate_group.c --- */

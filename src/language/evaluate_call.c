@@ -28,6 +28,17 @@ void vector_make(struct state *s, struct vector *v, uint8_t form, uint8_t type, 
     }
 }
 
+static uint8_t form_of(uint8_t type) {
+    return type == TERM_TEXT                                    ? VECTOR_TEXTS
+           : type == TERM_TEXT_LIST || type == TERM_NUMBER_LIST ? VECTOR_LISTS
+           : type == TERM_NUMBER                                ? VECTOR_MIXED
+                                                                : VECTOR_NUMBERS;
+}
+
+void vector_make_of(struct state *s, struct vector *v, uint8_t type, size_t count) {
+    vector_make(s, v, form_of(type), type, count);
+}
+
 static void put_number(struct vector *v, size_t i, struct number n) {
     v->integers[i] = n.integer;
     if (v->form == VECTOR_MIXED)
@@ -56,13 +67,6 @@ void vector_put(struct vector *v, size_t i, const struct vector *from, size_t k)
             v->scales[i] = n.scale;
     }
     bit_set((uint64_t *)v->present, i);
-}
-
-static uint8_t form_of(uint8_t type) {
-    return type == TERM_TEXT                                    ? VECTOR_TEXTS
-           : type == TERM_TEXT_LIST || type == TERM_NUMBER_LIST ? VECTOR_LISTS
-           : type == TERM_NUMBER                                ? VECTOR_MIXED
-                                                                : VECTOR_NUMBERS;
 }
 
 /* --- comparing two elements that are there --- */
@@ -560,7 +564,7 @@ static void if_values(struct state *s, const struct plan_node *n, struct vector 
     const uint64_t *condition = state_bits(s, n->children[0], n->frame);
     const struct vector *then = state_values(s, n->children[1]), *otherwise = state_values(s, n->children[2]);
     uint32_t count = state_count(s, n->frame);
-    vector_make(s, out, form_of(n->type), n->type, count);
+    vector_make_of(s, out, n->type, count);
     for (uint32_t i = 0; i < count; i++) {
         const struct vector *v = bit_of(condition, i) ? then : otherwise;
         if (vector_has(v, i))
@@ -597,7 +601,7 @@ void call_values(struct state *s, uint32_t node, struct vector *out) {
         return;
     bool constant = constants_from(&a, 0);
     uint32_t count = constant ? 1 : state_count(s, n->frame);
-    vector_make(s, out, form_of(n->type), n->type, count);
+    vector_make_of(s, out, n->type, count);
     for (uint32_t i = 0; i < count; i++) {
         bool all = true;
         for (uint32_t k = 0; k < a.count && all; k++)

@@ -140,9 +140,12 @@ uint64_t *rows_between(struct state *s, uint16_t rows, int64_t low, int64_t high
                 bit_set(bits, i);
         return bits;
     }
+    const int64_t far = (int64_t)1 << 62;
+    low = low < -far ? -far : low;
+    high = high > far ? far : high;
     int64_t last = high - 1, from = low / 1000 - (low % 1000 < 0), to = last / 1000 - (last % 1000 < 0);
     bool whole = f->rows->ms.form == COLUMN_NOTHING;
-    bool cut_low = low != from * 1000 && low != INT64_MIN, cut_high = last != to * 1000 + 999 && high != INT64_MAX;
+    bool cut_low = low != from * 1000 && low != -far, cut_high = last != to * 1000 + 999 && high != far;
     if (whole && cut_low)
         from++;
     uint64_t *bits = column_between(s, &f->rows->seconds, f->first, f->count, from, to);

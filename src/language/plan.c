@@ -8,7 +8,7 @@ static bool is_junction(const struct node *n) { return n->kind == NODE_CALL && (
 
 /* The operands of the root's outermost and / or, in the order they are written in. */
 static void find_clauses(struct plan *plan, const struct node *root, uint32_t number) {
-    const struct scope scope = {FRAME_NONE, FRAME_NONE};
+    const struct scope scope = {FRAME_NONE, FRAME_NONE, false};
     struct clauses *c = &plan->clauses[number];
     while (root->kind == NODE_CALL && root->op == OP_IN_SEGMENT && root->definition)
         root = root->definition;
@@ -22,7 +22,7 @@ static void find_clauses(struct plan *plan, const struct node *root, uint32_t nu
 
 enum status plan_create(const struct vocabulary *vocabulary, const struct node *const *roots, size_t root_count,
                         struct plan **out, struct fault *fault) {
-    const struct scope scope = {FRAME_NONE, FRAME_NONE};
+    const struct scope scope = {FRAME_NONE, FRAME_NONE, false};
     struct plan *plan = memory_get(1, sizeof *plan);
     plan->vocabulary = vocabulary;
     plan->calendar = (struct calendar){vocabulary->zone ? vocabulary->zone : zone_utc(),

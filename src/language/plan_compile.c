@@ -137,7 +137,7 @@ static uint32_t both(struct plan *plan, uint32_t a, uint32_t b) {
     return plan_call(plan, OP_AND, TERM_BOOL, (uint32_t[]){a, b}, 2);
 }
 
-static const struct scope customer_scope = {FRAME_NONE, FRAME_NONE};
+static const struct scope customer_scope = {FRAME_NONE, FRAME_NONE, false};
 
 static uint32_t named(struct plan *plan, const struct node *node) {
     uint32_t value;
@@ -264,15 +264,36 @@ static struct plan *inner_plan(struct plan *plan, const struct node *where) {
     return inner;
 }
 
-static uint32_t target(struct plan *plan, const struct node *where, uint16_t frame) {
-    struct plan *inner = inner_plan(plan, where);
+/* What an expression inside a relation's `where` is about. */
+enum about { ABOUT_EDGE = 1, ABOUT_END = 2 };
+
+static unsigned about(const struct node *n) {
+    unsigned found = 0;
+    switch (n->kind) {
+    case NODE_NAME:
+        return n->reference.level ? ABOUT_EDGE : ABOUT_END;
+    case NODE_AGGREGATE: /* of the other end's rows; windows know no rows around them */
+    case NODE_SEQUENCE:
+        return ABOUT_END;
+    default:
+        break;
+    }
+    bool of_customer = n->kind == NODE_CALL && (n->op == OP_IN_SEGMENT || (n->op >= OP_HAS_TAG && n->op <= OP_SCORE));
+    for (const struct node *c = n->first; c; c = c->next)
+        found |= about(c);
+    return of_customer ? ABOUT_END : found;
+}
+
+/* A value of the customer at the edge's other end. */
+static uint32_t target(struct plan *plan, const struct node *node, uint16_t frame) {
+    struct plan *inner = inner_plan(plan, node);
     if (!inner) {
         plan->too_large = true;
         return 0;
     }
     uint32_t end = plan_column(plan, frame, RANGE_TARGET, TERM_NUMBER);
     struct plan_node n = {.kind = PLAN_TARGET,
-                          .type = TERM_BOOL,
+                          .type = inner->nodes[inner->roots[0]].type,
                           .frame = frame,
                           .inner = inner,
                           .children = &end,
@@ -328,7 +349,7 @@ static uint32_t aggregate(struct plan *plan, const struct node *node, const stru
     if (plan->too_large)
         return 0;
     const uint16_t frame = source_frame(&t);
-    const struct scope inside = {t.row, t.item};
+    const struct scope inside = {t.row, t.item, node->source->from.kind == SOURCE_RELATION};
     struct moments m = {.frame = FRAME_CUSTOMER};
     uint32_t window = NODE_NONE, rows = NODE_NONE, value = values_of(plan, node, &inside, frame);
     bool correlated = false;
@@ -338,9 +359,7 @@ static uint32_t aggregate(struct plan *plan, const struct node *node, const stru
         struct plan_node n = window_node(node->window, &m, t.row);
         window = correlated ? NODE_NONE : plan_at(plan, plan_add(plan, &n), frame);
     }
-    if (node->where && node->source->from.kind == SOURCE_RELATION)
-        rows = target(plan, node->where, t.row);
-    else if (node->where)
+    if (node->where)
         rows = plan_compile(plan, node->where, &inside);
     if (plan->too_large)
         return 0;
@@ -379,11 +398,9 @@ static uint32_t aggregate(struct plan *plan, const struct node *node, const stru
 /* --- sequences --- */
 
 static uint32_t step_rows(struct plan *plan, const struct node *step, const struct taken *t) {
-    const struct scope inside = {t->row, t->item};
+    const struct scope inside = {t->row, t->item, step->source->from.kind == SOURCE_RELATION};
     uint32_t rows = NODE_NONE;
-    if (step->where && step->source->from.kind == SOURCE_RELATION)
-        rows = target(plan, step->where, t->row);
-    else if (step->where)
+    if (step->where)
         rows = plan_compile(plan, step->where, &inside);
     if (plan->too_large)
         return 0;
@@ -463,6 +480,8 @@ uint32_t plan_compile(struct plan *plan, const struct node *node, const struct s
     uint32_t found = 0;
     if (plan->too_large)
         return 0;
+    if (scope->related && about(node) == ABOUT_END)
+        return target(plan, node, scope->row);
     switch (node->kind) {
     case NODE_LITERAL:
         return literal(plan, node);

@@ -29,7 +29,7 @@ enum plan_kind {
     PLAN_AGGREGATE, /* children: [0] rows that count, [1] values, [2] rows that the share is of; NODE_NONE where there are none */
     PLAN_SEQUENCE,
     PLAN_SET,   /* stored set number `integer` */
-    PLAN_TARGET /* edges of a relation whose other end fulfils `inner` */
+    PLAN_TARGET /* child: the other ends of a relation's edges; what `inner` says of them */
 };
 
 struct plan_step {
@@ -132,6 +132,7 @@ static inline bool frame_is_above(const struct plan *plan, uint16_t above, uint1
 /* --- plan_compile.c --- */
 struct scope {
     uint16_t row, item; /* frames of levels 1 and 2, or FRAME_NONE */
+    bool related;       /* level 0 is the customer at the other end of the row, which is a relation's */
 };
 uint32_t plan_compile(struct plan *plan, const struct node *node, const struct scope *scope);
 /* The node's value at `frame`, which is its own or below. */

@@ -76,6 +76,8 @@ static enum status run_all(const struct plan *plan, size_t root, const struct ou
 static enum status run_inners(const struct plan *plan, const struct outside *outside, int64_t now_ms, unsigned workers,
                               const _Atomic bool *stop, struct plan_answer *answers) {
     for (uint32_t i = 0; i < plan->inner_count; i++) {
+        if (plan_type(plan->inners[i], 0) != TERM_BOOL)
+            continue; /* values are asked for one by one */
         enum status status = run_all(plan->inners[i], 0, outside, now_ms, workers, stop, true, &answers[i]);
         if (status)
             return status;
@@ -101,6 +103,8 @@ static enum status run_all(const struct plan *plan, size_t root, const struct ou
     enum status status = run_inners(plan, outside, now_ms, workers, stop, inner);
     r.target_words = UINT32_MAX;
     for (uint32_t i = 0; i < plan->inner_count && !status; i++) {
+        if (!inner[i].bits)
+            continue;
         targets[i] = &inner[i].bits[0][0];
         uint32_t words = inner[i].span_count * (SPAN_CUSTOMERS / 64);
         r.target_words = words < r.target_words ? words : r.target_words;
