@@ -589,10 +589,13 @@ static bool needs_bracket(const struct operator_row *row) {
 /* The operator whose words stand here, the longest; OP_NOTHING where it is a name or wrong. */
 static enum op operator_here(struct parser *p, unsigned *words) {
     enum op found = OP_NOTHING;
+    char first = look(p, 0)->text.data[0];
     *words = 0;
+    text_lower(&first, 1);
     for (int op = 1; op < OP_COUNT_; op++) {
         const struct operator_row *row = operator_row(op);
-        unsigned count = begins_a_value(row) ? words_match(p, row->word) : 0;
+        bool may_be = row->word[0] == first && begins_a_value(row);
+        unsigned count = may_be ? words_match(p, row->word) : 0;
         if (count > *words && (!needs_bracket(row) || at_sign(p, count, SIGN_OPEN))) {
             found = op;
             *words = count;

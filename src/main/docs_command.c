@@ -23,7 +23,8 @@ int docs_command(int argc, char **argv) {
             pages[i].write(&page);
     if (page.size == 0)
         fprintf(stderr, "onefold docs: there is no page \"%s\"; there are api and language\n", name);
-    fwrite(page.data, 1, page.size, stdout);
+    if (page.size)
+        fwrite(page.data, 1, page.size, stdout);
     int code = page.size ? 0 : 2;
     buffer_release(&page);
     return code;
