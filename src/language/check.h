@@ -85,13 +85,14 @@ struct dependency {
 void check_dependencies(const struct node *root, void (*each)(void *context, const struct dependency *dependency),
                         void *context);
 
-/* What may stand at byte `at` of `text`, for an editor: an array of {"insert":"count(","label":"count","kind":"function|attribute|
- * event|document|field|segment|tag|metric|value|window|operator","en":"...","zh":"..."}, best first, at most `limit`. Values are candidate
- * values: ids with names of master data. Never fails: text that is wrong so far gives what it can. */
+/* What may stand at byte `at` of `text`, for an editor: an array of {"from":6,"insert":"count(","label":"count","kind":"function|attribute|
+ * event|document|relation|field|segment|tag|metric|value|window|operator","en":"...","zh":"..."}, best first, at most `limit`: `insert` takes
+ * the place of text[from, at). Values are candidate values: ids, labelled with the names of master data; what is or will be closed has
+ * "valid_to". Never fails: text that is wrong so far gives what it can. Cost: O(dictionary), where values are asked for O(ids of the type). */
 void check_complete(const struct vocabulary *vocabulary, struct slice text, uint32_t at, size_t limit,
                     struct json_writer *w);
-/* What stands at byte `at`: {"word":"count","use":"...","en":"...","caution_en":"...","zh":"...","caution_zh":"...","type":"number"}; null
- * where nothing does. */
+/* What stands at byte `at`: {"word":"count","use":"...","en":"...","caution_en":"...","zh":"...","caution_zh":"...","type":"number"}, what
+ * is empty left out; null where nothing does. */
 void check_hover(const struct vocabulary *vocabulary, struct slice text, uint32_t at, struct json_writer *w);
 
 #endif

@@ -4,6 +4,9 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <time.h>
+
+#define TOO_LONG_MS 500 /* of this thread's time, under sanitizers, for 64 KiB of text */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,7 +34,27 @@ static void again(const struct vocabulary *v, struct node *root, struct arena *a
     buffer_release(&second);
 }
 
+/* Completion and hover at a few places write something that looks like JSON. */
+static void at_places(const struct vocabulary *v, struct slice text) {
+    struct buffer out = {0};
+    struct json_writer w = {.out = &out};
+    size_t places[] = {text.size, text.size / 2, text.size / 3};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        check_complete(v, text, (uint32_t)places[i], 5, &w);
+        check_hover(v, text, (uint32_t)places[i], &w);
+    }
+    assert(out.size >= 6);
+    buffer_release(&out);
+}
+
+static int64_t cpu_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    int64_t began_ms = cpu_ms();
     static struct dictionary *dictionary;
     if (!dictionary)
         dictionary = dictionary_create();
@@ -46,5 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     else
         assert(fault.text[0] && place <= size);
     arena_release(&arena);
+    at_places(&v, text);
+    assert(cpu_ms() - began_ms < TOO_LONG_MS);
     return 0;
 }

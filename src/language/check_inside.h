@@ -6,6 +6,7 @@
  * check_literal.c  literals that take the type they are compared with: dates, gender, names of master data
  * check_types.c    types of operators and functions
  * check_rows.c     aggregates, windows, sequences
+ * complete*.c      what may stand at a place, and what stands there
  * check_depend.c   what a checked tree depends on
  *
  * Every function here that answers bool has, where it says false, filled the fault: callers pass it up at once. */
@@ -134,10 +135,13 @@ bool check_gender(const struct term *term);
 bool check_node(struct check *c, struct node *node, struct term *term);
 bool check_condition(struct check *c, struct node *node, const char *whose);
 bool check_moment(struct check *c, struct node *node, const char *whose);
+enum term_type check_op_gives(enum op op);         /* where it gives always the same; else NONE */
 bool check_op_clock(enum op op);                   /* its value changes by time alone */
 const char *check_phrase(const struct node *node); /* "a number", "money", "text" ... */
 
 /* --- check_rows.c --- */
+/* What the where of an aggregate over this source sees. */
+struct scope check_scope_of(const struct check *c, const struct source_reference *from);
 bool check_aggregate(struct check *c, struct node *node, struct term *term);
 bool check_sequence(struct check *c, struct node *node);
 

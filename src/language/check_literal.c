@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "govern/normalise.h"
+#include "language/tree_inside.h"
 
 bool check_gender(const struct term *term) {
     return term->property && term->property->normaliser == NORMALISE_GENDER && term->property->type == PROPERTY_NUMBER;
@@ -14,22 +15,13 @@ bool check_gender(const struct term *term) {
 
 /* --- durations --- */
 
-/* About a thousand years in each unit, as the parser has it; a tree may come from elsewhere. */
-static int64_t amount_max(enum unit unit) {
-    static const int64_t a_year[] = {
-        [UNIT_SECOND] = 31622400, [UNIT_MINUTE] = 527040, [UNIT_HOUR] = 8784, [UNIT_DAY] = 366,
-        [UNIT_WEEK] = 53,         [UNIT_MONTH] = 12,      [UNIT_QUARTER] = 4, [UNIT_YEAR] = 1};
-    assert((size_t)unit < sizeof a_year / sizeof *a_year);
-    return 1000 * a_year[unit];
-}
-
 bool check_duration(struct check *c, const struct node *node, bool ago) {
     if (node->ago && !ago)
         return check_fail(c, node, "a duration is asked for here, such as 3 days; %s is a moment",
                           check_shown(node).text);
     if (node->amount < 1)
         return check_fail(c, node, "a duration has at least one unit, such as 1 day");
-    if (node->amount > amount_max((enum unit)node->unit))
+    if (node->amount > tree_amount_max((enum unit)node->unit))
         return check_fail(c, node, "a duration is at most 1000 years");
     return true;
 }

@@ -96,7 +96,9 @@ static void add_types(struct check_bed *bed) {
                      "\"a_text\":\"text\",\"a_number\":\"number\",\"a_money\":\"money\",\"a_flag\":\"bool\","
                      "\"a_time\":\"time\",\"a_date\":\"date\",\"a_texts\":\"text_list\",\"a_numbers\":\"number_list\","
                      "\"store_id\":\"text\",\"score.churn_30d\":\"number\",\"score.words\":\"text\","
-                     "\"tag.by hand\":\"text\"}}");
+                     "\"tag.by "
+                     "hand\":\"text\",\"tag.VIP\":\"bool\",\"tag.价格敏感度\":\"number\",\"interests\":\"text_list\","
+                     "\"paid_until\":\"time\"}}");
     check_bed_define(bed, "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"twin-name\",\"properties\":{}}");
     check_bed_define(bed, "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"Twin Name\",\"properties\":{}}");
     struct type *relation;
@@ -106,15 +108,31 @@ static void add_types(struct check_bed *bed) {
     (void)status;
 }
 
+/* A tag kept in the attribute of its name. */
+static void add_by_hand(struct check_bed *bed, const char *name, enum term_type type) {
+    char attribute[64];
+    const struct type *customer = dictionary_type_at(bed->dictionary, DICTIONARY_CUSTOMER);
+    (void)snprintf(attribute, sizeof attribute, "tag.%s", name);
+    const struct property *property = dictionary_property_find(bed->dictionary, customer, slice_text(attribute));
+    assert(property);
+    struct definition *made = add(bed, DEFINITION_TAG, name);
+    made->type = type;
+    made->attribute = property->number;
+}
+
 static void add_definitions(struct check_bed *bed) {
     check_bed_add(bed, DEFINITION_SEGMENT, "vip", "sum(order.total) > 50000");
     check_bed_add(bed, DEFINITION_SEGMENT, "inner", "in segment \"vip\" and city = \"x\"");
     check_bed_add(bed, DEFINITION_METRIC, "spent", "sum(order.total)");
     check_bed_add(bed, DEFINITION_TAG, "brands", "distribution(order.items.brand)");
+    check_bed_add(bed, DEFINITION_METRIC, "R score", "if(any(order, last 30 days), 5, 1)");
+    check_bed_add(bed, DEFINITION_METRIC, "M score", "round(sum(order.total) / 100)");
     *add(bed, DEFINITION_SEGMENT, "uploaded") = (struct definition){.number = 77, .type = TERM_BOOL};
-    const struct type *customer = dictionary_type_at(bed->dictionary, DICTIONARY_CUSTOMER);
-    uint16_t attribute = dictionary_property_find(bed->dictionary, customer, SLICE("tag.by hand"))->number;
-    *add(bed, DEFINITION_TAG, "by hand") = (struct definition){.number = 78, .type = TERM_TEXT, .attribute = attribute};
+    *add(bed, DEFINITION_SEGMENT, "核心客户") = (struct definition){.number = 79, .type = TERM_BOOL};
+    *add(bed, DEFINITION_SEGMENT, "投诉中") = (struct definition){.number = 80, .type = TERM_BOOL};
+    add_by_hand(bed, "by hand", TERM_TEXT);
+    add_by_hand(bed, "VIP", TERM_BOOL);
+    add_by_hand(bed, "价格敏感度", TERM_NUMBER);
 }
 
 void check_bed_open(struct check_bed *bed) {

@@ -5,7 +5,7 @@
 
 #include "language/check.h"
 
-#define CHECK_BED_DEFINITIONS 16
+#define CHECK_BED_DEFINITIONS 80
 
 struct check_bed_definition {
     enum definition_kind kind;

@@ -59,10 +59,9 @@ static bool check_window(struct check *c, struct node *window) {
 
 /* --- rows --- */
 
-/* The scope of a source's rows. */
-static struct scope scope_of(const struct check *c, const struct source_reference *from) {
+struct scope check_scope_of(const struct check *c, const struct source_reference *from) {
     const struct dictionary *d = c->v->dictionary;
-    struct scope scope = {.rows = true, .related = c->scope.related};
+    struct scope scope = {.rows = true, .related = c->scope.related || from->kind == SOURCE_RELATION};
     if (from->kind == SOURCE_ROW_ITEMS)
         scope.row = c->scope.row;
     else if (from->kind != SOURCE_ANY_EVENT)
@@ -78,7 +77,6 @@ static bool check_where(struct check *c, struct node *node, const struct scope *
     struct scope outer = c->scope;
     uint64_t before = c->cost;
     c->scope = *rows;
-    c->scope.related = outer.related || node->source->from.kind == SOURCE_RELATION;
     if (!check_condition(c, node->where, "where"))
         return false;
     c->scope = outer;
@@ -219,7 +217,7 @@ bool check_aggregate(struct check *c, struct node *node, struct term *term) {
                           word_of(node));
     if (!check_spend(c, node, 1) || !check_source(c, node->source, &value))
         return false;
-    struct scope rows = scope_of(c, &node->source->from), outer = c->scope;
+    struct scope rows = check_scope_of(c, &node->source->from), outer = c->scope;
     if (!aggregate_type(c, node, &rows, &end) || !check_where(c, node, &rows) || !check_row_items(c, node))
         return false;
     c->scope = (struct scope){.related = outer.related};
@@ -245,7 +243,7 @@ static bool check_step(struct check *c, struct node *step) {
     if (from->kind == SOURCE_RELATION)
         return check_fail(c, step->source, "a step is an event or a document; %s is a relation",
                           check_shown(step->source).text);
-    struct scope rows = scope_of(c, from);
+    struct scope rows = check_scope_of(c, from);
     return check_where(c, step, &rows) && (!step->within || check_duration(c, step->within, false));
 }
 
@@ -265,7 +263,7 @@ static bool check_order(struct check *c, const struct node *node) {
                 "an absence between two steps lasts from one to the other; put the within on the step after it");
         if (step->negated && !step->next && before->negated)
             return check_fail(c, step, "after the last thing that happens one absence may stand, not two");
-        limited = limited || step->within;
+        limited = limited || (step->within && !step->negated);
     }
     if (node->within && limited)
         return check_fail(c, node->within, "limit either each step or the whole sequence; here both have a within");

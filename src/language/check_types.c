@@ -59,6 +59,39 @@ static const struct rule rules[OP_COUNT_] = {
     [OP_DAYS_UNTIL_ANNIVERSARY] = {BIT(TERM_DATE), TERM_NUMBER, .clock = true, .needs = "a date"},
 };
 
+enum term_type check_op_gives(enum op op) {
+    static const uint8_t others[OP_COUNT_] = {[OP_EQUAL] = TERM_BOOL,
+                                              [OP_NOT_EQUAL] = TERM_BOOL,
+                                              [OP_LESS] = TERM_BOOL,
+                                              [OP_LESS_EQUAL] = TERM_BOOL,
+                                              [OP_GREATER] = TERM_BOOL,
+                                              [OP_GREATER_EQUAL] = TERM_BOOL,
+                                              [OP_BETWEEN] = TERM_BOOL,
+                                              [OP_IN] = TERM_BOOL,
+                                              [OP_CONTAINS] = TERM_BOOL,
+                                              [OP_CONTAINS_ANY] = TERM_BOOL,
+                                              [OP_CONTAINS_ALL] = TERM_BOOL,
+                                              [OP_IS_MISSING] = TERM_BOOL,
+                                              [OP_IS_PRESENT] = TERM_BOOL,
+                                              [OP_SUBSTRING] = TERM_TEXT,
+                                              [OP_COUNT] = TERM_NUMBER,
+                                              [OP_SUM] = TERM_NUMBER,
+                                              [OP_AVG] = TERM_NUMBER,
+                                              [OP_MEDIAN] = TERM_NUMBER,
+                                              [OP_ANY] = TERM_BOOL,
+                                              [OP_NONE] = TERM_BOOL,
+                                              [OP_DISTINCT] = TERM_NUMBER,
+                                              [OP_DISTINCT_DAYS] = TERM_NUMBER,
+                                              [OP_DISTRIBUTION] = TERM_DISTRIBUTION,
+                                              [OP_SHARE] = TERM_NUMBER,
+                                              [OP_SEQUENCE] = TERM_BOOL,
+                                              [OP_STEPS] = TERM_NUMBER,
+                                              [OP_IN_SEGMENT] = TERM_BOOL,
+                                              [OP_HAS_TAG] = TERM_BOOL,
+                                              [OP_SCORE] = TERM_NUMBER};
+    return (enum term_type)(rules[op].gives ? rules[op].gives : others[op]);
+}
+
 bool check_op_clock(enum op op) { return rules[op].clock; }
 
 /* --- words for messages --- */
