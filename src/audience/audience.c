@@ -125,6 +125,10 @@ static int64_t next_due(struct audience *a) {
 
 void audience_note_due(struct audience *a) { atomic_store_explicit(&a->due_ms, next_due(a), memory_order_release); }
 
+int64_t audience_now(const struct audience *a) {
+    return atomic_load_explicit(&((struct audience *)a)->now_ms, memory_order_relaxed);
+}
+
 int64_t audience_due(const struct audience *a) {
     return atomic_load_explicit(&((struct audience *)a)->due_ms, memory_order_acquire);
 }

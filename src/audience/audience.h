@@ -73,6 +73,7 @@ enum status audience_refresh(struct audience *a, struct slice segment, uint64_t 
                              struct fault *fault) WARN_UNUSED;
 /* After a batch: what happened so far may be seen. */
 void audience_publish(struct audience *a, uint64_t position);
+int64_t audience_now(const struct audience *a); /* the fold's clock. Thread: any */
 int64_t audience_due(const struct audience *a); /* the earliest due moment, INT64_MAX: none. Thread: any */
 
 /* Saving: as everywhere (checkpoint.h): freeze on the fold thread, write elsewhere. */
@@ -119,7 +120,7 @@ void audience_write_json(struct audience *a, const struct audience_snapshot *sna
 void audience_list_json(struct audience *a, const struct audience_snapshot *snapshot, enum definition_kind kind,
                         struct json_writer *w);
 
-/* Segments by number: stored members, as of the fold's last publish. */
+/* Segments by number: stored members, as of the fold's last publish. Number 0 is everybody who can be in one. */
 uint64_t audience_size(const struct audience *a, uint32_t segment);
 bool audience_member(const struct audience *a, uint32_t segment, struct customer_id customer);
 /* Members after `after`, ascending, at most `limit`. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "audience/audience.h"
 #include "main/fold.h"
 #include "os/image.h"
 
@@ -16,6 +17,7 @@ struct checkpoint {
     struct identity_image *identity;
     struct seen_image *seen;
     struct history_image *history;
+    struct audience_image *audience;
 };
 
 static char *state_path(const struct engine *e) {
@@ -70,14 +72,15 @@ enum status checkpoint_begin(struct engine *e, uint64_t number, struct checkpoin
                              flow,
                              identity_freeze(e->identity),
                              seen_freeze(e->seen),
-                             history_freeze(e->history)};
+                             history_freeze(e->history),
+                             audience_freeze(e->audience)};
     *checkpoint = c;
     return STATUS_OK;
 }
 
 static enum status write_parts(struct checkpoint *c, struct fault *fault) {
     char *identity = part_path(c->engine, c->number, "identity"), *seen = part_path(c->engine, c->number, "seen"),
-         *history = part_path(c->engine, c->number, "history");
+         *history = part_path(c->engine, c->number, "history"), *audience = part_path(c->engine, c->number, "audience");
     enum status status = image_finish(c->flow, NULL, fault);
     c->flow = NULL;
     if (!status)
@@ -86,9 +89,12 @@ static enum status write_parts(struct checkpoint *c, struct fault *fault) {
         status = seen_write(c->seen, seen, fault);
     if (!status)
         status = history_write(c->history, history, fault);
+    if (!status)
+        status = audience_write(c->audience, audience, fault);
     free(identity);
     free(seen);
     free(history);
+    free(audience);
     return status;
 }
 
@@ -168,6 +174,7 @@ enum status checkpoint_finish(struct checkpoint *c, uint64_t *position, struct f
     identity_image_free(c->identity);
     seen_image_free(c->seen, !status);
     history_image_free(c->history, !status);
+    audience_image_free(c->audience);
     if (!status)
         sweep_others(e, c->number);
     *position = c->position;
@@ -235,6 +242,14 @@ static enum status sync_state(const struct engine *e, struct fault *fault) {
     return status;
 }
 
+/* After all others: its expressions are checked against them. A checkpoint of before has none. */
+static enum status load_audience(struct engine *e, uint64_t number, struct fault *fault) {
+    char *path = part_path(e, number, "audience");
+    enum status status = audience_load(e->audience, path, fault);
+    free(path);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 enum status checkpoint_load(struct engine *e, bool apart, uint64_t *number, uint64_t *position, struct fault *fault) {
     enum status status = read_current(e, number, position, fault);
     if (!status)
@@ -246,6 +261,8 @@ enum status checkpoint_load(struct engine *e, bool apart, uint64_t *number, uint
     status = load_flow(e, flow, fault);
     if (!status)
         status = load_large(e, identity, seen, history, apart, fault);
+    if (!status)
+        status = load_audience(e, *number, fault);
     if (!status && fold_position(e->fold) != *position)
         status = fault_set(fault, STATUS_DAMAGED, "%s stands at %llu, state/current says %llu", flow,
                            (unsigned long long)fold_position(e->fold), (unsigned long long)*position);

@@ -1,6 +1,6 @@
 /* checkpoint: the whole state on disk at one log position. Inside of main/ only; see engine.h.
  *
- * state/<n>.flow (sources, govern and dictionary, master data, fold), .identity, .seen, .history; then `state/current` is
+ * state/<n>.flow (sources, govern and dictionary, master data, fold), .identity, .seen, .history, .audience; then `state/current` is
  * rewritten to name n. Until that rename the checkpoint before is in force; files of others are swept at the next open. */
 #ifndef ONEFOLD_MAIN_CHECKPOINT_H
 #define ONEFOLD_MAIN_CHECKPOINT_H

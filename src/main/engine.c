@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "main/checkpoint.h"
+#include "audience/audience.h"
 #include "main/fold.h"
 
 #define BATCH_RECORDS 512
@@ -38,6 +39,7 @@ struct running {
     uint64_t compact_wanted, compact_done; /* full compactions asked for */
     enum status compact_status;
     struct fault compact_fault;
+    uint64_t tick_position; /* of the last tick; fold thread */
 };
 
 static struct running *running_of(const struct engine *e) { return (struct running *)e; }
@@ -98,6 +100,25 @@ static void consider_checkpoint(struct running *r) {
     pthread_mutex_unlock(&r->lock);
 }
 
+/* Appends a tick where an answer has ended and nothing else moved the clock. True when one is on its way. */
+static bool consider_tick(struct running *r) {
+    struct engine *e = &r->engine;
+    int64_t now_ms = os_now_ms(e->os);
+    struct log_record tick = {.kind = LOG_TICK, .received_ms = now_ms};
+    if (r->tick_position > fold_position(e->fold))
+        return true;
+    if (audience_due(e->audience) > now_ms || log_append(e->log, &tick, 1, NULL))
+        return false; /* a full log or disk: tried again */
+    r->tick_position = tick.position;
+    return true;
+}
+
+/* How long the fold may sleep: not past the next due moment. */
+static unsigned wait_ms(const struct running *r) {
+    int64_t left = audience_due(r->engine.audience) - os_now_ms(r->engine.os);
+    return left < 1 ? 1 : left < WAIT_MS ? (unsigned)left : WAIT_MS;
+}
+
 static void *fold_main(void *context) {
     struct running *r = context;
     struct fault fault = {0};
@@ -120,7 +141,8 @@ static void *fold_main(void *context) {
         if (applied == 0) {
             if (stop)
                 return NULL;
-            log_wait(r->engine.log, fold_position(r->engine.fold), WAIT_MS);
+            unsigned wait = consider_tick(r) ? WAIT_MS : wait_ms(r);
+            log_wait(r->engine.log, fold_position(r->engine.fold), wait);
         }
     }
 }
@@ -212,7 +234,8 @@ static char *sub_path(const char *folder, const char *name) {
 static enum status make_parts(struct running *r, struct fault *fault) {
     struct engine *e = &r->engine;
     char *log = sub_path(e->folder, "log"), *history = sub_path(e->folder, "history"),
-         *seen = sub_path(e->folder, "seen"), *state = sub_path(e->folder, "state");
+         *seen = sub_path(e->folder, "seen"), *state = sub_path(e->folder, "state"),
+         *feed = sub_path(e->folder, "feed");
     enum status status = os_make_folder(e->os, state, fault);
     if (!status)
         status = log_open(e->os, log, &r->options.log, &e->log, fault);
@@ -226,16 +249,27 @@ static enum status make_parts(struct running *r, struct fault *fault) {
     e->fold = fold_create(e);
     if (!status)
         status = history_create(e->os, history, e->dictionary, &r->options.history, &e->history, fault);
+    if (!status)
+        status = audience_create(&(struct audience_parts){.os = e->os,
+                                                          .folder = feed,
+                                                          .dictionary = e->dictionary,
+                                                          .master = e->master,
+                                                          .identity = e->identity,
+                                                          .history = e->history,
+                                                          .log = e->log},
+                                 &e->audience, fault);
     free(log);
     free(history);
     free(seen);
     free(state);
+    free(feed);
     return status;
 }
 
 static void free_parts(struct running *r) {
     struct engine *e = &r->engine;
     fold_free(e->fold); /* its reader, then the log */
+    audience_free(e->audience);
     log_close(e->log);
     history_free(e->history);
     identity_free(e->identity);
@@ -408,9 +442,21 @@ static enum status is_stored(struct engine *e, uint64_t position, struct fault *
     return fault_set(fault, STATUS_IO, "the definition could not be written to the log");
 }
 
+static enum status check_definition(struct engine *e, struct slice json, struct fault *fault) {
+    struct json_parser *p = json_parser_create();
+    const struct json *root;
+    enum status status = json_parse(p, json, false, &root, fault);
+    if (!status && audience_defines(json_get_text(p, root, "define")))
+        status = audience_check(e->audience, p, root, fault);
+    json_parser_free(p);
+    return status;
+}
+
 enum status engine_define(struct engine *e, struct slice json, struct fault *fault) {
     struct log_record record = {.kind = LOG_DEFINE, .received_ms = os_now_ms(e->os), .payload = json};
-    enum status status = log_append(e->log, &record, 1, fault);
+    enum status status = check_definition(e, json, fault);
+    if (!status)
+        status = log_append(e->log, &record, 1, fault);
     if (!status && !running_of(e)->threads)
         return engine_step(e, fault);
     if (!status && !history_wait(e->history, record.position, 30000))
@@ -420,11 +466,14 @@ enum status engine_define(struct engine *e, struct slice json, struct fault *fau
 
 enum status engine_step(struct engine *e, struct fault *fault) {
     size_t applied;
+    enum status status;
     assert(!running_of(e)->threads);
-    enum status status = log_commit(e->log, fault);
-    do
-        status = status ? status : fold_batch(e->fold, BATCH_RECORDS, &applied, fault);
-    while (!status && applied);
+    do {
+        status = log_commit(e->log, fault);
+        do
+            status = status ? status : fold_batch(e->fold, BATCH_RECORDS, &applied, fault);
+        while (!status && applied);
+    } while (!status && consider_tick(running_of(e)));
     while (!status && history_tidy(e->history) && !history_compact(e->history, false, fault)) {
     }
     return status;

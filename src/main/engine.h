@@ -1,10 +1,11 @@
 /* engine: the parts wired into the flow, and the two threads that drive it.
  *
- * The fold thread reads the durable log and applies each record: govern, deduplicate, identity, history. The background
+ * The fold thread reads the durable log and applies each record: govern, deduplicate, identity, history, audience. Where an answer
+ * changes by time alone and nothing else comes, it appends a tick, whose folding moves the clock. The background
  * thread compacts and writes checkpoints. Opening loads the last checkpoint and folds the tail, so an engine that has
  * opened stands where the log stands. What a user changes goes through engine_define: it is a log record like the rest.
  *
- *     data folder:  lock, log/, history/, seen/, state/ (checkpoints, `current` names the one in force), imports/ */
+ *     data folder:  lock, log/, history/, seen/, feed/, state/ (checkpoints, `current` names the one in force), imports/ */
 #ifndef ONEFOLD_MAIN_ENGINE_H
 #define ONEFOLD_MAIN_ENGINE_H
 
@@ -16,6 +17,7 @@
 #include "identity/identity.h"
 #include "log/log.h"
 
+struct audience; /* audience/audience.h */
 struct engine_options {
     struct log_options log;
     struct history_options history;
@@ -47,6 +49,7 @@ struct engine {
     struct seen *seen;
     struct history *history;
     struct master *master;
+    struct audience *audience;
     struct fold *fold;
     uint64_t folded_at_open; /* records folded from the tail while opening */
     uint64_t open_ns;
@@ -60,7 +63,8 @@ void engine_close(struct engine *engine);
 /* As a crash would leave it: no checkpoint. For tests. */
 void engine_abandon(struct engine *engine);
 
-/* Appends the definition, waits until it is durable and folded. Checked before by the part it concerns. Thread: any. */
+/* Appends the definition, waits until it is durable and folded. An audience's is checked here; others were before, by the part
+ * they concern. Thread: any. */
 enum status engine_define(struct engine *engine, struct slice json, struct fault *fault) WARN_UNUSED;
 /* Waits until everything durable now is folded. */
 bool engine_settle(struct engine *engine, unsigned timeout_ms);

@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "audience/audience.h"
+#include "main/fold_command.h"
 #include "os/image.h"
 
 #define REPLAY_PASSED_MAX                                                                                              \
@@ -23,6 +25,7 @@ struct fold {
     struct json_parser *json;
     struct governed *governed; /* large: not on the stack */
     struct resolution *resolution;
+    uint64_t applying; /* position of the record in hand: a replay works others because of it */
     _Atomic uint64_t position, records, duplicates, quarantined, definitions, busy_ns;
     pthread_mutex_t retiring;
     uint64_t replay_position; /* of the last order to replay, under `retiring` */
@@ -77,8 +80,10 @@ static bool all_master(const struct governed *g) {
 }
 
 static void place_master(struct fold *f, const struct governed *g) {
-    for (size_t i = 0; i < g->record_count; i++)
+    for (size_t i = 0; i < g->record_count; i++) {
         master_put(f->engine->master, g->records[i]);
+        audience_master_changed(f->engine->audience, g->records[i]->type);
+    }
     govern_note_holder(f->engine->govern, GOVERN_HOLDER_MASTER);
 }
 
@@ -97,14 +102,20 @@ static bool place(struct fold *f, const struct log_record *raw, struct governed 
         count(&f->quarantined);
         return false;
     }
-    for (size_t i = 0; i < r->merge_count; i++)
+    for (size_t i = 0; i < r->merge_count; i++) {
         history_merge(e->history, r->merges[i].winner, r->merges[i].loser);
+        audience_merged(e->audience, r->merges[i].winner, r->merges[i].loser, f->applying);
+    }
     struct customer_id customer = holder.number ? identity_redirect(e->identity, holder) : r->customer;
     for (size_t i = 0; i < g->record_count; i++) {
         g->records[i]->arrival = r->arrival.number;
         g->records[i]->document = r->documents[i].number;
         history_append(e->history, customer, g->records[i]);
     }
+    bool own = customer.number == r->customer.number;
+    if (!own) /* its identifiers lead elsewhere by now, to somebody they may have made */
+        audience_records(e->audience, r->customer, r->created, NULL, 0, f->applying);
+    audience_records(e->audience, customer, own && r->created, g->records, g->record_count, f->applying);
     govern_note_holder(e->govern, customer.number);
     return true;
 }
@@ -145,7 +156,8 @@ enum status fold_tell_sources(struct fold *f, struct fault *fault) {
     return status;
 }
 
-static enum status apply_definition(struct fold *f, const struct json *root, struct fault *fault) {
+static enum status apply_definition(struct fold *f, const struct log_record *raw, const struct json *root,
+                                    struct fault *fault) {
     struct engine *e = f->engine;
     struct slice what = json_get_text(f->json, root, "define");
     if (slice_is(what, "source") || slice_is(what, "key")) {
@@ -156,7 +168,11 @@ static enum status apply_definition(struct fold *f, const struct json *root, str
         return govern_define_mapping(e->govern, f->json, root, fault);
     if (slice_is(what, "type") || slice_is(what, "namespace"))
         return dictionary_define(e->dictionary, f->json, root, fault);
-    return fault_set(fault, STATUS_INVALID, "\"define\" is \"%.*s\"; expected source, key, mapping, type or namespace",
+    if (audience_defines(what))
+        return audience_define(e->audience, f->json, root, raw->position, raw->received_ms, fault);
+    return fault_set(fault, STATUS_INVALID,
+                     "\"define\" is \"%.*s\"; expected source, key, mapping, type, namespace, segment, tag, metric, "
+                     "subscription or workspace",
                      SLICE_ARG(what));
 }
 
@@ -238,18 +254,23 @@ static enum status apply_json(struct fold *f, const struct log_record *raw, stru
     struct fault refused = {0};
     enum status status = json_parse(f->json, raw->payload, true, &root, &refused);
     if (!status && raw->kind == LOG_DEFINE) {
-        status = apply_definition(f, root, &refused);
+        status = apply_definition(f, raw, root, &refused);
         count(&f->definitions);
     } else if (!status && slice_is(json_get_text(f->json, root, "command"), "replay")) {
         return replay(f, root, raw->position, fault);
+    } else if (!status) {
+        status = fold_command(f->engine, f->json, root, raw, &refused);
     }
     if (status) /* it was checked at the door; a rule that changed since may refuse it now */
         govern_set_aside(f->engine->govern, raw, QUARANTINE_BAD_DEFINITION, refused.text);
     return STATUS_OK;
 }
 
-/* Errors: DAMAGED, IO of the log, read again for a replay. Then the state is between two records. */
+/* Time passes before each record, whatever it is. Errors: DAMAGED, IO of the log, read again for a replay. Then the state is
+ * between two records. */
 static enum status apply(struct fold *f, const struct log_record *raw, struct fault *fault) {
+    f->applying = raw->position;
+    audience_clock(f->engine->audience, raw->received_ms, raw->position);
     switch (raw->kind) {
     case LOG_SEGMENT_ITEM:
     case LOG_ROW:
@@ -258,7 +279,7 @@ static enum status apply(struct fold *f, const struct log_record *raw, struct fa
     case LOG_DEFINE:
     case LOG_COMMAND:
         return apply_json(f, raw, fault);
-    default: /* ticks and receipts have no reader yet; they stay in the log */
+    default: /* a tick is its time; receipts have no reader yet */
         return STATUS_OK;
     }
 }
@@ -277,6 +298,7 @@ enum status fold_batch(struct fold *f, size_t limit, size_t *applied, struct fau
         ++*applied;
     }
     if (*applied) {
+        audience_publish(f->engine->audience, fold_position(f));
         history_advance(f->engine->history, fold_position(f));
         atomic_fetch_add(&f->busy_ns, os_monotonic_ns(f->engine->os) - began);
     }

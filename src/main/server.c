@@ -65,6 +65,7 @@ enum status server_start(struct os *os, const char *folder, const struct engine_
                                     .identity = e->identity,
                                     .history = e->history,
                                     .master = e->master,
+                                    .audience = e->audience,
                                     .checkpoint = checkpoint_now,
                                     .checkpointed = checkpointed,
                                     .context = e};
