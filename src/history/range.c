@@ -217,28 +217,33 @@ bool range_span(struct range *range, const struct range_want *want, uint32_t spa
 
 /* --- what lies in the base --- */
 
-/* Starts as they lie, or made from the owners of a small table; NULL where they make no sense. */
-static const uint32_t *starts_of(struct range *range, const struct table_head *t) {
-    uint32_t *made = NULL, bad = 0;
-    if (t->starts) {
-        const uint32_t *starts = (const uint32_t *)(const void *)((const char *)t + t->starts);
-        for (uint32_t i = 0; i < SPAN_CUSTOMERS; i++)
-            bad |= starts[i] > starts[i + 1];
-        return bad || starts[SPAN_CUSTOMERS] > t->row_count ? NULL : starts;
-    }
+/* Marks where each owner's rows end, then fills the gaps: no row waits for the one before. Whatever a damaged file says, starts ascend up to
+ * the count of rows. */
+static const uint32_t *starts_of_owners(struct range *range, const struct table_head *t) {
+    uint32_t *starts = arena_get(&range->arena, (SPAN_CUSTOMERS + 1) * sizeof *starts);
     const struct column_head *c = table_column(t, TABLE_OWNER);
-    made = arena_get(&range->arena, (SPAN_CUSTOMERS + 1) * sizeof *made);
-    uint32_t at = 0;
-    for (uint32_t row = 0; row < t->row_count; row++) {
-        uint64_t owner = (uint64_t)column_integer(t, c, row);
-        if (owner >= SPAN_CUSTOMERS || owner + 1 < at)
-            return NULL;
-        while (at <= owner)
-            made[at++] = row;
+    memset(starts, 0, (SPAN_CUSTOMERS + 1) * sizeof *starts);
+    if (c->encoding == COLUMN_INTEGER && c->width == 2) {
+        const uint16_t *owners = (const uint16_t *)(const void *)((const char *)t + c->data);
+        for (uint32_t row = 0; row < t->row_count; row++)
+            starts[1 + ((uint64_t)c->base + (uint64_t)c->multiple * owners[row]) % SPAN_CUSTOMERS] = row + 1;
+    } else {
+        for (uint32_t row = 0; row < t->row_count; row++)
+            starts[1 + (uint64_t)column_integer(t, c, row) % SPAN_CUSTOMERS] = row + 1;
     }
-    while (at <= SPAN_CUSTOMERS)
-        made[at++] = t->row_count;
-    return made;
+    for (uint32_t i = 1; i <= SPAN_CUSTOMERS; i++)
+        starts[i] = starts[i] > starts[i - 1] ? starts[i] : starts[i - 1];
+    return starts;
+}
+
+const uint32_t *range_starts(struct range *range, const struct table_head *t) {
+    if (!t->starts)
+        return starts_of_owners(range, t);
+    const uint32_t *starts = (const uint32_t *)(const void *)((const char *)t + t->starts);
+    uint32_t bad = 0;
+    for (uint32_t i = 0; i < SPAN_CUSTOMERS; i++)
+        bad |= starts[i] > starts[i + 1];
+    return bad || starts[SPAN_CUSTOMERS] > t->row_count ? NULL : starts;
 }
 
 /* Maps the wanted columns; what must be converted is made for a span, and refused (false) for one customer, whose rows are gathered then. */
@@ -268,7 +273,7 @@ static const struct table_head *table_wanted(const struct range *range, const st
 
 static bool map_span(struct range *range, const struct rows_want *want, struct range_rows *out) {
     const struct table_head *t = table_wanted(range, want);
-    const uint32_t *starts = t ? starts_of(range, t) : NULL;
+    const uint32_t *starts = t ? range_starts(range, t) : NULL;
     if (!starts)
         return false;
     *out = (struct range_rows){.end = t->row_count, .starts = starts};
@@ -310,7 +315,7 @@ static void prepare_rows(struct range *range, const struct rows_want *want, stru
     switch (range->form) {
     case FORM_SPAN:
         if (want->form == ROWS_ANY_EVENT)
-            gather_rows(range, want, out);
+            merge_events(range, want, out);
         else if (!map_span(range, want, out))
             no_rows(range, want, out);
         break;

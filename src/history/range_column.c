@@ -337,6 +337,24 @@ void column_children_types(const struct range *range, uint16_t type, const struc
     out->element = property == PROPERTY_TEXT_LIST ? PROPERTY_TEXT : PROPERTY_NUMBER;
 }
 
+#define WIDEN(type)                                                                                                    \
+    for (uint32_t i = 0; i < t->row_count; i++)                                                                        \
+    out[i] = (int64_t)((uint64_t)c->base + (uint64_t)c->multiple * ((const type *)at(t, c->data))[i])
+
+int64_t *column_widened(struct range *range, const struct table_head *t, const struct column_head *c) {
+    int64_t *out = arena_get(&range->arena, (t->row_count + 1ull) * sizeof *out);
+    if (c && c->encoding == COLUMN_INTEGER && c->width == 1)
+        WIDEN(uint8_t);
+    else if (c && c->encoding == COLUMN_INTEGER && c->width == 2)
+        WIDEN(uint16_t);
+    else if (c && c->encoding == COLUMN_INTEGER && c->width == 4)
+        WIDEN(uint32_t);
+    else
+        for (uint32_t i = 0; i < t->row_count; i++)
+            out[i] = c ? column_integer(t, c, i) : 0;
+    return out;
+}
+
 static bool children_of_table(struct range *range, const struct table_head *t, struct run rows,
                               const struct column_head *c, const struct column_want *want, uint16_t type,
                               struct range_column *out) {

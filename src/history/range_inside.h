@@ -95,6 +95,8 @@ void column_of_integers(const int64_t *values, enum value_kind kind, struct rang
 /* Maps a stored column, of which `rows` will be read; false where it must be converted, or their offsets make no sense: gather it then. */
 bool column_of_table(struct range *range, const struct table_head *t, struct run rows, const struct column_want *want,
                      uint16_t type, struct range_column *out);
+/* A stored column's integers, all of them, in the arena; zeros where `c` is NULL. */
+int64_t *column_widened(struct range *range, const struct table_head *t, const struct column_head *c);
 /* A stored column of integers. */
 void column_of_head(struct range *range, const struct table_head *t, const struct column_head *c,
                     struct range_column *out);
@@ -116,5 +118,15 @@ void gather_attribute(struct range *range, const struct column_want *want, struc
 /* A stored table's system value or property, materialised for rows 0 .. count - 1. */
 void gather_from_table(struct range *range, const struct table_head *t, const struct column_want *want, uint16_t type,
                        struct range_column *out);
+
+/* --- range_merge.c --- */
+
+/* Rows of all event types of a span, from its base alone. */
+void merge_events(struct range *range, const struct rows_want *want, struct range_rows *out);
+
+/* --- range.c --- */
+
+/* Starts of a top table's customers, as they lie or made from its owners; NULL where they make no sense. */
+const uint32_t *range_starts(struct range *range, const struct table_head *t);
 
 #endif

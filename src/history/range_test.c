@@ -18,7 +18,7 @@
 #define CUSTOMERS 30
 #define MUST(call) assert_int_equal(call, STATUS_OK)
 
-enum { EVENT_COLUMNS = 12, ORDER_COLUMNS = 8, RELATION_COLUMNS = 4, ATTRIBUTES = 8, ANY_COLUMNS = 3 };
+enum { EVENT_COLUMNS = 12, ORDER_COLUMNS = 8, RELATION_COLUMNS = 4, ATTRIBUTES = 8, ANY_COLUMNS = 4 };
 
 struct world {
     uint64_t seed;
@@ -110,6 +110,7 @@ static void wants_init(struct world *w) {
     w->any_columns[0].property = RANGE_TYPE;
     w->any_columns[1].property = RANGE_POSITION;
     w->any_columns[2].property = RANGE_RECEIVED;
+    w->any_columns[3].property = RANGE_SOURCE;
     for (unsigned i = 0; i < ATTRIBUTES; i++)
         w->attributes[i].property = property(w, w->customer, attribute_names[i], attribute_types[i]);
     w->rows[0] = (struct rows_want){ROWS_EVENTS, w->view->number, w->view_columns, EVENT_COLUMNS};
@@ -556,8 +557,8 @@ static void expect(struct world *w, uint32_t customer, struct expected *e) {
         if (r->type == w->other->number)
             buffer_print(&e->rows[4], "@%lld %llu|\n", (long long)r->time_ms, (unsigned long long)r->position);
         if (r->kind == TYPE_EVENT)
-            buffer_print(&e->rows[3], "@%lld %u|%llu|%lld|\n", (long long)r->time_ms, r->type,
-                         (unsigned long long)r->position, (long long)r->received_ms);
+            buffer_print(&e->rows[3], "@%lld %u|%llu|%lld|%u|\n", (long long)r->time_ms, r->type,
+                         (unsigned long long)r->position, (long long)r->received_ms, r->source);
     }
     struct folded_list orders = {w, &rows, {{0}}, 0};
     history_documents_in(w->history, &rows, w->order->number, &arena, take_document, &orders);
