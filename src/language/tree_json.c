@@ -56,9 +56,9 @@ static void write_literal(struct json_writer *w, const struct node *node) {
         break;
     default:
         json_member_text(w, "text", node->text);
-        if (node->shown.size)
-            json_member_text(w, "shown", node->shown);
     }
+    if (node->shown.size)
+        json_member_text(w, "shown", node->shown);
 }
 
 static void write_unit(struct json_writer *w, const char *key, const struct node *node) {
@@ -355,7 +355,9 @@ static struct node *read_moment(struct reader *r, const struct json *json, enum 
 /* {"number":...} and the like, or the bare value. */
 static struct node *read_literal(struct reader *r, const struct json *json, const char *key) {
     const struct json *value = member(r, json, key);
-    if (!check_members(r, json, key[0] == 't' && key[1] == 'e' ? " text shown " : " number bool date time "))
+    char known[32];
+    snprintf(known, sizeof known, " %s shown ", key);
+    if (!check_members(r, json, known))
         return NULL;
     if (key[0] == 'n')
         return read_number(r, value);
@@ -421,6 +423,9 @@ static struct node *read_window_as(struct reader *r, const struct json *json, si
         return NULL;
     window->window_kind = (uint8_t)window_forms[form].kind;
     struct window_parts parts = tree_window_parts(window->window_kind);
+    bool flag = true;
+    if (!parts.amount && !parts.period && !parts.moments && (!read_flag(r, json, key, &flag) || !flag))
+        return fail(r, "\"%s\" must be true", key);
     if (parts.amount && !read_amount(r, json, key, window))
         return NULL;
     if (parts.period && !read_period(r, json, key, window))

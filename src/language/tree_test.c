@@ -383,6 +383,7 @@ static const char *const json_faults[][2] = {
      "at /window/since: expected a date such as \"2026-01-31\""},
     {"{\"op\":\"count\",\"source\":[\"a\"],\"window\":\"today\"}",
      "at /window: expected a window, such as {\"last\":30,\"unit\":\"day\"}, {\"today\":true} or {\"this\":\"month\"}"},
+    {"{\"op\":\"count\",\"source\":[\"a\"],\"window\":{\"today\":false}}", "at /window: \"today\" must be true"},
     {"{\"op\":\"count\",\"source\":[]}", "at /source: expected a list of 1 to 8 names, such as [\"order\",\"total\"]"},
     {"{\"op\":\"count\"}", "at /: \"source\" is missing, such as [\"order\"] or \"any event\""},
     {"{\"op\":\"sequence\",\"steps\":[]}", "at /steps: sequence needs a list of 1 to 16 here"},
@@ -433,6 +434,24 @@ static void json_as_documented(void **state) {
         "\"after\":{\"name\":[\"t\"]}},\"field\":[\"p\"]},{\"duration\":1,\"unit\":\"day\",\"ago\":true}]},"
         "{\"op\":\"=\",\"of\":[{\"op\":\"today\",\"of\":[]},{\"date\":\"2026-01-31\"}]},"
         "{\"op\":\"=\",\"of\":[{\"op\":\"-\",\"of\":[{\"number\":\"5\"}]},{\"number\":\"-5\"}]}]}");
+    buffer_release(&out);
+    arena_release(&arena);
+}
+
+/* What the check put in a literal's place is what counts; what was written goes along for people. */
+static void shown_goes_along(void **state) {
+    (void)state;
+    struct arena arena = {0};
+    struct buffer out = {0};
+    struct json_writer w = {.out = &out};
+    struct node *root = parse(&arena, SLICE("gender = 1 and store_id = \"S1\""));
+    root->first->first->next->shown = SLICE("male");
+    root->first->next->first->next->shown = SLICE("West Lake");
+    tree_write_json(root, &w);
+    buffer_add_char(&out, 0);
+    assert_non_null(strstr(out.data, "{\"number\":\"1\",\"shown\":\"male\"}"));
+    assert_non_null(strstr(out.data, "{\"text\":\"S1\",\"shown\":\"West Lake\"}"));
+    check_every_way(&arena, root, "shown");
     buffer_release(&out);
     arena_release(&arena);
 }
@@ -766,6 +785,7 @@ int main(void) {
         cmocka_unit_test(wrong_texts_and_their_words),
         cmocka_unit_test(wrong_json_and_its_words),
         cmocka_unit_test(json_as_documented),
+        cmocka_unit_test(shown_goes_along),
         cmocka_unit_test(limits),
         cmocka_unit_test(long_texts),
         cmocka_unit_test(random_trees),
