@@ -33,7 +33,7 @@ static struct node *through_json(struct arena *arena, const struct node *root) {
     struct json_writer w = {.out = &out};
     struct json_parser *parser = json_parser_create();
     const struct json *json;
-    struct node *again;
+    struct node *again = NULL;
     struct fault fault = {0};
     tree_write_json(root, &w);
     if (json_parse(parser, buffer_slice(&out), true, &json, &fault) != STATUS_OK ||
