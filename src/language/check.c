@@ -14,8 +14,6 @@
 
 #include "govern/normalise.h"
 
-/* --- errors --- */
-
 /* The character, from 1, at byte `at`. */
 static uint32_t character_at(struct slice text, uint32_t at) {
     uint32_t count = 1;
@@ -24,6 +22,56 @@ static uint32_t character_at(struct slice text, uint32_t at) {
     return count;
 }
 
+/* --- places in JSON: the path that tree_write_json would give a node --- */
+
+static bool path_to(const struct node *from, const struct node *at, struct buffer *path);
+
+static bool path_by(const char *key, const struct node *child, const struct node *at, struct buffer *path) {
+    size_t before = path->size;
+    if (!child)
+        return false;
+    buffer_print(path, "/%s", key);
+    if (path_to(child, at, path))
+        return true;
+    path->size = before;
+    return false;
+}
+
+static const char *moment_key(const struct node *window, bool second) {
+    switch (window->window_kind) {
+    case WINDOW_SINCE:
+        return "since";
+    case WINDOW_FROM_TO:
+        return second ? "to" : "from";
+    case WINDOW_ON:
+        return "on";
+    case WINDOW_BEFORE:
+    case WINDOW_SPAN_BEFORE:
+        return "before";
+    default:
+        return "after";
+    }
+}
+
+static bool path_to(const struct node *from, const struct node *at, struct buffer *path) {
+    char key[24];
+    size_t i = 0;
+    if (from == at)
+        return true;
+    for (const struct node *n = from->first; n; n = n->next, i++) {
+        if (from->kind == NODE_WINDOW)
+            (void)snprintf(key, sizeof key, "%s", moment_key(from, i != 0));
+        else
+            (void)snprintf(key, sizeof key, "%s/%zu", from->kind == NODE_SEQUENCE ? "steps" : "of", i);
+        if (path_by(key, n, at, path))
+            return true;
+    }
+    return path_by("source", from->source, at, path) || path_by("where", from->where, at, path) ||
+           path_by("window", from->window, at, path) || path_by("within", from->within, at, path);
+}
+
+/* --- errors --- */
+
 static bool fail_va(struct check *c, enum status status, const struct node *at, const char *format, va_list args) {
     char message[sizeof c->fault->text];
     assert(status != STATUS_OK);
@@ -31,10 +79,18 @@ static bool fail_va(struct check *c, enum status status, const struct node *at, 
     c->status = status;
     if (c->place)
         *c->place = at->place;
+    struct buffer path = {0};
     if (c->text.size)
-        (void)fault_set(c->fault, status, "at %u: %s", character_at(c->text, at->place), message);
+        buffer_print(&path, "%u", character_at(c->text, at->place));
+    else if (c->root && c->root->end == 0 && !path_to(c->root, at, &path))
+        buffer_add_char(&path, '/');
+    else if (c->root == at && c->root->end == 0)
+        buffer_add_char(&path, '/');
+    if (path.size)
+        (void)fault_set(c->fault, status, "at %.*s: %s", path.size > 200 ? 200 : (int)path.size, path.data, message);
     else
         (void)fault_set(c->fault, status, "%s", message);
+    buffer_release(&path);
     return false;
 }
 
@@ -316,6 +372,7 @@ static bool check_expected(struct check *c, const struct node *root, enum term_t
 static enum status check_root(struct check *c, struct node *root, enum term_type expected) {
     struct term term;
     c->top = true;
+    c->root = root;
     if (!check_node(c, root, &term) || !check_expected(c, root, expected) || !check_names_to_ids(c)) {
         assert(c->status != STATUS_OK);
         return c->status;

@@ -59,7 +59,8 @@ struct vocabulary {
  *     at 1: sum needs a number; order.status is text. Count it with count(order.status), or its different values with distinct(order.status)
  * TOO_LARGE where it would cost too much: more than CHECK_COST_MAX after definitions are put in place.
  * CONFLICT where a definition contains itself ("in segment" cycles), naming the circle.
- * "at 9:" (characters from 1) needs the text: check_text says it; check_tree only gives `place`, the byte. Thread: any. */
+ * "at 9:" (characters from 1) needs the text: check_text says it; check_tree gives `place`, the byte, alone; of a tree read from JSON it
+ * says the path: at /of/1/where: ... Thread: any. */
 #define CHECK_COST_MAX 2000 /* aggregates and sequences, nested ones multiplied */
 enum status check_tree(const struct vocabulary *vocabulary, struct node *root, enum term_type expected,
                        struct arena *arena, struct fault *fault, uint32_t *place) WARN_UNUSED;

@@ -125,32 +125,36 @@ static bool hint_path(struct check *c, const struct node *node) {
     return true;
 }
 
-/* The type, documents first, items before other rows, that has such a field, and how it is reached. */
+static bool fail_field_of(struct check *c, const struct node *node, const struct type *type,
+                          const struct property *items, const struct property *field) {
+    struct shown owner = type_shown(c->v->dictionary, type), of = owner;
+    if (items)
+        (void)snprintf(of.text, sizeof of.text, "%s.%s", owner.text, quoted(items->name).text);
+    return check_fail(c, node, "%s is a field of %s; use it inside an aggregate such as %s(%s.%s)",
+                      quoted(field->name).text, of.text, aggregate_for(field), of.text, quoted(field->name).text);
+}
+
+/* The first type, documents before events, that has such a field, or items that have it. */
 static bool hint_field_of(struct check *c, const struct node *node, struct slice name) {
     static const uint8_t kinds[] = {TYPE_DOCUMENT, TYPE_EVENT};
     const struct dictionary *d = c->v->dictionary;
-    for (size_t k = 0; k < sizeof kinds; k++)
-        for (uint32_t i = 1, count = dictionary_type_count(d); i < count; i++) {
-            const struct type *type = dictionary_type_at(d, (uint16_t)i);
-            if (type->kind != kinds[k])
+    uint32_t count = dictionary_type_count(d);
+    for (uint32_t i = 1; i < count * sizeof kinds; i++) {
+        const struct type *type = dictionary_type_at(d, (uint16_t)(i % count));
+        if (type->kind != kinds[i / count])
+            continue;
+        const struct property *field = dictionary_property_find(d, type, name);
+        if (field && field->type != PROPERTY_ITEMS)
+            return fail_field_of(c, node, type, NULL, field);
+        for (uint32_t p = 1; p <= type->property_count; p++) {
+            const struct property *items = dictionary_property_at(type, (uint16_t)p);
+            if (!items || items->type != PROPERTY_ITEMS)
                 continue;
-            struct shown owner = type_shown(d, type);
-            const struct property *field = dictionary_property_find(d, type, name);
-            if (field && field->type != PROPERTY_ITEMS)
-                return check_fail(c, node, "%s is a field of %s; use it inside an aggregate such as %s(%s.%s)",
-                                  quoted(name).text, owner.text, aggregate_for(field), owner.text, quoted(name).text);
-            for (uint32_t p = 1; p <= type->property_count; p++) {
-                const struct property *items = dictionary_property_at(type, (uint16_t)p);
-                if (!items || items->type != PROPERTY_ITEMS)
-                    continue;
-                field = dictionary_property_find(d, dictionary_type_at(d, items->item_type), name);
-                if (field)
-                    return check_fail(c, node,
-                                      "%s is a field of %s.%s; use it inside an aggregate such as %s(%s.%s.%s)",
-                                      quoted(name).text, owner.text, quoted(items->name).text, aggregate_for(field),
-                                      owner.text, quoted(items->name).text, quoted(name).text);
-            }
+            field = dictionary_property_find(d, dictionary_type_at(d, items->item_type), name);
+            if (field)
+                return fail_field_of(c, node, type, items, field);
         }
+    }
     return true;
 }
 

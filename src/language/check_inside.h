@@ -56,6 +56,7 @@ struct check {
     struct fault *fault;
     uint32_t *place;
     struct slice text; /* what was parsed; empty: only the tree is known */
+    const struct node *root;
     enum status status;
     struct scope scope;
     unsigned depth;   /* of nodes */

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -184,12 +185,247 @@ static void test_circles(void **state) {
     assert_int_equal(check_bed_try(&bed, &v, "in segment \"inner\"", &fault), STATUS_OK);
 }
 
+/* --- places in JSON --- */
+
+static void test_json_places(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } rows[] = {
+        {"city = \"x\" and any(order where totl > 3)",
+         "at /of/1/where/of/0: \"totl\" is no field of order, nor an attribute; did you mean \"total\"?"},
+        {"count(order, since ctiy) > 3",
+         "at /of/0/window/since: there is no attribute \"ctiy\"; did you mean \"city\"?"},
+        {"sequence(page -> oder)",
+         "at /steps/1/source: there are no events, documents or relations called \"oder\"; did you mean \"order\"?"},
+        {"ctiy", "at /: there is no attribute \"ctiy\"; did you mean \"city\"?"}};
+    struct json_parser *p = json_parser_create();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buffer out = {0};
+        struct json_writer w = {.out = &out};
+        struct fault fault = {0};
+        const struct json *json;
+        struct node *root;
+        assert_int_equal(tree_parse(slice_text(rows[i].text), &bed.arena, &root, &fault, NULL), STATUS_OK);
+        tree_write_json(root, &w);
+        assert_int_equal(json_parse(p, buffer_slice(&out), true, &json, &fault), STATUS_OK);
+        assert_int_equal(tree_read_json(p, json, &bed.arena, &root, &fault), STATUS_OK);
+        assert_int_equal(check_tree(&bed.vocabulary, root, TERM_NONE, &bed.arena, &fault, NULL), STATUS_INVALID);
+        assert_string_equal(fault.text, rows[i].message);
+        buffer_release(&out);
+    }
+    json_parser_free(p);
+}
+
+/* --- what is expected --- */
+
+static void test_expected(void **state) {
+    (void)state;
+    struct node *root;
+    struct fault fault = {0};
+    assert_int_equal(check_text(&bed.vocabulary, SLICE("city"), TERM_BOOL, &bed.arena, &root, &fault, NULL),
+                     STATUS_INVALID);
+    assert_string_equal(fault.text,
+                        "at 1: a condition is asked for here, and city is text; compare it with something, or "
+                        "ask whether it \"is present\"");
+    assert_int_equal(check_text(&bed.vocabulary, SLICE("city"), TERM_NUMBER, &bed.arena, &root, &fault, NULL),
+                     STATUS_INVALID);
+    assert_string_equal(fault.text, "at 1: a number is asked for here; this is text");
+    assert_int_equal(check_text(&bed.vocabulary, SLICE("a_flag"), TERM_BOOL, &bed.arena, &root, &fault, NULL),
+                     STATUS_OK);
+    assert_int_equal(check_text(&bed.vocabulary, SLICE("distribution(order.status)"), TERM_DISTRIBUTION, &bed.arena,
+                                &root, &fault, NULL),
+                     STATUS_OK);
+    assert_true(check_bed_good(&bed, "1 + 2 * 3 > 4")->constant);
+    assert_false(check_bed_good(&bed, "today > 2026-01-01")->constant);
+    assert_false(check_bed_good(&bed, "a_number > 3")->constant);
+}
+
+/* --- bounds --- */
+
+/* `one` over and over with `between`, closed by `end`. */
+static struct slice repeated(struct buffer *out, const char *begin, const char *one, size_t count, const char *between,
+                             const char *end) {
+    buffer_clear(out);
+    buffer_add(out, begin, strlen(begin));
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            buffer_add(out, between, strlen(between));
+        buffer_add(out, one, strlen(one));
+    }
+    buffer_add(out, end, strlen(end));
+    buffer_reserve(out, 1);
+    return buffer_slice(out);
+}
+
+static int64_t cpu_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static enum status try_hostile(struct slice text, struct fault *fault) {
+    struct arena arena = {0};
+    struct node *root;
+    int64_t began_ms = cpu_ms();
+    enum status status = check_text(&bed.vocabulary, text, TERM_NONE, &arena, &root, fault, NULL);
+    arena_release(&arena);
+    assert_true(cpu_ms() - began_ms < 500);
+    return status;
+}
+
+static void test_hostile(void **state) {
+    (void)state;
+    struct buffer out = {0};
+    struct fault fault = {0};
+    struct buffer group = {0};
+    repeated(&group, "(", "any(product_viewed)", 200, " or ", ")");
+    buffer_add_char(&group, 0);
+    assert_int_equal(try_hostile(repeated(&out, "", group.data, 10, " and ", ""), &fault), STATUS_OK);
+    assert_int_equal(try_hostile(repeated(&out, "", group.data, 10, " and ", " and any(page)"), &fault),
+                     STATUS_TOO_LARGE);
+    buffer_release(&group);
+    repeated(&out, "any(order where any(page where total > 3 or ", "count(page) > 1", 200, " or ", "))");
+    assert_int_equal(try_hostile(buffer_slice(&out), &fault), STATUS_INVALID); /* total is no field of page */
+    repeated(&out, "any(order where any(page where ", "count(page) > 1", 200, " or ", "))");
+    assert_int_equal(try_hostile(buffer_slice(&out), &fault), STATUS_TOO_LARGE);
+    assert_non_null(strstr(fault.text, "too long"));
+    assert_int_equal(try_hostile(repeated(&out, "any(page where ", "any(page where ", 4, "", "any(page))))))"), &fault),
+                     STATUS_OK);
+    assert_int_equal(
+        try_hostile(repeated(&out, "any(page where ", "any(page where ", 6, "", "any(page))))))))"), &fault),
+        STATUS_TOO_LARGE);
+    assert_int_equal(try_hostile(repeated(&out, "store_id in (", "\"nowhere\"", 1000, ",", ")"), &fault), STATUS_OK);
+    assert_int_not_equal(try_hostile(repeated(&out, "store_id in (", "\"nowhere\"", 1001, ",", ")"), &fault),
+                         STATUS_OK);
+    assert_int_not_equal(try_hostile(repeated(&out, "", "(", 30000, "", "1"), &fault), STATUS_OK);
+    assert_int_not_equal(try_hostile(repeated(&out, "", "not ", 10000, "", "a_flag"), &fault), STATUS_OK);
+    assert_int_not_equal(try_hostile(repeated(&out, "", "a", 60000, "", ""), &fault), STATUS_OK);
+    assert_int_not_equal(try_hostile(repeated(&out, "", "abcdefghij", 7, ".", " = 3"), &fault), STATUS_OK);
+    buffer_release(&out);
+}
+
+/* Definitions that each use the one before twice: a few lines that would be thousands of aggregates. */
+static void test_definitions_in_place(void **state) {
+    (void)state;
+    static char names[40][16], texts[40][96];
+    struct fault fault = {0};
+    check_bed_add(&bed, DEFINITION_SEGMENT, "d0", "any(page)");
+    for (int i = 1; i <= 11; i++) {
+        (void)snprintf(names[i], sizeof *names, "d%d", i);
+        (void)snprintf(texts[i], sizeof *texts, "not in segment \"d%d\" or in segment \"d%d\"", i - 1, i - 1);
+        if (i < 11)
+            check_bed_add(&bed, DEFINITION_SEGMENT, names[i], texts[i]);
+        else
+            assert_int_equal(check_bed_try(&bed, &bed.vocabulary, texts[i], &fault), STATUS_TOO_LARGE);
+    }
+    for (int i = 12; i <= 35; i++) { /* and a long row */
+        (void)snprintf(names[i], sizeof *names, "d%d", i);
+        (void)snprintf(texts[i], sizeof *texts, "city = \"x\" and in segment \"d%d\"", i == 12 ? 9 : i - 1);
+        enum status status = check_bed_try(&bed, &bed.vocabulary, texts[i], &fault);
+        assert_int_equal(status, i - 2 <= 32 ? STATUS_OK : STATUS_TOO_LARGE);
+        if (status == STATUS_OK)
+            check_bed_add(&bed, DEFINITION_SEGMENT, names[i], texts[i]);
+    }
+    assert_non_null(strstr(fault.text, "more than 32 definitions"));
+}
+
+/* A circle among definitions that are there already (they were changed one by one): it is named, and the check ends. */
+static void test_old_circle(void **state) {
+    (void)state;
+    struct fault fault = {0};
+    check_bed_add(&bed, DEFINITION_SEGMENT, "chicken", "any(page)");
+    check_bed_add(&bed, DEFINITION_SEGMENT, "egg", "in segment \"chicken\"");
+    struct node *chicken = check_bed_good(&bed, "in segment \"egg\"");
+    for (size_t i = 0; i < bed.definition_count; i++)
+        if (strcmp(bed.definitions[i].name, "chicken") == 0)
+            bed.definitions[i].definition.expression = chicken;
+    struct node *egg = (struct node *)(uintptr_t)chicken->definition;
+    egg->definition = chicken;
+    assert_int_equal(check_bed_try(&bed, &bed.vocabulary, "in segment \"egg\"", &fault), STATUS_CONFLICT);
+    assert_string_equal(fault.text, "at 1: a definition cannot contain itself: \"egg\" -> \"chicken\" -> \"egg\"");
+}
+
+/* --- dependencies --- */
+
+struct told {
+    struct dependency list[32];
+    size_t count;
+};
+
+static void tell(void *context, const struct dependency *dependency) {
+    struct told *told = context;
+    assert_true(told->count < 32);
+    told->list[told->count++] = *dependency;
+}
+
+static struct told told_of(const char *text) {
+    struct told told = {0};
+    check_dependencies(check_bed_good(&bed, text), tell, &told);
+    return told;
+}
+
+static bool has(const struct told *told, enum dependency_kind kind, unsigned number, unsigned over) {
+    for (size_t i = 0; i < told->count; i++)
+        if (told->list[i].kind == kind && told->list[i].number == number && told->list[i].over == over)
+            return true;
+    return false;
+}
+
+static unsigned type_number(enum type_kind kind, const char *name) {
+    return dictionary_type_find(bed.dictionary, kind, slice_text(name))->number;
+}
+
+static void test_dependencies(void **state) {
+    (void)state;
+    unsigned order = type_number(TYPE_DOCUMENT, "order"), page = type_number(TYPE_EVENT, "page");
+    unsigned guardian = type_number(TYPE_RELATION, "guardian_of"), product = type_number(TYPE_MASTER, "product");
+    unsigned city = property_number("customer", TYPE_ATTRIBUTES, "city");
+    unsigned birthday = property_number("customer", TYPE_ATTRIBUTES, "birthday");
+    struct told told = told_of("city = \"x\" and count(order) > 3 and count(order) < 5");
+    assert_int_equal(told.count, 2);
+    assert_true(has(&told, DEPENDS_ATTRIBUTE, city, 0) && has(&told, DEPENDS_TYPE, order, 0));
+    told = told_of("any(order.items where product.category = \"x\" and city = \"y\", last 30 days)");
+    assert_int_equal(told.count, 4);
+    assert_true(has(&told, DEPENDS_MASTER, product, 0) && has(&told, DEPENDS_TIME, 0, 0));
+    assert_true(has(&told, DEPENDS_ATTRIBUTE, city, 0));
+    told = told_of("any(guardian_of where age(birthday) < 3 and any(page))");
+    assert_int_equal(told.count, 5);
+    assert_true(has(&told, DEPENDS_TYPE, guardian, 0) && has(&told, DEPENDS_RELATED, guardian, 0));
+    assert_true(has(&told, DEPENDS_ATTRIBUTE, birthday, guardian) && has(&told, DEPENDS_TIME, 0, guardian));
+    assert_true(has(&told, DEPENDS_TYPE, page, guardian));
+    told = told_of("in segment \"uploaded\" or in segment \"inner\" or tag(\"by hand\") = \"x\"");
+    assert_true(has(&told, DEPENDS_SET, 77, 0) && has(&told, DEPENDS_TYPE, order, 0));
+    assert_true(has(&told, DEPENDS_ATTRIBUTE, property_number("customer", TYPE_ATTRIBUTES, "tag.by hand"), 0));
+    assert_int_equal(told.count, 4);
+    told = told_of("sequence(page -> not order within 3 days)");
+    assert_int_equal(told.count, 3);
+    assert_true(has(&told, DEPENDS_TIME, 0, 0));
+    assert_false(told_of("sequence(page -> order within 3 days)").count != 2);
+    told = told_of("count(any event, since created_at) > 3");
+    assert_int_equal(told.count, 2);
+    assert_true(has(&told, DEPENDS_ANY_EVENT, 0, 0));
+    assert_int_equal(told_of("created_at > 3 days ago").count, 2);
+    assert_int_equal(told_of("any(guardian_of where in segment \"vip\")").count, 3);
+    assert_int_equal(told_of("1 < 2").count, 0);
+}
+
 int main(void) {
     check_bed_open(&bed);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_attributes), cmocka_unit_test(test_levels),       cmocka_unit_test(test_sources),
-        cmocka_unit_test(test_literals),   cmocka_unit_test(test_master_names), cmocka_unit_test(test_definitions),
+        cmocka_unit_test(test_attributes),
+        cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_literals),
+        cmocka_unit_test(test_master_names),
+        cmocka_unit_test(test_definitions),
         cmocka_unit_test(test_circles),
+        cmocka_unit_test(test_json_places),
+        cmocka_unit_test(test_expected),
+        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_definitions_in_place),
+        cmocka_unit_test(test_old_circle),
+        cmocka_unit_test(test_dependencies),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     check_bed_close(&bed);
