@@ -26,6 +26,13 @@ static uint32_t document_of(const struct table_source *s) {
     return s->table ? (uint32_t)table_system_value(s->table, TABLE_DOCUMENT, s->row) : s->record->document;
 }
 
+static void add_source(struct range *range, const struct row_place *p, uint32_t owner) {
+    if (p->position >= range->before)
+        return;
+    *(struct table_source *)(void *)(range->sources.data + range->sources.size) = source_of(p, owner);
+    range->sources.size += sizeof(struct table_source);
+}
+
 /* Appends the owner's rows of `type`, oldest first, to range->sources. */
 static void add_sources(struct range *range, const struct range_owner *o, int type) {
     struct row_place *places;
@@ -33,25 +40,14 @@ static void add_sources(struct range *range, const struct range_owner *o, int ty
         return;
     size_t count = places_find(range->base, o->newest, range->replaces, o->owner, type, &range->arena, &places);
     buffer_reserve(&range->sources, count * sizeof(struct table_source));
-    if (type >= 0) {
-        for (size_t i = count; i-- > 0;)
-            if (places[i].position < range->before) {
-                struct table_source s = source_of(&places[i], o->owner);
-                buffer_add(&range->sources, &s, sizeof s);
-            }
-        return;
-    }
-    /* rows of one record stand by type in either direction */
     for (size_t end = count, first; end > 0; end = first) {
-        for (first = end - 1; first > 0 && places[first - 1].time_ms == places[first].time_ms &&
+        /* rows of one record stand by type in either direction */
+        for (first = end - 1; type < 0 && first > 0 && places[first - 1].time_ms == places[first].time_ms &&
                               places[first - 1].position == places[first].position;
              first--) {
         }
         for (size_t i = first; i < end; i++)
-            if (places[i].position < range->before) {
-                struct table_source s = source_of(&places[i], o->owner);
-                buffer_add(&range->sources, &s, sizeof s);
-            }
+            add_source(range, &places[i], o->owner);
     }
 }
 

@@ -897,12 +897,28 @@ static void files_of_before_still_open(void **state) {
     world_close(&w);
 }
 
+/* Tables of many rows have starts of their own. */
+static void large_tables_say_what_rows_say(void **state) {
+    (void)state;
+    struct world w;
+    world_open(&w, 5);
+    for (unsigned i = 0; i < 30000; i++)
+        add_row(&w, (uint32_t)random_between(&w.random, 1, 25));
+    compact_all(&w);
+    compare_all(&w);
+    for (unsigned i = 0; i < 20; i++)
+        add_row(&w, (uint32_t)random_between(&w.random, 1, 25));
+    compare_all(&w);
+    world_close(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(targets_follow_merges_and_population_counts),
         cmocka_unit_test(rows_before_a_position),
         cmocka_unit_test(only_what_is_wanted_makes_dirty),
         cmocka_unit_test(files_of_before_still_open),
+        cmocka_unit_test(large_tables_say_what_rows_say),
         cmocka_unit_test(ranges_say_what_rows_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
