@@ -61,6 +61,11 @@ static __int128 floor_wide(__int128 a, __int128 b) { return a / b - (a % b < 0);
 
 /* Raw values whose integer lies in [low, high]: false where none does. */
 static bool raw_range(const struct range_column *c, int64_t low, int64_t high, uint64_t *from, uint64_t *to) {
+    if (c->width == 8 && c->multiple == 1) { /* gathered: negative ones wrap around, and so does the comparison */
+        *from = (uint64_t)low - (uint64_t)c->base;
+        *to = *from + ((uint64_t)high - (uint64_t)low);
+        return true;
+    }
     __int128 limit = c->width == 8 ? (__int128)UINT64_MAX : ((__int128)1 << (8 * c->width)) - 1;
     __int128 a = -floor_wide((__int128)c->base - low, c->multiple),
              b = floor_wide((__int128)high - c->base, c->multiple);

@@ -154,6 +154,7 @@ static bool since_holds(const struct since_test *t, int64_t elapsed) {
 /* The least count of units past `elapsed` at which the comparison's answer is another; false: never. */
 static bool since_flips(const struct since_test *t, int64_t elapsed, int64_t *flip) {
     bool holds = since_holds(t, elapsed), found = false;
+    *flip = 0;
     for (unsigned b = 0; b < (t->op == OP_BETWEEN ? 2u : 1u); b++) {
         struct number floor = number_floored(t->bounds[b]);
         if (floor.scale == NUMBER_REAL || floor.integer > 1000000000000000 || floor.integer < -1000000000000000)
@@ -168,10 +169,7 @@ static bool since_flips(const struct since_test *t, int64_t elapsed, int64_t *fl
     return found;
 }
 
-static enum op since_op(enum op op, uint8_t type) {
-    (void)type;
-    return op == OP_DAYS_UNTIL ? OP_DAYS_SINCE : op;
-}
+static enum op since_op(enum op op) { return op == OP_DAYS_UNTIL ? OP_DAYS_SINCE : op; }
 
 static int64_t moment_at(struct state *s, enum op op, const struct vector *v, size_t i, bool *date) {
     int64_t x = v->integers[i & v->mask];
@@ -199,7 +197,7 @@ static bool since_until(struct state *s, const struct plan_node *n, struct until
         test.bounds[b++] = bound->number;
     }
     test.down = left->op == OP_DAYS_UNTIL;
-    const enum op op = since_op(left->op, left->type);
+    const enum op op = since_op(left->op);
     const struct calendar *c = &s->plan->calendar;
     const struct vector *v = state_values(s, left->children[0]);
     const struct untils *child = state_until(s, left->children[0]);
@@ -449,7 +447,7 @@ static struct untils target_until(struct state *s, const struct plan_node *n) {
 static struct untils since_value_until(struct state *s, const struct plan_node *n) {
     const struct calendar *c = &s->plan->calendar;
     const struct vector *v = state_values(s, n->children[0]);
-    const enum op op = since_op(n->op, n->type);
+    const enum op op = since_op(n->op);
     struct untils u = soonest(s, n);
     for (uint32_t i = 0; i < state_count(s, n->frame); i++) {
         bool date;

@@ -62,8 +62,6 @@ void plan_free(struct plan *plan) {
     free(plan->inners);
     free(plan->inner_trees);
     free(plan->lookups);
-    free(plan->master_types);
-    free(plan->master_versions);
     free(plan->frames);
     free(plan->nodes);
     free(plan->slots);

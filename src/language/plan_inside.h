@@ -116,9 +116,8 @@ struct plan {
     struct plan **inners;
     const struct node **inner_trees;
     uint32_t inner_count;
-    uint16_t *master_types; /* read by lookups */
-    uint64_t *master_versions;
-    uint32_t master_count;
+    bool reads_master;
+    uint64_t master_version; /* as of the first lookup */
     struct range_want want;
     bool too_large;
 };

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
-#include "base/json_read.h"
 #include "base/time.h"
 #include "language/evaluate_text.h"
 #include "language/plan_inside.h"
@@ -46,37 +45,40 @@ static struct lookup *new_lookup(struct plan *plan) {
     return plan->lookups[plan->lookup_count++] = lookup;
 }
 
-static bool read_time(const struct json *value, bool date, struct number *out) {
+static bool read_time(struct slice text, bool date, struct number *out) {
     int64_t ms;
     bool zoned;
-    if (value->kind != JSON_TEXT || time_parse_iso(value->text, &ms, &zoned))
+    if (time_parse_iso(text, &ms, &zoned))
         return false;
     *out = number_whole(date ? ms / DAY_MS - (ms % DAY_MS < 0) : ms);
     return true;
 }
 
 /* A field's value as its property's type; false where it is none. */
-static bool read_value(struct plan *plan, const struct json *value, uint8_t type, struct lookup_entry *entry) {
-    if (!value)
-        return false;
-    switch (type) {
-    case PROPERTY_NUMBER:
-    case PROPERTY_MONEY:
-        if (value->kind == JSON_INTEGER)
-            entry->number = number_whole(value->integer);
-        else if (value->kind == JSON_REAL)
-            entry->number = number_of_real(value->real);
-        return value->kind == JSON_INTEGER || value->kind == JSON_REAL;
-    case PROPERTY_BOOL:
-        entry->number = number_whole(value->kind == JSON_BOOL && value->boolean);
-        return value->kind == JSON_BOOL;
-    case PROPERTY_TIME:
-    case PROPERTY_DATE:
-        return read_time(value, type == PROPERTY_DATE, &entry->number);
-    case PROPERTY_TEXT:
-        if (value->kind == JSON_TEXT)
-            entry->text = arena_copy(&plan->arena, value->text);
-        return value->kind == JSON_TEXT;
+static bool read_value(struct plan *plan, const struct record_head *record, const struct record_value *v, uint8_t type,
+                       struct lookup_entry *entry) {
+    bool date = type == PROPERTY_DATE, moment = date || type == PROPERTY_TIME;
+    switch (v->kind) {
+    case VALUE_NUMBER:
+        entry->number = number_decimal(v->integer, v->scale);
+        return type == PROPERTY_NUMBER || type == PROPERTY_MONEY;
+    case VALUE_REAL:
+        entry->number = number_of_real(v->real);
+        return type == PROPERTY_NUMBER || type == PROPERTY_MONEY;
+    case VALUE_BOOL:
+        entry->number = number_whole(v->integer != 0);
+        return type == PROPERTY_BOOL;
+    case VALUE_TIME:
+        entry->number = number_whole(!date ? v->integer : v->integer / DAY_MS - (v->integer % DAY_MS < 0));
+        return moment;
+    case VALUE_DATE:
+        entry->number = number_whole(date ? v->integer : v->integer * DAY_MS);
+        return moment;
+    case VALUE_TEXT:
+        if (moment)
+            return read_time(record_text(record, v), date, &entry->number);
+        entry->text = arena_copy(&plan->arena, record_text(record, v));
+        return type == PROPERTY_TEXT;
     default:
         return false;
     }
@@ -85,27 +87,22 @@ static bool read_value(struct plan *plan, const struct json *value, uint8_t type
 struct reading {
     struct plan *plan;
     struct lookup *lookup;
-    struct json_parser *parser;
-    const char *field;
 };
 
-/* Takes one page; returns how many ids it had, *last the last of them. */
-static size_t read_page(struct reading *r, struct slice page, struct slice *last) {
-    const struct json *root;
-    size_t count = 0;
-    if (json_parse(r->parser, page, true, &root, NULL))
-        return 0;
-    for (const struct json *j = json_first(r->parser, root); j; j = json_next(r->parser, j), count++) {
-        struct lookup_entry entry = {.id = arena_copy(&r->plan->arena, json_get_text(r->parser, j, "id"))};
-        const struct json *value = json_get(r->parser, json_get(r->parser, j, "fields"), r->field);
-        if (entry.id.data && read_value(r->plan, value, r->lookup->property_type, &entry))
-            add(r->lookup, &entry);
-        *last = entry.id;
-    }
-    return count;
+static bool read_id(void *context, struct slice id, const struct record_head *latest, int64_t valid_to) {
+    struct reading *r = context;
+    struct lookup_entry entry = {0};
+    const struct record_value *v = record_find(latest, r->lookup->property);
+    (void)valid_to; /* what is closed stays what it was */
+    if (!v || !id.size || !read_value(r->plan, latest, v, r->lookup->property_type, &entry))
+        return true;
+    entry.id = arena_copy(&r->plan->arena, id);
+    add(r->lookup, &entry);
+    return true;
 }
 
 struct lookup *plan_lookup(struct plan *plan, uint16_t type, uint16_t property, uint8_t property_type) {
+    const struct master *master = plan->vocabulary->master;
     for (uint32_t i = 0; i < plan->lookup_count; i++) {
         struct lookup *l = plan->lookups[i];
         if (!l->condition && l->type == type && l->property == property && l->property_type == property_type)
@@ -115,22 +112,12 @@ struct lookup *plan_lookup(struct plan *plan, uint16_t type, uint16_t property, 
     lookup->type = type;
     lookup->property = property;
     lookup->property_type = property_type;
-    const struct dictionary *d = plan->vocabulary->dictionary;
-    const struct property *p = dictionary_property_at(dictionary_type_at(d, type), property);
-    if (!plan->vocabulary->master || !p)
+    if (!master)
         return lookup;
-    struct reading r = {plan, lookup, json_parser_create(), p->name.data};
-    struct buffer page = {0};
-    struct slice last = SLICE_NONE;
-    size_t got;
-    do {
-        struct json_writer w = {.out = &page};
-        buffer_clear(&page);
-        master_list_json(plan->vocabulary->master, type, last, SLICE_NONE, 1000, &w);
-        got = read_page(&r, buffer_slice(&page), &last);
-    } while (got == 1000);
-    buffer_release(&page);
-    json_parser_free(r.parser);
+    if (!plan->reads_master) /* the version first: what comes in between makes the plan stale */
+        plan->master_version = master_version(master);
+    plan->reads_master = true;
+    master_walk(master, type, read_id, &(struct reading){plan, lookup});
     return lookup;
 }
 
@@ -198,8 +185,5 @@ bool plan_stale(const struct plan *plan) {
     for (uint32_t i = 0; i < plan->inner_count; i++)
         if (plan_stale(plan->inners[i]))
             return true;
-    for (uint32_t i = 0; i < plan->master_count; i++)
-        if (master_count(plan->vocabulary->master, plan->master_types[i]) != plan->master_versions[i])
-            return true;
-    return false;
+    return plan->reads_master && master_version(plan->vocabulary->master) != plan->master_version;
 }
