@@ -1,0 +1,244 @@
+/* query_command: `onefold query "EXPRESSION"`: how many customers fulfil a condition (or what an expression comes to), a few of them, and how long
+ * it took; or what is wrong with it. Asks a running server (--url, --key), or opens a data folder of its own for the time (--data). */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/json_read.h"
+#include "govern/json_text.h"
+#include "main/args.h"
+#include "main/commands.h"
+#include "main/client.h"
+#include "main/server.h"
+
+enum asked { ASKED_COUNT, ASKED_EXPLAIN, ASKED_CHECK, ASKED_FORMAT };
+
+static const char *const paths[] = {[ASKED_COUNT] = "/v1/query",
+                                    [ASKED_EXPLAIN] = "/v1/query/explain",
+                                    [ASKED_CHECK] = "/v1/query/check",
+                                    [ASKED_FORMAT] = "/v1/query/format"};
+
+/* --- showing --- */
+
+struct shown {
+    struct json_parser *p;
+    const struct json *root;
+};
+
+static void show_text(const struct shown *s, const struct json *object, const char *key) {
+    struct slice text = json_get_text(s->p, object, key);
+    printf("%.*s", SLICE_ARG(text));
+}
+
+static double number_of(const struct json *json) {
+    return json == NULL                 ? 0
+           : json->kind == JSON_INTEGER ? (double)json->integer
+           : json->kind == JSON_REAL    ? json->real
+                                        : 0;
+}
+
+static double number(const struct shown *s, const struct json *object, const char *key) {
+    return number_of(json_get(s->p, object, key));
+}
+
+static void show_json(const struct shown *s, const struct json *json) {
+    struct buffer text = {0};
+    struct json_writer w = {.out = &text};
+    if (json->kind == JSON_TEXT)
+        buffer_add_slice(&text, json->text);
+    else
+        json_text_of(s->p, json, &w);
+    printf("%.*s", SLICE_ARG(buffer_slice(&text)));
+    buffer_release(&text);
+}
+
+static void show_member(const struct shown *s, const struct json *member) {
+    const struct json *values = json_get(s->p, member, "values");
+    const char *gap = "";
+    values = values ? values : json_get(s->p, member, "attributes");
+    printf("  ");
+    show_text(s, member, "oneid");
+    for (const struct json *i = json_first(s->p, json_get(s->p, member, "identifiers")); i; i = json_next(s->p, i)) {
+        printf("  ");
+        show_text(s, i, "namespace");
+        printf(":");
+        show_text(s, i, "value");
+    }
+    printf("\n    ");
+    for (const struct json *v = json_first(s->p, values); v; v = json_next(s->p, v)) {
+        printf("%s%.*s = ", gap, SLICE_ARG(v->key));
+        show_json(s, v);
+        gap = ", ";
+    }
+    printf("\n");
+}
+
+static void show_count(const struct shown *s) {
+    double count = number(s, s->root, "count"), population = number(s, s->root, "population");
+    const struct json *sample = json_get(s->p, s->root, "sample");
+    printf("%.0f of %.0f customers (%.1f %%) in %.2f ms\n", count, population,
+           population > 0 ? 100 * count / population : 0.0, number(s, s->root, "elapsed_ms"));
+    if (json_get(s->p, s->root, "mean"))
+        printf("least %g, most %g, mean %g\n", number(s, s->root, "least"), number(s, s->root, "most"),
+               number(s, s->root, "mean"));
+    if (sample == NULL || sample->count == 0)
+        return;
+    printf("some of them:\n");
+    for (const struct json *m = json_first(s->p, sample); m; m = json_next(s->p, m))
+        show_member(s, m);
+}
+
+/* A node a line, its children two blanks further right. */
+static void show_plan(const struct shown *s, const struct json *node, int depth) {
+    const struct json *estimated = json_get(s->p, node, "estimated_rows"),
+                      *actual = json_get(s->p, node, "actual_rows"), *customers = json_get(s->p, node, "customers"),
+                      *ms = json_get(s->p, node, "ms");
+    printf("%*s", depth * 2, "");
+    show_text(s, node, "node");
+    printf("  [");
+    show_text(s, node, "kind");
+    if (estimated)
+        printf(", estimated %.0f rows", number_of(estimated));
+    if (actual)
+        printf(", %.0f rows", number_of(actual));
+    if (customers)
+        printf(", %.0f customers", number_of(customers));
+    if (ms)
+        printf(", %.3f ms", number_of(ms));
+    printf("]\n");
+    const struct json *children = json_get(s->p, node, "children");
+    for (const struct json *c = children ? json_first(s->p, children) : NULL; c; c = json_next(s->p, c))
+        show_plan(s, c, depth + 1);
+}
+
+static int show_check(const struct shown *s) {
+    const struct json *error = json_get(s->p, s->root, "error");
+    if (error) {
+        show_text(s, error, "message");
+        printf("\n");
+        return 1;
+    }
+    printf("right: ");
+    show_text(s, s->root, "type");
+    printf("\n");
+    show_text(s, s->root, "formatted");
+    printf("\n");
+    return 0;
+}
+
+static int show(enum asked asked, const struct buffer *answer, bool json) {
+    struct shown s = {.p = json_parser_create()};
+    int code = 0;
+    if (json) {
+        printf("%.*s\n", SLICE_ARG(buffer_slice(answer)));
+    } else if (json_parse(s.p, buffer_slice(answer), true, &s.root, NULL) == STATUS_OK) {
+        if (asked == ASKED_COUNT) {
+            show_count(&s);
+        } else if (asked == ASKED_EXPLAIN) {
+            show_plan(&s, json_get(s.p, s.root, "plan"), 0);
+        } else if (asked == ASKED_CHECK) {
+            code = show_check(&s);
+        } else {
+            show_text(&s, s.root, "formatted");
+            printf("\n");
+        }
+    }
+    json_parser_free(s.p);
+    return code;
+}
+
+/* --- asking --- */
+
+static void write_request(const char *expression, const char *values, uint64_t limit, struct buffer *out) {
+    struct json_writer w = {.out = out};
+    json_object(&w);
+    json_member_cstring(&w, "expression", expression);
+    json_member_integer(&w, "limit", (int64_t)limit);
+    if (values) {
+        json_key(&w, "values");
+        json_array(&w);
+        for (const char *at = values, *end; *at; at = *end ? end + 1 : end) {
+            end = strchr(at, ';');
+            end = end ? end : at + strlen(at);
+            json_text(&w, slice_trim(slice_of(at, (size_t)(end - at))));
+        }
+        json_end_array(&w);
+    }
+    json_end_object(&w);
+}
+
+/* A server of our own on the folder, with a passing admin key. */
+static enum status own_server(const char *folder, struct server **server, char key[48], struct fault *fault) {
+    struct serve_options options = {.port = 0};
+    enum status status = server_start(os_real(), folder, NULL, &options, server, fault);
+    return status ? status : server_admin_key(*server, key, fault);
+}
+
+/* The server's own sentence, without what HTTP and JSON put around it. */
+static enum status refused(int http, const struct buffer *answer, struct fault *fault) {
+    struct json_parser *p = json_parser_create();
+    const struct json *root;
+    struct slice message = SLICE_NONE;
+    if (json_parse(p, buffer_slice(answer), true, &root, NULL) == STATUS_OK)
+        message = json_get_text(p, json_get(p, root, "error"), "message");
+    fault_set(fault, STATUS_INVALID, "%.*s", SLICE_ARG(message));
+    if (message.size == 0)
+        fault_set(fault, STATUS_IO, "the server answered %d", http);
+    json_parser_free(p);
+    return fault->status;
+}
+
+static enum status ask(const char *url, const char *key, enum asked asked, struct slice body, struct buffer *answer,
+                       struct fault *fault) {
+    struct client *client = NULL;
+    int http = 0;
+    enum status status = client_create(url, key, &client, fault);
+    if (!status)
+        status = client_request(client, "POST", paths[asked], "application/json", body, &http, answer, fault);
+    if (!status && http >= 400)
+        status = refused(http, answer, fault);
+    client_free(client);
+    return status;
+}
+
+int query_command(int argc, char **argv) {
+    const char *expression, *url = NULL, *key = getenv("ONEFOLD_KEY"), *folder = "onefold-data", *values = NULL;
+    bool explain = false, check = false, format = false, json = false;
+    uint64_t limit = 5;
+    int count = 1;
+    char own_key[48];
+    const struct arg table[] = {
+        {"data", ARG_TEXT, &folder, "data folder to ask, no server running on it (onefold-data)"},
+        {"url", ARG_TEXT, &url, "or a running server, such as http://127.0.0.1:8080"},
+        {"key", ARG_TEXT, &key, "its admin key (or ONEFOLD_KEY in the environment)"},
+        {"limit", ARG_NUMBER, &limit, "how many customers are shown (5)"},
+        {"values", ARG_TEXT, &values, "what is shown of each: expressions with semicolons between (all attributes)"},
+        {"explain", ARG_FLAG, &explain, "shows the plan with estimated and actual rows and times"},
+        {"check", ARG_FLAG, &check, "only says whether it is right, and what is wrong"},
+        {"format", ARG_FLAG, &format, "only writes it in its canonical form"},
+        {"json", ARG_FLAG, &json, "the answer as JSON"},
+        {0}};
+    args_parse(argc, argv, "query \"EXPRESSION\" [--data DIR | --url URL --key KEY]", table, &expression, &count);
+    if (count != 1) {
+        fprintf(stderr, "onefold: one expression is needed, in quotation marks; see onefold query --help\n");
+        return 2;
+    }
+    enum asked asked = explain ? ASKED_EXPLAIN : check ? ASKED_CHECK : format ? ASKED_FORMAT : ASKED_COUNT;
+    struct server *server = NULL;
+    struct buffer body = {0}, answer = {0};
+    struct fault fault = {0};
+    server_signals();
+    write_request(expression, values, limit, &body);
+    enum status status = url ? STATUS_OK : own_server(folder, &server, own_key, &fault);
+    if (!status)
+        status = ask(url ? url : serve_address(server->serve), url ? key : own_key, asked, buffer_slice(&body), &answer,
+                     &fault);
+    int code = status ? 1 : show(asked, &answer, json);
+    if (status)
+        fprintf(stderr, "onefold: %s\n", fault.text);
+    if (server && server_drop_key(server, own_key, &fault))
+        fprintf(stderr, "onefold: %s\n", fault.text);
+    server_stop(server);
+    buffer_release(&body);
+    buffer_release(&answer);
+    return code;
+}
