@@ -10,338 +10,11 @@
 #include <cmocka.h>
 
 #include "base/decimal.h"
-#include "base/random.h"
+#include "history/range_bed.h"
 #include "history/table.h"
 #include "os/image.h"
 
-#define FOLDER "/tmp/onefold-range-test"
-#define CUSTOMERS 30
 #define MUST(call) assert_int_equal(call, STATUS_OK)
-
-enum { EVENT_COLUMNS = 12, ORDER_COLUMNS = 8, RELATION_COLUMNS = 4, ATTRIBUTES = 8, ANY_COLUMNS = 4 };
-
-struct world {
-    uint64_t seed;
-    struct random random;
-    struct dictionary *dictionary;
-    struct identity *identity;
-    struct history *history;
-    struct type *view, *other, *order, *item, *knows, *customer;
-    uint16_t widened; /* a number until half of the run, then text */
-    struct record_builder builder;
-    uint64_t position;
-    bool gone[CUSTOMERS + 1];
-    uint64_t replaceable[64]; /* positions of rows, with customer and type */
-    uint32_t replaceable_customer[64];
-    uint16_t replaceable_type[64];
-    struct column_want view_columns[EVENT_COLUMNS], order_columns[ORDER_COLUMNS], item_columns[3],
-        relation_columns[RELATION_COLUMNS], any_columns[ANY_COLUMNS], attributes[ATTRIBUTES];
-    struct rows_want rows[5];
-    struct range_want want;
-    struct range *range;
-};
-
-static uint16_t property(struct world *w, struct type *t, const char *name, enum property_type type) {
-    struct property *p;
-    MUST(dictionary_property(w->dictionary, t, slice_text(name), type, &p, NULL));
-    return p->number;
-}
-
-static struct type *type(struct world *w, enum type_kind kind, const char *name) {
-    struct type *t;
-    MUST(dictionary_type(w->dictionary, kind, slice_text(name), &t, NULL));
-    return t;
-}
-
-enum view_property { V_PRICE = 1, V_NAME, V_URL, V_FLAG, V_WHEN, V_DAY, V_TAGS, V_SIZES, V_SCALES, V_WIDENED };
-enum order_property { O_TOTAL = 1, O_STATUS, O_ITEMS, O_NOTES };
-enum item_property { I_SKU = 1, I_PRICE, I_REAL };
-
-static void types_init(struct world *w) {
-    w->view = type(w, TYPE_EVENT, "test view");
-    w->other = type(w, TYPE_EVENT, "test other");
-    w->order = type(w, TYPE_DOCUMENT, "test order");
-    w->knows = type(w, TYPE_RELATION, "test knows");
-    w->customer = type(w, TYPE_ATTRIBUTES, "customer");
-    static const struct {
-        const char *name;
-        enum property_type type;
-    } of_view[] = {{"price", PROPERTY_MONEY},    {"name", PROPERTY_TEXT},         {"url", PROPERTY_TEXT},
-                   {"flag", PROPERTY_BOOL},      {"when", PROPERTY_TIME},         {"day", PROPERTY_DATE},
-                   {"tags", PROPERTY_TEXT_LIST}, {"sizes", PROPERTY_NUMBER_LIST}, {"scales", PROPERTY_NUMBER},
-                   {"widened", PROPERTY_NUMBER}};
-    for (unsigned i = 0; i < sizeof of_view / sizeof *of_view; i++)
-        assert_int_equal(property(w, w->view, of_view[i].name, of_view[i].type), i + 1);
-    property(w, w->order, "total", PROPERTY_MONEY);
-    property(w, w->order, "status", PROPERTY_TEXT);
-    property(w, w->order, "items", PROPERTY_ITEMS);
-    property(w, w->order, "notes", PROPERTY_TEXT_LIST);
-    w->item = type(w, TYPE_ITEM, "test order.items");
-    property(w, w->item, "sku", PROPERTY_TEXT);
-    property(w, w->item, "price", PROPERTY_MONEY);
-    property(w, w->item, "real", PROPERTY_NUMBER);
-}
-
-static const char *const attribute_names[ATTRIBUTES] = {"t_city", "t_age",  "t_vip",   "t_born",
-                                                        "t_code", "t_seen", "t_likes", "t_never"};
-static const enum property_type attribute_types[ATTRIBUTES] = {PROPERTY_TEXT,      PROPERTY_NUMBER, PROPERTY_BOOL,
-                                                               PROPERTY_DATE,      PROPERTY_TEXT,   PROPERTY_TIME,
-                                                               PROPERTY_TEXT_LIST, PROPERTY_TEXT};
-
-static void wants_init(struct world *w) {
-    for (unsigned i = 0; i < 10; i++)
-        w->view_columns[i].property = (uint16_t)(i + 1);
-    w->view_columns[10].property = RANGE_RECEIVED;
-    w->view_columns[11].property = RANGE_SOURCE;
-    for (unsigned i = 0; i < 4; i++)
-        w->order_columns[i].property = (uint16_t)(i + 1);
-    for (unsigned i = 0; i < 3; i++)
-        w->item_columns[i].property = (uint16_t)(i + 1);
-    w->order_columns[O_ITEMS - 1].items = w->item_columns;
-    w->order_columns[O_ITEMS - 1].item_count = 3;
-    w->order_columns[4].property = RANGE_UPDATED;
-    w->order_columns[5].property = RANGE_POSITION;
-    w->order_columns[6].property = RANGE_TIME;
-    w->order_columns[7].property = RANGE_SOURCE;
-    w->relation_columns[0].property = RANGE_TARGET;
-    w->relation_columns[1].property = RELATION_CUSTOMER;
-    w->relation_columns[2].property = 3;
-    w->relation_columns[3].property = RANGE_UPDATED;
-    w->any_columns[0].property = RANGE_TYPE;
-    w->any_columns[1].property = RANGE_POSITION;
-    w->any_columns[2].property = RANGE_RECEIVED;
-    w->any_columns[3].property = RANGE_SOURCE;
-    for (unsigned i = 0; i < ATTRIBUTES; i++)
-        w->attributes[i].property = property(w, w->customer, attribute_names[i], attribute_types[i]);
-    w->rows[0] = (struct rows_want){ROWS_EVENTS, w->view->number, w->view_columns, EVENT_COLUMNS};
-    w->rows[1] = (struct rows_want){ROWS_DOCUMENTS, w->order->number, w->order_columns, ORDER_COLUMNS};
-    w->rows[2] = (struct rows_want){ROWS_RELATION, w->knows->number, w->relation_columns, RELATION_COLUMNS};
-    w->rows[3] = (struct rows_want){ROWS_ANY_EVENT, 0, w->any_columns, ANY_COLUMNS};
-    w->rows[4] = (struct rows_want){ROWS_EVENTS, w->other->number, w->any_columns + 1, 1};
-    w->want = (struct range_want){w->attributes, ATTRIBUTES, w->rows, 5};
-}
-
-static void world_open(struct world *w, uint64_t seed) {
-    struct fault fault = {0};
-    assert_int_equal(system("rm -rf " FOLDER), 0);
-    memset(w, 0, sizeof *w);
-    w->seed = seed;
-    random_init(&w->random, seed);
-    w->dictionary = dictionary_create();
-    types_init(w);
-    property(w, w->knows, "since", PROPERTY_DATE);
-    wants_init(w);
-    MUST(history_create(os_real(), FOLDER, w->dictionary, NULL, &w->history, &fault));
-    w->identity = identity_create(os_real(), w->dictionary);
-    w->range = range_create(w->history, NULL);
-}
-
-static void world_close(struct world *w) {
-    range_free(w->range);
-    history_free(w->history);
-    identity_free(w->identity);
-    record_builder_release(&w->builder);
-    dictionary_free(w->dictionary);
-    assert_int_equal(system("rm -rf " FOLDER), 0);
-}
-
-/* --- random rows --- */
-
-/* Customers stand in the middle of a span but for the last few, which are the next one's. */
-static uint32_t number_of(uint32_t customer) {
-    return customer <= 25 ? 1000 + customer * 7 : SPAN_CUSTOMERS + customer;
-}
-
-static struct slice random_text(struct world *w, char text[64]) {
-    static const char *const shapes[] = {"值%u", "https://shop.example/p/%u.html", "s%u", "%u"};
-    unsigned shape = (unsigned)random_below(&w->random, 4);
-    return slice_of(text, (size_t)snprintf(text, 64, shapes[shape], (unsigned)random_below(&w->random, 6)));
-}
-
-static void set_text(struct world *w, uint16_t p) {
-    char text[64];
-    record_set_text(&w->builder, p, random_text(w, text));
-}
-
-static void set_number(struct world *w, uint16_t p, double real) {
-    struct random *r = &w->random;
-    if (random_chance(r, real))
-        record_set_real(&w->builder, p, random_unit(r) * 1e-7);
-    else
-        record_set(&w->builder, p, VALUE_NUMBER, random_between(r, -100, 100000), (uint8_t)random_below(r, 3));
-}
-
-static void fill_view(struct world *w) {
-    struct random *r = &w->random;
-    char text[64];
-    if (random_chance(r, 0.9))
-        record_set(&w->builder, V_PRICE, VALUE_NUMBER, random_between(r, 0, 999), 2);
-    if (random_chance(r, 0.8))
-        record_set_text(&w->builder, V_NAME, random_chance(r, 0.5) ? SLICE("a") : SLICE("bb"));
-    if (random_chance(r, 0.8)) {
-        int n = snprintf(text, sizeof text, "https://a.example/%llu", (unsigned long long)random_below(r, 1000000));
-        record_set_text(&w->builder, V_URL, slice_of(text, (size_t)n));
-    }
-    if (random_chance(r, 0.5))
-        record_set(&w->builder, V_FLAG, random_chance(r, 0.9) ? VALUE_BOOL : VALUE_MISSING, 1, 0);
-    if (random_chance(r, 0.5))
-        record_set(&w->builder, V_WHEN, VALUE_TIME, random_between(r, 0, 1000000000000), 0);
-    if (random_chance(r, 0.5))
-        record_set(&w->builder, V_DAY, VALUE_DATE, random_between(r, 0, 20000), 0);
-    for (uint16_t p = V_TAGS; p <= V_SIZES; p++) {
-        if (random_chance(r, 0.6))
-            continue;
-        record_list_begin(&w->builder, p);
-        for (uint64_t n = random_below(r, 4); n; n--)
-            if (p == V_TAGS)
-                set_text(w, 0);
-            else
-                set_number(w, 0, 0.05);
-        record_list_end(&w->builder);
-    }
-    if (random_chance(r, 0.8))
-        set_number(w, V_SCALES, w->seed % 3 == 0 ? 0.1 : 0);
-    if (random_chance(r, 0.02))
-        record_set(&w->builder, V_SCALES, VALUE_NUMBER, INT64_MAX - 5, 0); /* fits no other scale */
-    if (random_chance(r, 0.7)) {
-        if (w->widened && random_chance(r, 0.8))
-            set_text(w, V_WIDENED);
-        else
-            set_number(w, V_WIDENED, 0.1);
-    }
-}
-
-static void fill_order(struct world *w) {
-    struct random *r = &w->random;
-    if (random_chance(r, 0.8))
-        record_set(&w->builder, O_TOTAL, random_chance(r, 0.9) ? VALUE_NUMBER : VALUE_MISSING,
-                   random_between(r, 0, 9999), 2);
-    if (random_chance(r, 0.5))
-        set_text(w, O_STATUS);
-    if (random_chance(r, 0.3)) {
-        record_list_begin(&w->builder, O_NOTES);
-        for (uint64_t n = random_below(r, 3); n; n--)
-            set_text(w, 0);
-        record_list_end(&w->builder);
-    }
-    if (random_chance(r, 0.1))
-        record_set(&w->builder, O_ITEMS, VALUE_MISSING, 0, 0);
-    else if (random_chance(r, 0.7)) {
-        record_items_begin(&w->builder, O_ITEMS);
-        for (uint64_t n = random_below(r, 4); n; n--) {
-            record_item_begin(&w->builder);
-            if (random_chance(r, 0.9))
-                set_text(w, I_SKU);
-            if (random_chance(r, 0.9))
-                record_set(&w->builder, I_PRICE, VALUE_NUMBER, random_between(r, 1, 99), (uint8_t)random_below(r, 2));
-            if (random_chance(r, 0.5))
-                set_number(w, I_REAL, 0.3);
-        }
-        record_items_end(&w->builder);
-    }
-}
-
-static void fill_relation(struct world *w) {
-    struct random *r = &w->random;
-    record_set(&w->builder, RELATION_CUSTOMER, VALUE_NUMBER, random_between(r, 1, 50), 0);
-    if (random_chance(r, 0.4))
-        record_set(&w->builder, RELATION_ENDED, VALUE_BOOL, random_chance(r, 0.6), 0);
-    if (random_chance(r, 0.5))
-        record_set(&w->builder, 3, VALUE_DATE, random_between(r, 0, 20000), 0);
-}
-
-static void fill_attributes(struct world *w) {
-    for (unsigned i = 0; i < ATTRIBUTES - 1; i++) {
-        uint16_t p = w->attributes[i].property;
-        struct random *r = &w->random;
-        if (random_chance(r, 0.7))
-            continue;
-        if (random_chance(r, 0.15))
-            record_set(&w->builder, p, VALUE_MISSING, 0, 0);
-        else if (attribute_types[i] == PROPERTY_TEXT)
-            set_text(w, p);
-        else if (attribute_types[i] == PROPERTY_NUMBER)
-            set_number(w, p, 0.1);
-        else if (attribute_types[i] == PROPERTY_TEXT_LIST) {
-            record_list_begin(&w->builder, p);
-            for (uint64_t n = random_below(r, 3); n; n--)
-                set_text(w, 0);
-            record_list_end(&w->builder);
-        } else
-            record_set(&w->builder, p,
-                       attribute_types[i] == PROPERTY_BOOL   ? VALUE_BOOL
-                       : attribute_types[i] == PROPERTY_DATE ? VALUE_DATE
-                                                             : VALUE_TIME,
-                       random_between(r, 0, 1), 0);
-    }
-}
-
-static void add_row(struct world *w, uint32_t customer) {
-    struct random *r = &w->random;
-    struct type *types[] = {w->view, w->view, w->view, w->other, w->order, w->order, w->knows, w->customer};
-    struct type *t = types[random_below(r, 8)];
-    unsigned slot = (unsigned)random_below(r, 64);
-    bool replaces = w->replaceable_type[slot] == t->number && w->replaceable_customer[slot] && random_chance(r, 0.2) &&
-                    !w->gone[w->replaceable_customer[slot]];
-    struct record_head head = {.type = t->number,
-                               .kind = t->kind,
-                               .source = (uint16_t)random_between(r, 1, 3),
-                               .time_ms = random_chance(r, 0.3) ? random_between(r, -5, 5) * 1000
-                                                                : random_between(r, 0, 4000000),
-                               .received_ms = 1700000000000 + random_between(r, 0, 1000000),
-                               .position = replaces ? w->replaceable[slot] : ++w->position,
-                               .document = t == w->order || t == w->knows ? (uint32_t)random_between(r, 1, 4) : 0,
-                               .flags = replaces                                 ? RECORD_REPLACES
-                                        : t == w->order && random_chance(r, 0.3) ? RECORD_ITEMS_APPEND
-                                                                                 : 0,
-                               .priority = (uint8_t)random_below(r, 3)};
-    if (replaces)
-        customer = w->replaceable_customer[slot];
-    else {
-        w->replaceable[slot] = head.position;
-        w->replaceable_type[slot] = t->number;
-        w->replaceable_customer[slot] = customer;
-    }
-    record_begin(&w->builder, &head);
-    if (t == w->view)
-        fill_view(w);
-    else if (t == w->order)
-        fill_order(w);
-    else if (t == w->knows)
-        fill_relation(w);
-    else if (t == w->customer)
-        fill_attributes(w);
-    history_append(w->history, (struct customer_id){number_of(customer)}, record_end(&w->builder));
-    if (random_chance(r, 0.1)) { /* one record may bring rows of two types: the same time and position */
-        head.type = t == w->view ? w->other->number : head.type;
-        if (head.type == w->other->number && t == w->view && !replaces) {
-            record_begin(&w->builder, &head);
-            history_append(w->history, (struct customer_id){number_of(customer)}, record_end(&w->builder));
-        }
-    }
-}
-
-static void compact_all(struct world *w) {
-    struct fault fault = {0};
-    enum status status;
-    while ((status = history_compact(w->history, true, &fault)) == STATUS_OK) {
-    }
-    if (status != STATUS_END)
-        fail_msg("%s", fault.text);
-    history_tidy(w->history);
-}
-
-static void merge_some(struct world *w) {
-    uint32_t a = (uint32_t)random_between(&w->random, 1, CUSTOMERS),
-             b = (uint32_t)random_between(&w->random, 1, CUSTOMERS);
-    if (a == b || w->gone[a] || w->gone[b])
-        return;
-    history_merge(w->history, (struct customer_id){number_of(a)}, (struct customer_id){number_of(b)});
-    w->gone[b] = true;
-    for (unsigned i = 0; i < 64; i++)
-        if (w->replaceable_customer[i] == b)
-            w->replaceable_customer[i] = a;
-}
 
 /* --- what is expected, as text --- */
 
@@ -518,7 +191,7 @@ static void take_attribute(void *context, const struct attribute_now *a) {
     for (unsigned i = 0; i < ATTRIBUTES; i++)
         if (e->w->attributes[i].property == a->property) {
             buffer_clear(&e->attributes[i]);
-            print_value(e->w, &e->attributes[i], a->record, a->value, attribute_types[i]);
+            print_value(e->w, &e->attributes[i], a->record, a->value, world_attribute_types[i]);
         }
 }
 
@@ -542,7 +215,7 @@ static void expect(struct world *w, uint32_t customer, struct expected *e) {
         buffer_clear(&e->attributes[i]);
         buffer_print(&e->attributes[i], "-|");
     }
-    history_rows(w->history, (struct customer_id){number_of(customer)}, -1, &arena, &rows);
+    history_rows(w->history, (struct customer_id){world_number(customer)}, -1, &arena, &rows);
     const struct record_head **all = arena_get(&arena, (rows.count + 1) * sizeof *all);
     for (size_t i = 0; i < rows.count; i++) {
         const struct record_head *r = history_row(w->history, &rows, i, &b);
@@ -649,8 +322,8 @@ static void compare_span(struct world *w, uint32_t span, struct expected *all) {
     if (!range_span(w->range, &w->want, span, dirty, population))
         return;
     for (uint32_t c = 1; c <= CUSTOMERS; c++) {
-        uint32_t owner = number_of(c) % SPAN_CUSTOMERS;
-        if (number_of(c) / SPAN_CUSTOMERS != span || w->gone[c])
+        uint32_t owner = world_number(c) % SPAN_CUSTOMERS;
+        if (world_number(c) / SPAN_CUSTOMERS != span || w->gone[c])
             continue;
         if (dirty[owner / 64] >> (owner % 64) & 1) {
             owners[count] = (uint16_t)owner;
@@ -662,7 +335,7 @@ static void compare_span(struct world *w, uint32_t span, struct expected *all) {
     range_owners(w->range, &w->want, span, owners, count);
     assert_int_equal(range_count(w->range), count);
     for (uint32_t i = 0; i < count; i++) {
-        assert_int_equal(range_customer_at(w->range, i).number, number_of(who[i]));
+        assert_int_equal(range_customer_at(w->range, i).number, world_number(who[i]));
         check_customer(w, &all[who[i]], i, "owners");
     }
 }
@@ -672,7 +345,7 @@ static void compare_all(struct world *w) {
     struct history_hold hold = history_enter(w->history);
     for (uint32_t c = 1; c <= CUSTOMERS; c++) {
         expect(w, c, &all[c]);
-        range_customer(w->range, &w->want, (struct customer_id){number_of(c)}, UINT64_MAX);
+        range_customer(w->range, &w->want, (struct customer_id){world_number(c)}, UINT64_MAX);
         check_customer(w, &all[c], 0, "customer");
     }
     compare_span(w, 0, all);
@@ -689,12 +362,12 @@ static void run(uint64_t seed) {
     for (unsigned step = 0; step < 240; step++) {
         uint32_t customer = (uint32_t)random_between(&w.random, 1, CUSTOMERS);
         for (uint64_t n = random_below(&w.random, 8); n > 0 && !w.gone[customer]; n--)
-            add_row(&w, customer);
+            world_add_row(&w, customer);
         uint64_t what = random_below(&w.random, 100);
         if (what < 3)
-            merge_some(&w);
+            world_merge_some(&w);
         else if (what < 6)
-            compact_all(&w);
+            world_compact(&w);
         else if (what < 12)
             compare_all(&w);
         if (step == 120 && seed % 2) { /* number to text: the one change of type that values allow */
@@ -705,7 +378,7 @@ static void run(uint64_t seed) {
         }
     }
     compare_all(&w);
-    compact_all(&w);
+    world_compact(&w);
     compare_all(&w);
     world_close(&w);
 }
@@ -775,7 +448,7 @@ static void targets_follow_merges_and_population_counts(void **state) {
         assert_int_equal(range_integer(&rows->columns[0], first + 1), b);
         assert_true(range_bytes(w.range) > 0);
         history_leave(w.history, hold);
-        compact_all(&w);
+        world_compact(&w);
     }
     assert_false(range_span(w.range, &w.want, 77, dirty, population));
     range_customer(w.range, &w.want, (struct customer_id){77 * SPAN_CUSTOMERS}, UINT64_MAX);
@@ -799,7 +472,7 @@ static void rows_before_a_position(void **state) {
             record_set_text(&w.builder, w.attributes[0].property, SLICE("x"));
         history_append(w.history, (struct customer_id){5}, record_end(&w.builder));
         if (i == 2)
-            compact_all(&w);
+            world_compact(&w);
     }
     struct history_hold hold = history_enter(w.history);
     for (uint64_t before = 1; before <= 7; before++) {
@@ -877,8 +550,8 @@ static void files_of_before_still_open(void **state) {
     uint64_t dirty[SPAN_CUSTOMERS / 64], population[SPAN_CUSTOMERS / 64];
     world_open(&w, 4);
     for (unsigned i = 0; i < 300; i++)
-        add_row(&w, (uint32_t)random_between(&w.random, 1, 25));
-    compact_all(&w);
+        world_add_row(&w, (uint32_t)random_between(&w.random, 1, 25));
+    world_compact(&w);
     struct history_image *image = history_freeze(w.history);
     MUST(history_write(image, FOLDER "/saved", &fault));
     history_image_free(image, true);
@@ -903,11 +576,11 @@ static void large_tables_say_what_rows_say(void **state) {
     struct world w;
     world_open(&w, 5);
     for (unsigned i = 0; i < 30000; i++)
-        add_row(&w, (uint32_t)random_between(&w.random, 1, 25));
-    compact_all(&w);
+        world_add_row(&w, (uint32_t)random_between(&w.random, 1, 25));
+    world_compact(&w);
     compare_all(&w);
     for (unsigned i = 0; i < 20; i++)
-        add_row(&w, (uint32_t)random_between(&w.random, 1, 25));
+        world_add_row(&w, (uint32_t)random_between(&w.random, 1, 25));
     compare_all(&w);
     world_close(&w);
 }
