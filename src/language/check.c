@@ -197,6 +197,7 @@ static struct known_cost **known_at(struct check *c, const struct node *expressi
 struct walk {
     uint64_t cost;
     unsigned depth; /* of definitions below */
+    bool related;   /* it asks for a relation */
 };
 
 static bool walk_tree(struct check *c, const struct node *at, const struct node *node, const struct path *path,
@@ -229,22 +230,31 @@ static bool walk_definition(struct check *c, const struct node *at, const struct
             return false;
         known = known_at(c, expression); /* the walk may have added others */
         *known = arena_get(c->arena, sizeof **known);
-        **known = (struct known_cost){NULL, expression, inside.cost, inside.depth};
+        **known = (struct known_cost){NULL, expression, inside.cost, inside.depth, inside.related};
     }
     if ((path ? path->depth : 0) + 1 + (*known)->depth > CHECK_DEFINITIONS_MAX)
         return check_fail_as(c, STATUS_TOO_LARGE, at, "this goes through more than %u definitions in a row",
                              CHECK_DEFINITIONS_MAX);
     out->cost = add_cost(out->cost, (*known)->cost);
+    out->related = out->related || (*known)->related;
     out->depth = out->depth > (*known)->depth + 1 ? out->depth : (*known)->depth + 1;
     return true;
+}
+
+static bool fail_hops(struct check *c, const struct node *at, struct slice name) {
+    return check_fail(c, at, "relations go one hop; \"%s\" asks for one itself", check_shown_text(name).text);
 }
 
 /* What stands in a where counts NEST_COST times. */
 static bool walk_where(struct check *c, const struct node *at, const struct node *node, const struct path *path,
                        struct walk *out) {
     struct walk where = {0};
+    bool relation = node->source && node->source->from.kind == SOURCE_RELATION;
     if (node->where && !walk_tree(c, at, node->where, path, &where))
         return false;
+    if (relation && where.related)
+        return fail_hops(c, at, path ? path->name : SLICE_NONE);
+    out->related = out->related || relation || where.related;
     out->cost = add_cost(out->cost, 1 + NEST_COST * where.cost);
     out->depth = out->depth > where.depth ? out->depth : where.depth;
     return true;
@@ -302,6 +312,11 @@ static bool take_definition(struct check *c, struct node *node, const struct def
     if (!walk_definition(c, node, found->expression, kind, name, c->v->self.size ? &self : NULL, &walk) ||
         !check_spend(c, node, walk.cost))
         return false;
+    if (c->scope.related && walk.related)
+        return fail_hops(c, node, name);
+    if (found->type == TERM_NONE)
+        return check_fail(c, node, "\"%s\" has no value: its definition is not right any more",
+                          check_shown_text(name).text);
     node->definition = found->expression;
     node->definition_number = found->number;
     node->type = (uint8_t)found->type;

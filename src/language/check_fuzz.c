@@ -34,6 +34,24 @@ static void again(const struct vocabulary *v, struct node *root, struct arena *a
     buffer_release(&second);
 }
 
+/* Bytes as a tree's JSON: shapes that no text has. */
+static void as_json(const struct vocabulary *v, struct slice text) {
+    struct json_parser *p = json_parser_create();
+    struct arena arena = {0};
+    struct fault fault = {0};
+    const struct json *json;
+    struct node *root;
+    if (json_parse(p, text, false, &json, NULL) == STATUS_OK &&
+        tree_read_json(p, json, &arena, &root, &fault) == STATUS_OK) {
+        if (check_tree(v, root, TERM_NONE, &arena, &fault, NULL) == STATUS_OK)
+            again(v, root, &arena);
+        else
+            assert(fault.text[0]);
+    }
+    json_parser_free(p);
+    arena_release(&arena);
+}
+
 /* Completion and hover at a few places write something that looks like JSON. */
 static void at_places(const struct vocabulary *v, struct slice text) {
     struct buffer out = {0};
@@ -69,6 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     else
         assert(fault.text[0] && place <= size);
     arena_release(&arena);
+    if (size && data[0] == '{')
+        as_json(&v, text);
     at_places(&v, text);
     assert(cpu_ms() - began_ms < TOO_LONG_MS);
     return 0;

@@ -14,20 +14,10 @@ static struct shown quoted(struct slice name) {
     return check_shown(&node);
 }
 
-/* "order", `Product Viewed` as product_viewed where that finds it. */
+/* "order", `Product Viewed` as product_viewed where that finds it; items as order.items. */
 static struct shown type_shown(const struct dictionary *d, const struct type *type) {
     char plain[NAME_BYTES];
-    bool both;
-    if (check_has_rows(type) && type->name.size < sizeof plain) {
-        for (size_t i = 0; i < type->name.size; i++) {
-            char c = type->name.data[i];
-            plain[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c == ' ' || c == '-' ? '_' : c;
-        }
-        struct slice name = slice_of(plain, type->name.size);
-        if (check_type(d, name, true, &both) == type)
-            return quoted(name);
-    }
-    return type->kind == TYPE_ITEM ? check_shown_text(type->name) : quoted(type->name);
+    return type->kind == TYPE_ITEM ? check_shown_text(type->name) : quoted(check_type_name(d, type, plain));
 }
 
 static const char *kind_phrase(const struct type *type) {
@@ -52,17 +42,24 @@ static void offer_system(struct suggestion *s, const struct scope *scope) {
             suggestion_offer(s, slice_text(names[i]));
 }
 
+/* Blanks and - count as _, as in the plain form; the letters' case never counts. */
+static void offer_type(struct suggestion *s, struct slice name) {
+    char plain[SUGGEST_BYTES_MAX];
+    if (name.size > sizeof plain)
+        return;
+    for (size_t i = 0; i < name.size; i++)
+        plain[i] = name.data[i] == ' ' || name.data[i] == '-' ? '_' : name.data[i];
+    suggestion_offer(s, slice_of(plain, name.size));
+}
+
 static bool offer_types(const struct check *c, struct suggestion *s, struct shown *best) {
     const struct type *nearest = NULL;
     for (uint32_t i = 1, count = dictionary_type_count(c->v->dictionary); i < count; i++) {
         const struct type *type = dictionary_type_at(c->v->dictionary, (uint16_t)i);
         unsigned before = s->distance;
-        char plain[NAME_BYTES];
-        if (!check_has_rows(type) || type->name.size >= sizeof plain)
+        if (!check_has_rows(type))
             continue;
-        for (size_t k = 0; k < type->name.size; k++)
-            plain[k] = type->name.data[k] == ' ' || type->name.data[k] == '-' ? '_' : type->name.data[k];
-        suggestion_offer(s, slice_of(plain, type->name.size));
+        offer_type(s, type->name);
         nearest = s->distance < before ? type : nearest;
     }
     if (nearest)

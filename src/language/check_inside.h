@@ -47,6 +47,7 @@ struct known_cost {
     const struct node *expression;
     uint64_t cost;
     unsigned depth;
+    bool related; /* asks for a relation */
 };
 #define KNOWN_BUCKETS 64
 
@@ -95,6 +96,8 @@ struct slice check_join(const struct node *node, uint32_t first, uint32_t count,
 /* The type of that name: documents, events, relations, exact before plain form. Two with the same plain form: NULL, and *both says so. */
 const struct type *check_type(const struct dictionary *d, struct slice name, bool plain, bool *both);
 bool check_plain_equal(struct slice name, struct slice plain);
+/* A type's name in its plain form where that leads to it, else as it is; `buffer` may hold it. */
+struct slice check_type_name(const struct dictionary *d, const struct type *type, char buffer[NAME_BYTES]);
 /* Whether a type is one whose rows an aggregate may ask for. */
 bool check_has_rows(const struct type *type);
 bool check_is_relation(const struct type *type);
@@ -132,6 +135,7 @@ bool check_names_to_ids(struct check *c);
 bool check_gender(const struct term *term);
 
 /* --- check_types.c --- */
+const char *check_word(const struct node *node); /* of its operator */
 /* Any expression: fills the node's findings and `term`. */
 bool check_node(struct check *c, struct node *node, struct term *term);
 bool check_condition(struct check *c, struct node *node, const char *whose);

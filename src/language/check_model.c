@@ -125,6 +125,7 @@ static void add_definitions(struct check_bed *bed) {
     check_bed_add(bed, DEFINITION_SEGMENT, "inner", "in segment \"vip\" and city = \"x\"");
     check_bed_add(bed, DEFINITION_METRIC, "spent", "sum(order.total)");
     check_bed_add(bed, DEFINITION_TAG, "brands", "distribution(order.items.brand)");
+    check_bed_add(bed, DEFINITION_SEGMENT, "guardians", "any(guardian_of)");
     check_bed_add(bed, DEFINITION_METRIC, "R score", "if(any(order, last 30 days), 5, 1)");
     check_bed_add(bed, DEFINITION_METRIC, "M score", "round(sum(order.total) / 100)");
     *add(bed, DEFINITION_SEGMENT, "uploaded") = (struct definition){.number = 77, .type = TERM_BOOL};

@@ -44,16 +44,27 @@ bool check_has_rows(const struct type *type) {
     return type->kind == TYPE_DOCUMENT || type->kind == TYPE_EVENT || type->kind == TYPE_RELATION;
 }
 
+static char plain_character(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c == ' ' || c == '-' ? '_' : c; }
+
 bool check_plain_equal(struct slice name, struct slice plain) {
     if (name.size != plain.size)
         return false;
-    for (size_t i = 0; i < name.size; i++) {
-        char c = name.data[i];
-        c = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c == ' ' || c == '-' ? '_' : c;
-        if (c != plain.data[i])
+    for (size_t i = 0; i < name.size; i++)
+        if (plain_character(name.data[i]) != plain.data[i])
             return false;
-    }
     return true;
+}
+
+struct slice check_type_name(const struct dictionary *d, const struct type *type, char buffer[NAME_BYTES]) {
+    bool both, same = true;
+    if (!check_has_rows(type) || type->name.size >= NAME_BYTES)
+        return type->name;
+    for (size_t i = 0; i < type->name.size; i++) {
+        buffer[i] = plain_character(type->name.data[i]);
+        same = same && buffer[i] == type->name.data[i];
+    }
+    struct slice plain = slice_of(buffer, type->name.size);
+    return same || check_type(d, plain, true, &both) == type ? plain : type->name;
 }
 
 static const struct type *type_by_plain(const struct dictionary *d, enum type_kind kind, struct slice name,

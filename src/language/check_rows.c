@@ -7,8 +7,6 @@
 
 #include <assert.h>
 
-static const char *word_of(const struct node *node) { return operator_row((enum op)node->op)->word; }
-
 /* --- windows --- */
 
 static unsigned moments_of(enum window_kind kind) {
@@ -94,7 +92,7 @@ static const char *value_type_name(const struct reference *value) {
 static bool fail_no_value(struct check *c, const struct node *node) {
     struct shown shown = check_shown(node->source);
     return check_fail(c, node, "%s needs a field, such as %s(%s.total); the rows themselves are counted with count(%s)",
-                      word_of(node), word_of(node), shown.text, shown.text);
+                      check_word(node), check_word(node), shown.text, shown.text);
 }
 
 /* sum, avg, median; min, max also of times. */
@@ -109,7 +107,7 @@ static bool check_measure(struct check *c, struct node *node) {
         return check_fail(
             c, node,
             "%s needs a number%s; %s is %s. Count it with count(%s), or its different values with distinct(%s)",
-            word_of(node), ordered ? ", a time or a date" : "", shown.text, value_type_name(value), shown.text,
+            check_word(node), ordered ? ", a time or a date" : "", shown.text, value_type_name(value), shown.text,
             shown.text);
     node->type = (uint8_t)type;
     return true;
@@ -127,7 +125,7 @@ static bool check_values(struct check *c, struct node *node) {
     if (node->op == OP_DISTRIBUTION)
         simple = simple || type == TERM_BOOL;
     if (!simple)
-        return check_fail(c, node, "%s needs %s; %s is %s", word_of(node),
+        return check_fail(c, node, "%s needs %s; %s is %s", check_word(node),
                           node->op == OP_DISTINCT ? "a single value" : "a text, a number or a date",
                           check_shown(node->source).text, value_type_name(value));
     node->type = node->op == OP_DISTINCT ? TERM_NUMBER : node->op == OP_TOP ? (uint8_t)type : TERM_DISTRIBUTION;
@@ -139,7 +137,7 @@ static bool check_rows_only(struct check *c, struct node *node) {
     if (node->source->from.value.kind != REFERENCE_NONE)
         return check_fail(c, node->source,
                           "%s is about rows, not about a field; write the field as a condition: where %s is present",
-                          word_of(node), check_shown(node->source).text);
+                          check_word(node), check_shown(node->source).text);
     if (node->op == OP_SHARE && !node->where)
         return check_fail(c, node,
                           "share needs a where: the part of the rows for which it is true, such as share(%s where ...)",
@@ -158,7 +156,7 @@ static bool check_end(struct check *c, struct node *node, const struct scope *ro
     }
     if (value->kind != REFERENCE_NONE)
         return check_fail(c, node, "%s of a field is a value already and has no fields; write %s(%s) or %s(rows).field",
-                          word_of(node), word_of(node), check_shown(node->source).text, word_of(node));
+                          check_word(node), check_word(node), check_shown(node->source).text, check_word(node));
     return check_row_field(c, node, rows, term);
 }
 
@@ -214,7 +212,7 @@ bool check_aggregate(struct check *c, struct node *node, struct term *term) {
     if (node->piece_count && !is_end(node))
         return check_fail(c, node,
                           "%s(...) is one value and has no fields; only first(...) and last(...) lead to a row's",
-                          word_of(node));
+                          check_word(node));
     if (!check_spend(c, node, 1) || !check_source(c, node->source, &value))
         return false;
     struct scope rows = check_scope_of(c, &node->source->from), outer = c->scope;

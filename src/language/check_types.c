@@ -129,7 +129,7 @@ static struct shown subject(const struct node *node, const struct term *term) {
     return said;
 }
 
-static const char *word_of(const struct node *node) { return operator_row((enum op)node->op)->word; }
+const char *check_word(const struct node *node) { return operator_row((enum op)node->op)->word; }
 
 /* --- arguments --- */
 
@@ -152,7 +152,7 @@ static bool fail_argument(struct check *c, const struct node *call, const struct
                           const struct term *term, unsigned takes, const char *needs) {
     char fix[2 * SHOWN_BYTES];
     argument_fix(argument, takes, fix, sizeof fix);
-    return check_fail(c, argument, "%s needs %s; %s is %s%s", word_of(call), needs, subject(argument, term).text,
+    return check_fail(c, argument, "%s needs %s; %s is %s%s", check_word(call), needs, subject(argument, term).text,
                       check_phrase(argument), fix);
 }
 
@@ -229,8 +229,8 @@ static bool check_ordered(struct check *c, const struct node *call, const struct
                           const struct term *term) {
     if (is(operand, NUMBERS | MOMENTS))
         return true;
-    return check_fail(c, operand, "%s compares numbers, times and dates; %s is %s, which has no order", word_of(call),
-                      subject(operand, term).text, check_phrase(operand));
+    return check_fail(c, operand, "%s compares numbers, times and dates; %s is %s, which has no order",
+                      check_word(call), subject(operand, term).text, check_phrase(operand));
 }
 
 /* a = b, a < b, a between b and c, a in (b, c ...). */
@@ -255,7 +255,7 @@ static bool fail_contains(struct check *c, const struct node *node, const struct
         return check_fail(c, list, "contains asks a text or a list; %s is %s", subject(list, term).text,
                           check_phrase(list));
     return check_fail(
-        c, list, "%s asks a list; %s is %s%s", word_of(node), subject(list, term).text, check_phrase(list),
+        c, list, "%s asks a list; %s is %s%s", check_word(node), subject(list, term).text, check_phrase(list),
         list->type == TERM_TEXT ? "; join several contains with or, or write in (...) for whole texts" : "");
 }
 
@@ -289,7 +289,7 @@ static bool check_missing(struct check *c, struct node *node) {
     if (value->type == TERM_BOOL && !asked)
         return check_fail(c, value, "a condition is true or false, never missing; ask this of a value in it");
     if (!is(value, SCALARS | LISTS))
-        return check_fail(c, value, "%s needs a value; %s is %s", word_of(node), subject(value, &term).text,
+        return check_fail(c, value, "%s needs a value; %s is %s", check_word(node), subject(value, &term).text,
                           check_phrase(value));
     node->type = TERM_BOOL;
     return true;
@@ -370,8 +370,8 @@ static bool check_substring(struct check *c, struct node *node) {
 #define SAME_MAX 16
 
 static bool fail_same(struct check *c, const struct node *node, const struct node *a, const struct node *b) {
-    return check_fail(c, b, "%s gives values of one type; %s is %s and %s is %s%s", word_of(node), check_shown(a).text,
-                      check_phrase(a), check_shown(b).text, check_phrase(b),
+    return check_fail(c, b, "%s gives values of one type; %s is %s and %s is %s%s", check_word(node),
+                      check_shown(a).text, check_phrase(a), check_shown(b).text, check_phrase(b),
                       is(a, MOMENTS) && is(b, MOMENTS) ? "; the date of a time is date(x)" : "");
 }
 

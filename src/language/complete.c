@@ -213,15 +213,9 @@ static void add_values(struct completion *c) {
 
 /* --- sources --- */
 
-/* A type's name, in its plain form where that leads to it. */
 static struct slice type_written(struct completion *c, const struct type *type) {
     char plain[NAME_BYTES];
-    bool both;
-    size_t size = type->name.size < sizeof plain ? type->name.size : 0;
-    for (size_t i = 0; i < size; i++)
-        plain[i] = type->name.data[i] == ' ' || type->name.data[i] == '-' ? '_' : lower(type->name.data[i]);
-    const struct type *found = check_type(c->spot.check.v->dictionary, slice_of(plain, size), true, &both);
-    return written(c, SLICE_NONE, found == type ? slice_of(plain, size) : type->name);
+    return written(c, SLICE_NONE, check_type_name(c->spot.check.v->dictionary, type, plain));
 }
 
 static void add_type_fields(struct completion *c, const struct type *type, struct slice name) {

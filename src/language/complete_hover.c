@@ -113,13 +113,11 @@ static enum window_kind window_of(const struct scan *s, uint32_t at) {
 
 /* --- names --- */
 
-static bool is_name(const struct token *token) { return token->kind == TOKEN_WORD || token->kind == TOKEN_QUOTED; }
-
 /* Tokens [*from, *to) of the dotted name around `at`. */
 static void name_around(const struct scan *s, uint32_t at, uint32_t *from, uint32_t *to) {
     *from = scan_path(s, at + 1);
     *to = at + 1;
-    while (*to + 1 < s->count && scan_sign(s, *to, SIGN_DOT) && is_name(&s->tokens[*to + 1]))
+    while (*to + 1 < s->count && scan_sign(s, *to, SIGN_DOT) && scan_is_name(&s->tokens[*to + 1]))
         *to += 2;
     bool any = scan_word(s, at, "any") && scan_word(s, at + 1, "event");
     if (any)
@@ -207,10 +205,10 @@ static bool hover(const struct vocabulary *v, struct slice text, struct spot *wh
         write_hover(&found, w);
         return true;
     }
-    if (!is_name(&s->tokens[i]) && !scan_sign(s, i, SIGN_DOT))
+    if (!scan_is_name(&s->tokens[i]) && !scan_sign(s, i, SIGN_DOT))
         return false;
     name_around(s, scan_sign(s, i, SIGN_DOT) && i ? i - 1 : i, &from, &to);
-    return from < to && is_name(&s->tokens[from]) && write_name(v, text, whole, from, to, w);
+    return from < to && scan_is_name(&s->tokens[from]) && write_name(v, text, whole, from, to, w);
 }
 
 void check_hover(const struct vocabulary *vocabulary, struct slice text, uint32_t at, struct json_writer *w) {

@@ -16,7 +16,7 @@ bool scan_sign(const struct scan *s, uint32_t i, enum sign sign) {
     return i < s->count && s->tokens[i].kind == TOKEN_SIGN && s->tokens[i].sign == sign;
 }
 
-static bool is_name(const struct token *token) { return token->kind == TOKEN_WORD || token->kind == TOKEN_QUOTED; }
+bool scan_is_name(const struct token *token) { return token->kind == TOKEN_WORD || token->kind == TOKEN_QUOTED; }
 
 /* Words [from, to) in lower case with blanks between; empty where one is no word. */
 static struct slice joined_words(const struct scan *s, uint32_t from, uint32_t to, char out[WORD_BYTES_MAX]) {
@@ -54,13 +54,13 @@ enum op scan_op(const struct scan *s, uint32_t end, unsigned forms, uint32_t *wo
 
 uint32_t scan_path(const struct scan *s, uint32_t end) {
     uint32_t from = end;
-    if (end && is_name(&s->tokens[end - 1]))
+    if (end && scan_is_name(&s->tokens[end - 1]))
         from = end - 1;
     else if (!scan_sign(s, end - 1, SIGN_DOT) || end == 0)
         return end;
     while (from >= 1) {
         bool dot = scan_sign(s, from - 1, SIGN_DOT);
-        if (dot && from >= 2 && is_name(&s->tokens[from - 2]))
+        if (dot && from >= 2 && scan_is_name(&s->tokens[from - 2]))
             from -= 2;
         else if (from == end && dot)
             from--;
@@ -74,7 +74,7 @@ void scan_pieces(const struct scan *s, uint32_t from, uint32_t to, struct arena 
     node->pieces = arena_get(arena, (to - from + 1) * sizeof *node->pieces);
     node->piece_count = 0;
     for (uint32_t i = from; i < to; i++)
-        if (is_name(&s->tokens[i]) && node->piece_count < NAME_PIECES_MAX)
+        if (scan_is_name(&s->tokens[i]) && node->piece_count < NAME_PIECES_MAX)
             node->pieces[node->piece_count++] =
                 (struct name_piece){s->tokens[i].text, s->tokens[i].kind == TOKEN_QUOTED};
 }
@@ -176,7 +176,7 @@ static void find_partial(struct scan *s, struct slice text, uint32_t at) {
         s->partial_from = last->place;
         s->partial = slice_of(rest.data + quote, rest.size - quote);
         s->path = --s->count;
-    } else if (last->end == at && is_name(last)) {
+    } else if (last->end == at && scan_is_name(last)) {
         s->partial_from = last->place;
         s->partial = last->text;
         s->path = scan_path(s, s->count);

@@ -42,6 +42,7 @@ enum op scan_op(const struct scan *scan, uint32_t end, unsigned forms, uint32_t 
 void scan_pieces(const struct scan *scan, uint32_t from, uint32_t to, struct arena *arena, struct node *node);
 /* First token of the dotted name that ends before `end`; `end` where none does. */
 uint32_t scan_path(const struct scan *scan, uint32_t end);
+bool scan_is_name(const struct token *token); /* a word, or in backticks */
 bool scan_word(const struct scan *scan, uint32_t i, const char *lower);
 bool scan_sign(const struct scan *scan, uint32_t i, enum sign sign);
 
