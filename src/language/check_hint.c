@@ -71,7 +71,8 @@ static bool offer_types(const struct check *c, struct suggestion *s, struct show
 
 /* An aggregate that a field of this type goes well with. */
 static const char *aggregate_for(const struct property *property) {
-    switch (property->type) {
+    enum property_type type = property->type;
+    switch (type) {
     case PROPERTY_NUMBER:
     case PROPERTY_MONEY:
         return "sum";
