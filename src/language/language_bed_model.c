@@ -274,3 +274,21 @@ const char *language_bed_twin(struct language_bed *bed, const char *expression, 
         model_evaluate(&bed->vocabulary, &bed->outside, root, (struct customer_id){customer}, bed->now_ms, &bed->arena);
     return language_bed_print(bed, &v);
 }
+const char *language_bed_plan(struct language_bed *bed, const char *expression, uint32_t customer) {
+    const struct node *root = language_bed_check(bed, expression);
+    struct plan *plan;
+    struct term_value v = {0};
+    uint64_t bit = 0;
+    assert_int_equal(plan_create(&bed->vocabulary, &root, 1, &plan, NULL), STATUS_OK);
+    struct evaluator *e = evaluator_create(plan, &bed->outside);
+    evaluator_customer(e, (struct customer_id){customer}, bed->now_ms, UINT64_MAX);
+    if (plan_type(plan, 0) == TERM_BOOL) {
+        evaluate_bits(e, 0, &bit, NULL);
+        v = (struct term_value){.type = TERM_BOOL, .integer = bit & 1};
+    } else
+        v = evaluate_value(e, 0, 0);
+    const char *text = language_bed_print(bed, &v);
+    evaluator_free(e);
+    plan_free(plan);
+    return text;
+}

@@ -38,5 +38,7 @@ struct node *language_bed_check(struct language_bed *bed, const char *expression
  * until the next call. */
 const char *language_bed_print(struct language_bed *bed, const struct term_value *value);
 const char *language_bed_twin(struct language_bed *bed, const char *expression, uint32_t customer);
+/* The same by a plan, for the customer alone. */
+const char *language_bed_plan(struct language_bed *bed, const char *expression, uint32_t customer);
 
 #endif

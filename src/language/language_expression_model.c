@@ -129,7 +129,7 @@ static void number_literal(struct place *p) {
     else if (chance(p, 0.1))
         put(p, "5000000000000000000");
     else
-        put(p, PICK(p, "0.5", "1.25", "0.0001", "100", "12.500", "0.1234567"));
+        put(p, PICK(p, "0.5", "1.25", "0.0001", "100", "12.500", p->w->plain ? "0.25" : "0.1234567"));
 }
 
 static void moment_literal(struct place *p, bool date) {
@@ -374,7 +374,7 @@ static void number_aggregate(struct place *p, int depth) {
     default:
         break;
     }
-    if (!over_field(p, p->w->plain ? "sum" : pick(p, measures, sizeof measures / sizeof *measures), TERM_NUMBER, depth))
+    if (!over_field(p, pick(p, measures, p->w->plain ? 3 : sizeof measures / sizeof *measures), TERM_NUMBER, depth))
         put(p, "2");
 }
 
@@ -389,8 +389,10 @@ static void function_of_numbers(struct place *p, const char *word, unsigned coun
 }
 
 static void since(struct place *p, int depth) {
-    put(p, PICK(p, "days since ", "days since ", "hours since ", "minutes since ", "seconds since ", "weeks since ",
-                "months since ", "years since ", "days until ", "days until anniversary "));
+    static const char *const words[] = {
+        "days since ",  "days since ", "hours since ",  "minutes since ", "seconds since ",
+        "weeks since ", "days until ", "months since ", "years since ",   "days until anniversary "};
+    put(p, words[below(p, p->w->plain ? 7 : 10)]);
     size_t at = p->out->size;
     put(p, "(");
     bool date = p->out->data[at - 2] == 'y' || chance(p, 0.4);
@@ -526,7 +528,8 @@ static void text(struct place *p, int depth) {
 static void time_aggregate(struct place *p, int depth) {
     if (chance(p, 0.6))
         over_rows(p, PICK(p, "first", "last"), depth, false);
-    else if (!over_field(p, PICK(p, "first", "last", "min", "max"), TERM_TIME, depth))
+    else if (!over_field(p, p->w->plain ? PICK(p, "min", "max") : PICK(p, "first", "last", "min", "max"), TERM_TIME,
+                         depth))
         put(p, "now");
 }
 

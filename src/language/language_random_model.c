@@ -151,7 +151,7 @@ static void set_number(struct random_world *w, uint16_t property, bool money) {
         record_set(b, property, VALUE_NUMBER, random_between(r, 0, 40) * 100, 2); /* not as small as it can be */
     else if (wild)
         record_set(b, property, VALUE_NUMBER, 987654321098123456 + (int64_t)random_below(r, 1000000), 6);
-    else if (kind < 0.98)
+    else if (kind < 0.98 || w->plain)
         record_set_real(b, property, (double)random_between(r, 1, 9) / 2);
     else
         record_set_real(b, property, random_unit(r) * 1e-3);
@@ -413,8 +413,8 @@ static void make_zone(struct random_world *w) {
         w->zone = NULL;
 }
 
-void random_world_create(struct random_world *w, uint64_t seed, bool far) {
-    *w = (struct random_world){.seed = seed};
+void random_world_create(struct random_world *w, uint64_t seed, bool far, bool plain) {
+    *w = (struct random_world){.seed = seed, .plain = plain};
     random_init(&w->random, seed);
     make_zone(w);
     make_instants(w);

@@ -49,8 +49,8 @@ struct random_world {
     bool plain; /* expressions that a data base answers in the same way (clickhouse) */
 };
 
-/* A workspace with its steps. `far`: its customers stand at the seam of two spans. */
-void random_world_create(struct random_world *w, uint64_t seed, bool far);
+/* A workspace with its steps. `far`: its customers stand at the seam of two spans. `plain`: see struct random_world; numbers are decimals then. */
+void random_world_create(struct random_world *w, uint64_t seed, bool far, bool plain);
 void random_world_release(struct random_world *w);
 
 /* The steps in another order that gives the same history: rows of equal time keep theirs. */
