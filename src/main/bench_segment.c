@@ -221,7 +221,7 @@ struct measure {
     struct shop shop;
     struct shop_store store;
     uint64_t rounds, workers;
-    const char *peers;
+    const char *peers, *only;
     struct arena arena;
     struct vocabulary vocabulary;
     struct node *part_nodes[PARTS];
@@ -244,6 +244,10 @@ static bool find_part(void *context, enum definition_kind kind, struct slice nam
 static enum status read_text(struct measure *m, const char *text, struct node **root, struct fault *fault) {
     uint32_t place;
     return check_text(&m->vocabulary, slice_text(text), TERM_BOOL, &m->arena, root, fault, &place);
+}
+
+static bool wanted(const struct measure *m, size_t i) {
+    return !m->only[0] || strcmp(m->only, segments[i].question.name) == 0;
 }
 
 static void count_plainly(struct measure *m) {
@@ -319,7 +323,7 @@ static enum status ask_peers(struct measure *m, struct fault *fault) {
         return STATUS_OK;
     }
     for (size_t i = 0; i < SEGMENTS; i++)
-        questions[i] = segments[i].question;
+        questions[i] = wanted(m, i) ? segments[i].question : (struct shop_question){0};
     enum status status =
         shop_peers_ask(m->bench, &m->shop, &asked, questions, SEGMENTS, (unsigned)m->rounds, m->answers, fault);
     m->peers_asked = !status;
@@ -339,18 +343,20 @@ static enum status measure_all(struct measure *m, struct fault *fault) {
     for (size_t i = 0; i < PARTS && !status; i++)
         status = read_text(m, parts[i].text, &m->part_nodes[i], fault);
     for (size_t i = 0; i < SEGMENTS && !status; i++)
-        status = measure_segment(m, i, fault);
+        if (wanted(m, i))
+            status = measure_segment(m, i, fault);
     return status;
 }
 
 enum status bench_segment(struct bench *b, int argc, char **argv, struct fault *fault) {
-    struct measure m = {.bench = b, .shop = {1, 5000000, 10}, .rounds = 5, .workers = 2, .peers = "yes"};
+    struct measure m = {.bench = b, .shop = {1, 5000000, 10}, .rounds = 5, .workers = 2, .peers = "yes", .only = ""};
     const struct arg table[] = {BENCH_ARGS(b),
                                 {"customers", ARG_NUMBER, &m.shop.customers, "(5000000)"},
                                 {"events", ARG_NUMBER, &m.shop.events_each, "a customer, in the mean; at most 32 (10)"},
                                 {"rounds", ARG_NUMBER, &m.rounds, "of each segment (5)"},
                                 {"workers", ARG_NUMBER, &m.workers, "threads, 1 or 2 (2)"},
                                 {"peers", ARG_TEXT, &m.peers, "yes, or no: without ClickHouse and DuckDB (yes)"},
+                                {"only", ARG_TEXT, &m.only, "the segment of this name, without the others (all)"},
                                 {"seed", ARG_NUMBER, &m.shop.seed, "of the data (1)"},
                                 {0}};
     args_parse(argc, argv, "bench segment [--customers N] ...", table, NULL, NULL);

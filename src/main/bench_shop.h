@@ -91,7 +91,7 @@ enum shop_peer { SHOP_CLICKHOUSE, SHOP_DUCKDB };
 extern const char *const shop_peer_names[SHOP_PEERS];
 
 struct shop_question {
-    const char *name;
+    const char *name;                            /* NULL: not asked */
     const char *ways[SHOP_PEERS][SHOP_WAYS_MAX]; /* SQL of the rows asked for; the fastest counts; NULL ends them */
 };
 struct shop_asked {

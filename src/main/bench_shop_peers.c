@@ -177,7 +177,8 @@ static enum status ask(struct task *t, struct peer *p, enum shop_peer which, siz
 static enum status ask_all(struct task *t, struct peer *p, enum shop_peer which, struct fault *fault) {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < t->question_count && !status; i++)
-        status = ask(t, p, which, i, fault);
+        if (t->questions[i].name)
+            status = ask(t, p, which, i, fault);
     return status;
 }
 
@@ -315,7 +316,7 @@ static enum status load_chdb_table(struct peer *p, enum table table, struct faul
     buffer_clear(&sql);
     buffer_print(&sql,
                  "INSERT INTO FUNCTION file('%s/%s.parquet', Parquet) SELECT * FROM %s ORDER BY customer%s SETTINGS "
-                 "engine_file_truncate_on_insert = 1%c",
+                 "engine_file_truncate_on_insert = 1, output_format_parquet_compression_method = 'snappy'%c",
                  p->folder, name, name, timed ? ", time" : "", 0);
     status = status ? status : p->run(p, sql.data, NULL, fault);
     buffer_clear(&sql);

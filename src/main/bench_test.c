@@ -90,6 +90,16 @@ static void test_restart(void **state) {
     RUN(bench_restart, "--events", "3000", "--tail", "500", "--rounds", "1");
 }
 
+static void test_segment(void **state) {
+    (void)state;
+    RUN(bench_segment, "--customers", "6000", "--rounds", "2", "--peers", "no");
+}
+
+static void test_funnel(void **state) {
+    (void)state;
+    RUN(bench_funnel, "--customers", "6000", "--rounds", "2", "--peers", "no");
+}
+
 /* The benches of the folders, through the command. What they print is not looked at here. */
 static void test_parts(void **state) {
     (void)state;
@@ -218,9 +228,10 @@ int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "serve") == 0) /* the benches start this program as their server */
         return serve_command(argc - 2, argv + 2);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_data),   cmocka_unit_test(test_report),        cmocka_unit_test(test_folder),
-        cmocka_unit_test(test_ingest), cmocka_unit_test(test_ingest_single), cmocka_unit_test(test_profile),
-        cmocka_unit_test(test_scan),   cmocka_unit_test(test_restart),       cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_data),    cmocka_unit_test(test_report),        cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_ingest),  cmocka_unit_test(test_ingest_single), cmocka_unit_test(test_profile),
+        cmocka_unit_test(test_scan),    cmocka_unit_test(test_restart),       cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_segment), cmocka_unit_test(test_funnel),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
