@@ -229,7 +229,7 @@ static bool walk_definition(struct check *c, const struct node *at, const struct
         if (!walk_tree(c, at, expression, &here, &inside))
             return false;
         known = known_at(c, expression); /* the walk may have added others */
-        *known = arena_get(c->arena, sizeof **known);
+        *known = arena_get(&c->scratch->arena, sizeof **known);
         **known = (struct known_cost){NULL, expression, inside.cost, inside.depth, inside.related};
     }
     if ((path ? path->depth : 0) + 1 + (*known)->depth > CHECK_DEFINITIONS_MAX)
@@ -386,13 +386,14 @@ static bool check_expected(struct check *c, const struct node *root, enum term_t
 
 static enum status check_root(struct check *c, struct node *root, enum term_type expected) {
     struct term term;
+    struct scratch scratch = {0};
+    c->scratch = &scratch;
     c->top = true;
     c->root = root;
-    if (!check_node(c, root, &term) || !check_expected(c, root, expected) || !check_names_to_ids(c)) {
-        assert(c->status != STATUS_OK);
-        return c->status;
-    }
-    return STATUS_OK;
+    bool good = check_node(c, root, &term) && check_expected(c, root, expected) && check_names_to_ids(c);
+    assert(good == (c->status == STATUS_OK));
+    arena_release(&scratch.arena);
+    return c->status;
 }
 
 enum status check_tree(const struct vocabulary *vocabulary, struct node *root, enum term_type expected,

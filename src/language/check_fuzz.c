@@ -27,6 +27,12 @@ static void again(const struct vocabulary *v, struct node *root, struct arena *a
     tree_format(root, &first);
     enum status status = check_text(v, buffer_slice(&first), type, arena, &read, &fault, NULL);
     assert(status == STATUS_OK);
+    assert(read->type == root->type && read->money == root->money && read->constant == root->constant);
+    status = check_tree(v, root, type, arena, &fault, NULL); /* what was checked may be checked again */
+    assert(status == STATUS_OK && root->type == type);
+    tree_format(root, &second);
+    assert(slice_equal(buffer_slice(&first), buffer_slice(&second)));
+    buffer_clear(&second);
     tree_format(read, &second);
     assert(slice_equal(buffer_slice(&first), buffer_slice(&second)));
     (void)status;

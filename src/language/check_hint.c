@@ -15,9 +15,9 @@ static struct shown quoted(struct slice name) {
 }
 
 /* "order", `Product Viewed` as product_viewed where that finds it; items as order.items. */
-static struct shown type_shown(const struct dictionary *d, const struct type *type) {
+static struct shown type_shown(const struct check *c, const struct type *type) {
     char plain[NAME_BYTES];
-    return type->kind == TYPE_ITEM ? check_shown_text(type->name) : quoted(check_type_name(d, type, plain));
+    return type->kind == TYPE_ITEM ? check_shown_text(type->name) : quoted(check_type_name(c, type, plain));
 }
 
 static const char *kind_phrase(const struct type *type) {
@@ -63,7 +63,7 @@ static bool offer_types(const struct check *c, struct suggestion *s, struct show
         nearest = s->distance < before ? type : nearest;
     }
     if (nearest)
-        *best = type_shown(c->v->dictionary, nearest);
+        *best = type_shown(c, nearest);
     return nearest != NULL;
 }
 
@@ -85,10 +85,10 @@ static const char *aggregate_for(const struct property *property) {
 
 static bool hint_type(struct check *c, const struct node *node, struct slice name) {
     bool both;
-    const struct type *type = check_type(c->v->dictionary, name, true, &both);
+    const struct type *type = check_type(c, name, true, &both);
     if (!type)
         return true;
-    struct shown shown = type_shown(c->v->dictionary, type);
+    struct shown shown = type_shown(c, type);
     return check_fail(c, node,
                       "%s is a type of %s, not a value; ask for them with any(%s) or count(%s), or for the time of the "
                       "last with last(%s)",
@@ -99,15 +99,14 @@ static bool hint_type(struct check *c, const struct node *node, struct slice nam
 static bool hint_path(struct check *c, const struct node *node) {
     struct node source = {
         .kind = NODE_SOURCE, .pieces = node->pieces, .piece_count = node->piece_count, .place = node->place};
-    struct check quiet = {.v = c->v, .arena = c->arena};
+    struct check quiet = {.v = c->v, .arena = c->arena, .scratch = c->scratch};
     struct term term;
     char joined[NAME_BYTES];
     bool both;
     if (node->piece_count < 2)
         return true;
     for (uint32_t count = 1; count < node->piece_count; count++) {
-        const struct type *type =
-            check_type(c->v->dictionary, check_join(node, 0, count, joined), !node->pieces[0].quoted, &both);
+        const struct type *type = check_type(c, check_join(node, 0, count, joined), !node->pieces[0].quoted, &both);
         if (!type)
             continue;
         if (!check_source(&quiet, &source, &term))
@@ -125,7 +124,7 @@ static bool hint_path(struct check *c, const struct node *node) {
 
 static bool fail_field_of(struct check *c, const struct node *node, const struct type *type,
                           const struct property *items, const struct property *field) {
-    struct shown owner = type_shown(c->v->dictionary, type), of = owner;
+    struct shown owner = type_shown(c, type), of = owner;
     if (items)
         (void)snprintf(of.text, sizeof of.text, "%s.%s", owner.text, quoted(items->name).text);
     return check_fail(c, node, "%s is a field of %s; use it inside an aggregate such as %s(%s.%s)",
@@ -164,7 +163,7 @@ static bool hint_items(struct check *c, const struct node *node, struct slice na
         if (!items || items->type != PROPERTY_ITEMS ||
             !dictionary_property_find(d, dictionary_type_at(d, items->item_type), name))
             continue;
-        struct shown owner = type_shown(d, c->scope.row);
+        struct shown owner = type_shown(c, c->scope.row);
         struct shown shown = quoted(items->name);
         return check_fail(
             c, node, "%s is a field of %s.%s, of which a row has many; write any(%s where %s ...), or begin with %s.%s",
@@ -229,7 +228,7 @@ static struct shown not_found(const struct check *c, const struct node *node) {
         (void)snprintf(said.text, sizeof said.text, "there is no attribute \"%s\"", check_shown(node).text);
     else
         (void)snprintf(said.text, sizeof said.text, "\"%s\" is no field of %s, nor an attribute",
-                       check_shown(node).text, type ? type_shown(c->v->dictionary, type).text : "any event");
+                       check_shown(node).text, type ? type_shown(c, type).text : "any event");
     return said;
 }
 
@@ -266,11 +265,9 @@ bool check_unknown_field(struct check *c, const struct node *node, const struct 
     offer_fields(&near, type);
     offer_system(&near, &row);
     if (near.best.size)
-        return check_fail(c, node, "%s has no field \"%s\"; did you mean \"%s\"?",
-                          type_shown(c->v->dictionary, type).text, check_shown_text(field).text,
-                          quoted(near.best).text);
-    return check_fail(c, node, "%s has no field \"%s\"", type_shown(c->v->dictionary, type).text,
-                      check_shown_text(field).text);
+        return check_fail(c, node, "%s has no field \"%s\"; did you mean \"%s\"?", type_shown(c, type).text,
+                          check_shown_text(field).text, quoted(near.best).text);
+    return check_fail(c, node, "%s has no field \"%s\"", type_shown(c, type).text, check_shown_text(field).text);
 }
 
 /* --- sources --- */
@@ -300,7 +297,7 @@ bool check_unknown_source(struct check *c, const struct node *source) {
         return check_fail(c, source,
                           "an aggregate begins with what it is about: order, product_viewed, order.items ...");
     for (uint32_t count = source->piece_count - 1; count; count--) {
-        const struct type *type = check_type(d, check_join(source, 0, count, joined), true, &both);
+        const struct type *type = check_type(c, check_join(source, 0, count, joined), true, &both);
         if (!type)
             continue;
         const struct property *items = dictionary_property_find(d, type, check_join(source, count, 1, joined));

@@ -51,9 +51,17 @@ struct known_cost {
 };
 #define KNOWN_BUCKETS 64
 
+/* What a check needs until its end. */
+struct plain_names;
+struct scratch {
+    struct arena arena;
+    struct plain_names *plain; /* types by their plain form; made when first asked for */
+};
+
 struct check {
     const struct vocabulary *v;
-    struct arena *arena;
+    struct arena *arena; /* the tree's */
+    struct scratch *scratch;
     struct fault *fault;
     uint32_t *place;
     struct slice text; /* what was parsed; empty: only the tree is known */
@@ -94,10 +102,10 @@ bool check_definition(struct check *c, struct node *node, struct term *term);
 /* Pieces [first, first + count) with dots between; empty where that is longer than any name. */
 struct slice check_join(const struct node *node, uint32_t first, uint32_t count, char buffer[NAME_BYTES]);
 /* The type of that name: documents, events, relations, exact before plain form. Two with the same plain form: NULL, and *both says so. */
-const struct type *check_type(const struct dictionary *d, struct slice name, bool plain, bool *both);
+const struct type *check_type(const struct check *c, struct slice name, bool plain, bool *both);
 bool check_plain_equal(struct slice name, struct slice plain);
 /* A type's name in its plain form where that leads to it, else as it is; `buffer` may hold it. */
-struct slice check_type_name(const struct dictionary *d, const struct type *type, char buffer[NAME_BYTES]);
+struct slice check_type_name(const struct check *c, const struct type *type, char buffer[NAME_BYTES]);
 /* Whether a type is one whose rows an aggregate may ask for. */
 bool check_has_rows(const struct type *type);
 bool check_is_relation(const struct type *type);

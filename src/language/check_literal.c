@@ -114,7 +114,7 @@ static void convert_event(const struct check *c, struct node *literal) {
 }
 
 static void note_name(struct check *c, struct node *literal, uint16_t type) {
-    struct named_literal *named = arena_get(c->arena, sizeof *named);
+    struct named_literal *named = arena_get(&c->scratch->arena, sizeof *named);
     *named = (struct named_literal){.next = c->names, .node = literal, .type = type};
     c->names = named;
 }
@@ -156,7 +156,7 @@ static void match_name(const struct wanted *w, struct slice id, struct slice nam
     for (struct named_literal *n = *bucket_of(w, name); n; n = n->beside) {
         if (n->matches > 1 || !slice_equal(n->node->text, name))
             continue;
-        n->id[n->matches++] = arena_copy(w->c->arena, id);
+        n->id[n->matches++] = arena_copy(&w->c->scratch->arena, id);
     }
 }
 
@@ -193,7 +193,7 @@ static void find_all(struct check *c, struct named_literal *literals, size_t cou
     struct wanted w = {.c = c, .mask = 15, .name = name ? name->number : 0};
     while (w.mask < count)
         w.mask = 2 * w.mask + 1;
-    w.buckets = arena_get(c->arena, (w.mask + 1) * sizeof(struct named_literal *));
+    w.buckets = arena_get(&c->scratch->arena, (w.mask + 1) * sizeof(struct named_literal *));
     memset(w.buckets, 0, (w.mask + 1) * sizeof(struct named_literal *));
     for (struct named_literal *n = literals; n; n = n->next) {
         struct named_literal **bucket = bucket_of(&w, n->node->text);
@@ -216,7 +216,7 @@ bool check_names_to_ids(struct check *c) {
                                   check_shown_text(n->node->text).text, check_shown_text(n->id[0]).text,
                                   check_shown_text(n->id[1]).text);
             n->node->shown = n->node->text;
-            n->node->text = n->id[0];
+            n->node->text = arena_copy(c->arena, n->id[0]);
         }
     }
     return true;

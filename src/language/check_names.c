@@ -8,6 +8,8 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "base/hash.h"
+
 enum term_type check_type_of(enum property_type type) {
     static const uint8_t types[] = {[PROPERTY_TEXT] = TERM_TEXT,           [PROPERTY_NUMBER] = TERM_NUMBER,
                                     [PROPERTY_MONEY] = TERM_NUMBER,        [PROPERTY_BOOL] = TERM_BOOL,
@@ -55,7 +57,7 @@ bool check_plain_equal(struct slice name, struct slice plain) {
     return true;
 }
 
-struct slice check_type_name(const struct dictionary *d, const struct type *type, char buffer[NAME_BYTES]) {
+struct slice check_type_name(const struct check *c, const struct type *type, char buffer[NAME_BYTES]) {
     bool both, same = true;
     if (!check_has_rows(type) || type->name.size >= NAME_BYTES)
         return type->name;
@@ -64,39 +66,68 @@ struct slice check_type_name(const struct dictionary *d, const struct type *type
         same = same && buffer[i] == type->name.data[i];
     }
     struct slice plain = slice_of(buffer, type->name.size);
-    return same || check_type(d, plain, true, &both) == type ? plain : type->name;
+    return same || check_type(c, plain, true, &both) == type ? plain : type->name;
 }
 
-static const struct type *type_by_plain(const struct dictionary *d, enum type_kind kind, struct slice name,
-                                        bool *both) {
-    const struct type *found = NULL;
-    for (uint32_t i = 1, count = dictionary_type_count(d); i < count; i++) {
+/* Types that have rows by (kind, plain form): an open-addressing table. A dictionary has thousands of types and an expression
+ * thousands of names. */
+struct plain_name {
+    const struct type *type; /* NULL: empty */
+    bool both;               /* another of its kind has the same plain form */
+};
+struct plain_names {
+    uint64_t mask;
+    struct plain_name slots[];
+};
+
+static struct plain_name *plain_slot(struct plain_names *names, unsigned kind, struct slice plain) {
+    uint64_t at = hash_bytes(plain, kind) & names->mask;
+    while (names->slots[at].type &&
+           (names->slots[at].type->kind != kind || !check_plain_equal(names->slots[at].type->name, plain)))
+        at = (at + 1) & names->mask;
+    return &names->slots[at];
+}
+
+static struct plain_names *plain_names_make(const struct dictionary *d, struct arena *arena) {
+    char plain[NAME_BYTES];
+    uint32_t count = dictionary_type_count(d);
+    uint64_t mask = 63;
+    while (mask < 2ull * count)
+        mask = 2 * mask + 1;
+    size_t bytes = sizeof(struct plain_names) + (mask + 1) * sizeof(struct plain_name);
+    struct plain_names *names = arena_get(arena, bytes);
+    memset(names, 0, bytes);
+    names->mask = mask;
+    for (uint32_t i = 1; i < count; i++) {
         const struct type *type = dictionary_type_at(d, (uint16_t)i);
-        if (type->kind != kind || !check_plain_equal(type->name, name))
+        if (!check_has_rows(type) || type->name.size >= NAME_BYTES)
             continue;
-        if (found) {
-            *both = true;
-            return NULL;
-        }
-        found = type;
+        for (size_t k = 0; k < type->name.size; k++)
+            plain[k] = plain_character(type->name.data[k]);
+        struct plain_name *slot = plain_slot(names, type->kind, slice_of(plain, type->name.size));
+        slot->both = slot->type != NULL;
+        slot->type = slot->type ? slot->type : type;
     }
-    return found;
+    return names;
 }
 
-const struct type *check_type(const struct dictionary *d, struct slice name, bool plain, bool *both) {
+const struct type *check_type(const struct check *c, struct slice name, bool plain, bool *both) {
     static const uint8_t kinds[] = {TYPE_DOCUMENT, TYPE_EVENT, TYPE_RELATION};
     *both = false;
     if (name.size == 0)
         return NULL;
     for (size_t i = 0; i < sizeof kinds; i++) {
-        const struct type *type = dictionary_type_find(d, kinds[i], name);
+        const struct type *type = dictionary_type_find(c->v->dictionary, kinds[i], name);
         if (type)
             return type;
     }
-    for (size_t i = 0; plain && i < sizeof kinds && !*both; i++) {
-        const struct type *type = type_by_plain(d, kinds[i], name, both);
-        if (type)
-            return type;
+    if (plain && !c->scratch->plain)
+        c->scratch->plain = plain_names_make(c->v->dictionary, &c->scratch->arena);
+    for (size_t i = 0; plain && i < sizeof kinds; i++) {
+        const struct plain_name *slot = plain_slot(c->scratch->plain, kinds[i], name);
+        *both = slot->both;
+        if (slot->type)
+            return slot->both ? NULL : slot->type;
     }
     return NULL;
 }
@@ -107,7 +138,7 @@ static const struct type *type_of_pieces(const struct check *c, const struct nod
     bool plain = true;
     for (uint32_t i = 0; i < count; i++)
         plain = plain && !node->pieces[i].quoted;
-    return check_type(c->v->dictionary, check_join(node, 0, count, joined), plain, both);
+    return check_type(c, check_join(node, 0, count, joined), plain, both);
 }
 
 /* --- fields --- */

@@ -215,7 +215,7 @@ static void add_values(struct completion *c) {
 
 static struct slice type_written(struct completion *c, const struct type *type) {
     char plain[NAME_BYTES];
-    return written(c, SLICE_NONE, check_type_name(c->spot.check.v->dictionary, type, plain));
+    return written(c, SLICE_NONE, check_type_name(&c->spot.check, type, plain));
 }
 
 static void add_type_fields(struct completion *c, const struct type *type, struct slice name) {

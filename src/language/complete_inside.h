@@ -7,6 +7,7 @@
 struct spot {
     struct arena arena;
     struct scan scan;
+    struct scratch scratch;
     struct check check; /* quiet: its fault goes nowhere; its scope is that of the place */
 };
 void spot_open(struct spot *spot, const struct vocabulary *vocabulary, struct slice text, uint32_t at);

@@ -67,9 +67,13 @@ static void enter(struct spot *spot, const struct frame *frame) {
 void spot_open(struct spot *spot, const struct vocabulary *vocabulary, struct slice text, uint32_t at) {
     *spot = (struct spot){.check = {.v = vocabulary}};
     spot->check.arena = &spot->arena;
+    spot->check.scratch = &spot->scratch;
     scan_text(text, at, &spot->arena, &spot->scan);
     for (uint32_t i = 0; i < spot->scan.frame_count; i++)
         enter(spot, &spot->scan.frames[i]);
 }
 
-void spot_close(struct spot *spot) { arena_release(&spot->arena); }
+void spot_close(struct spot *spot) {
+    arena_release(&spot->arena);
+    arena_release(&spot->scratch.arena);
+}
