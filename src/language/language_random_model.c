@@ -141,7 +141,8 @@ static int64_t instant(struct random_world *w) {
 static void set_number(struct random_world *w, uint16_t property, bool money) {
     struct random *r = &w->random;
     struct record_builder *b = &w->builder;
-    bool wild = (w->seed + property) % 3 == 0;
+    bool wild =
+        (w->seed + property) % 3 == 0 && w->master; /* the twin reads master data as JSON, whose numbers are doubles */
     double kind = random_unit(r);
     if (kind < 0.6)
         record_set(b, property, VALUE_NUMBER, random_between(r, -2, 8), 0);
@@ -383,7 +384,7 @@ static void make_steps(struct random_world *w) {
 
 static void make_master(struct random_world *w) {
     char id[8];
-    w->master = master_create(w->dictionary);
+    struct master *master = master_create(w->dictionary);
     for (unsigned i = 1; i <= 6; i++) {
         struct record_head head = {
             .type = w->master_type->number, .kind = TYPE_MASTER, .time_ms = instant(w), .position = ++w->position};
@@ -392,8 +393,9 @@ static void make_master(struct random_world *w) {
         record_set_text(&w->builder, 1, slice_text(id));
         for (uint16_t p = 2; p <= w->master_type->property_count; p++)
             set_value(w, dictionary_property_at(w->master_type, p), 0.2);
-        master_put(w->master, record_end(&w->builder));
+        master_put(master, record_end(&w->builder));
     }
+    w->master = master;
 }
 
 static bool find_definition(void *context, enum definition_kind kind, struct slice name, struct definition *out) {
@@ -595,7 +597,7 @@ void random_world_print(const struct random_world *w, struct customer_id custome
         if (!r || owner_then(w, w->step_count, w->steps[i].customer).number != customer.number)
             continue;
         const struct type *type = dictionary_type_at(w->dictionary, r->type);
-        time_format(r->time_ms, time);
+        time[time_format(r->time_ms, time)] = 0;
         buffer_print(out, "  %s at %s position %llu source %u", type->name.data, time, (unsigned long long)r->position,
                      r->source);
         if (r->document)
