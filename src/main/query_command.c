@@ -177,14 +177,13 @@ static enum status own_server(const char *folder, struct server **server, char k
 static enum status refused(int http, const struct buffer *answer, struct fault *fault) {
     struct json_parser *p = json_parser_create();
     const struct json *root;
-    struct slice message = SLICE_NONE;
+    struct slice message = SLICE("");
     if (json_parse(p, buffer_slice(answer), true, &root, NULL) == STATUS_OK)
         message = json_get_text(p, json_get(p, root, "error"), "message");
-    fault_set(fault, STATUS_INVALID, "%.*s", SLICE_ARG(message));
-    if (message.size == 0)
-        fault_set(fault, STATUS_IO, "the server answered %d", http);
+    enum status status = message.size ? fault_set(fault, STATUS_INVALID, "%.*s", (int)message.size, message.data)
+                                      : fault_set(fault, STATUS_IO, "the server answered %d", http);
     json_parser_free(p);
-    return fault->status;
+    return status;
 }
 
 static enum status ask(const char *url, const char *key, enum asked asked, struct slice body, struct buffer *answer,
