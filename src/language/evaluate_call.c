@@ -337,7 +337,7 @@ static uint64_t *compare_in_place(struct state *s, const struct plan_node *n) {
     }
     bool in_place = left->kind == PLAN_COLUMN || left->kind == PLAN_TIME ||
                     (left->kind == PLAN_CALL && left->op == OP_DATE) ||
-                    (left->kind == PLAN_AGGREGATE && left->op == OP_COUNT && !left->correlated && is_order(n->op));
+                    (left->kind == PLAN_AGGREGATE && left->op == OP_COUNT && is_order(n->op));
     if (!in_place || left->frame != n->frame)
         return NULL;
     for (uint32_t i = 1; i < n->child_count; i++)
@@ -374,12 +374,39 @@ static uint64_t *compare_whole(struct state *s, const struct plan_node *n, const
     return bits;
 }
 
+/* A vector of integers against constants. */
+static uint64_t *compare_constant(struct state *s, const struct plan_node *n, const struct arguments *a) {
+    const struct vector *x = a->v[0];
+    uint32_t count = state_count(s, n->frame);
+    bool order = is_order(n->op) || n->op == OP_BETWEEN;
+    if (count < 8 || !order || x->form != VECTOR_NUMBERS || x->mask != SIZE_MAX || !constants_from(a, 1))
+        return NULL;
+    struct number_range r = {INT64_MIN, INT64_MAX};
+    for (uint32_t i = 1; i < a->count; i++) {
+        if (!vector_has(a->v[i], 0))
+            return state_zero_bits(s, count);
+        if (a->v[i]->type != x->type || (a->v[i]->form != VECTOR_NUMBERS && a->v[i]->form != VECTOR_MIXED))
+            return NULL;
+        enum op op = n->op != OP_BETWEEN ? n->op : i == 1 ? OP_GREATER_EQUAL : OP_LESS_EQUAL;
+        struct number_range one = number_range_of(op, vector_number(a->v[i], 0), x->scale);
+        r.low = one.low > r.low ? one.low : r.low;
+        r.high = one.high < r.high ? one.high : r.high;
+    }
+    if (r.low > r.high)
+        return state_zero_bits(s, count);
+    uint64_t *bits = state_new_bits(s, count);
+    kernel_between(x->integers, count, r.low, r.high, bits);
+    if (x->present)
+        kernel_and(bits, x->present, (count + 63) / 64);
+    return bits;
+}
+
 static uint64_t *compare(struct state *s, const struct plan_node *n) {
     uint64_t *bits = compare_in_place(s, n);
     if (bits)
         return bits;
     struct arguments a = arguments_of(s, n);
-    if ((bits = compare_whole(s, n, &a)))
+    if ((bits = compare_constant(s, n, &a)) || (bits = compare_whole(s, n, &a)))
         return bits;
     uint32_t count = state_count(s, n->frame);
     bits = state_zero_bits(s, count);
@@ -601,7 +628,11 @@ void call_values(struct state *s, uint32_t node, struct vector *out) {
         return;
     bool constant = constants_from(&a, 0);
     uint32_t count = constant ? 1 : state_count(s, n->frame);
-    vector_make_of(s, out, n->type, count);
+    bool whole = n->op == OP_LENGTH || (n->op >= OP_DATE && n->op <= OP_DAYS_UNTIL_ANNIVERSARY);
+    if (whole)
+        vector_make(s, out, VECTOR_NUMBERS, n->type, count);
+    else
+        vector_make_of(s, out, n->type, count);
     for (uint32_t i = 0; i < count; i++) {
         bool all = true;
         for (uint32_t k = 0; k < a.count && all; k++)

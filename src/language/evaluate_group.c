@@ -1,8 +1,7 @@
 /* evaluate_group: windows, and aggregates: from rows to whom they belong.
  *
  * Which rows count is a bit each: `where`, the window and "has a value" are conditions on rows like any others. Counting, any, sums and extremes
- * of integers are kernels over those bits; whatever else there is goes group by group. A correlated aggregate, whose window hangs on
- * another row, goes through its customer's rows for each of those. */
+ * of integers are kernels over those bits; whatever else there is goes group by group. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -83,26 +82,16 @@ struct group {
     const struct plan_node *n;
     const uint64_t *bits; /* of elements that count */
     const uint64_t *base; /* of SHARE: what it is a share of */
-    const int64_t *times; /* correlated: of elements, with `in` the window */
-    struct instants in;
     const struct vector *values;
     uint32_t from, to;
 };
 
-static bool group_next(const struct group *g, const uint64_t *bits, uint32_t *i, bool start) {
-    uint32_t at = bits_next(bits, start ? g->from : *i + 1, g->to);
-    while (g->times && at < g->to && (g->times[at] < g->in.low || g->times[at] >= g->in.high))
-        at = bits_next(bits, at + 1, g->to);
-    *i = at;
-    return at < g->to;
-}
 #define EACH_ELEMENT(g, i)                                                                                             \
-    (bool more_ = group_next(g, (g)->bits, &(i), true); more_; more_ = group_next(g, (g)->bits, &(i), false))
+    (i = bits_next((g)->bits, (g)->from, (g)->to); i < (g)->to; i = bits_next((g)->bits, i + 1, (g)->to))
 
 static int64_t group_count(const struct group *g, const uint64_t *bits) {
     int64_t n = 0;
-    uint32_t i;
-    for (bool more = group_next(g, bits, &i, true); more; more = group_next(g, bits, &i, false))
+    for (uint32_t i = bits_next(bits, g->from, g->to); i < g->to; i = bits_next(bits, i + 1, g->to))
         n++;
     return n;
 }
@@ -212,6 +201,22 @@ static size_t values_in(const struct group *g) {
     return count;
 }
 
+/* Groups are small mostly. */
+static void sort_seen(struct seen_list *list) {
+    int (*order)(const void *, const void *) = list->text ? by_text : by_number;
+    if (list->count > 32) {
+        qsort(list->all, list->count, sizeof *list->all, order);
+        return;
+    }
+    for (size_t i = 1; i < list->count; i++) {
+        struct seen moving = list->all[i];
+        size_t at = i;
+        for (; at > 0 && order(&list->all[at - 1], &moving) > 0; at--)
+            list->all[at] = list->all[at - 1];
+        list->all[at] = moving;
+    }
+}
+
 /* The group's values (of lists their elements) that are there, sorted by value, then appearance. */
 static struct seen_list group_seen(const struct group *g) {
     bool lists = g->values->form == VECTOR_LISTS;
@@ -233,7 +238,7 @@ static struct seen_list group_seen(const struct group *g) {
                 if (vector_has(&elements, e))
                     see(&list, &elements, e);
         }
-    qsort(list.all, list.count, sizeof *list.all, list.text ? by_text : by_number);
+    sort_seen(&list);
     return list;
 }
 
@@ -358,28 +363,6 @@ static struct group group_of(struct state *s, const struct plan_node *n) {
     return g;
 }
 
-/* Times of elements: of items their rows'. */
-static const int64_t *element_times(struct state *s, uint16_t frame) {
-    if (s->plan->frames[frame].kind == FRAME_OF_ROWS)
-        return state_times(s, frame);
-    const int64_t *rows = state_times(s, s->plan->frames[frame].above);
-    const uint32_t *of = state_parent_of(s, frame);
-    uint32_t count = state_count(s, frame);
-    int64_t *times = state_new(s, count, sizeof *times);
-    for (uint32_t i = 0; i < count; i++)
-        times[i] = rows[of[i]];
-    return times;
-}
-
-/* The elements of the source that element `at` of the aggregate's frame looks at; false where its window has none. */
-static bool correlate(struct group *g, const uint32_t *owners, const uint32_t *starts, uint32_t at) {
-    const struct plan_node *n = g->n;
-    uint32_t owner = owners[at];
-    g->from = starts[owner] - starts[0];
-    g->to = starts[owner + 1] - starts[0];
-    return window_of(g->s, n->window_kind, n->amount, n->unit, n->children + 3, n->child_count - 3, at, &g->in);
-}
-
 static uint8_t form_of_values(const struct plan_node *n, const struct vector *values) {
     if (n->op == OP_MIN || n->op == OP_MAX || n->op == OP_FIRST || n->op == OP_LAST)
         return values->form == VECTOR_NUMBERS && n->type == TERM_NUMBER ? VECTOR_MIXED : values->form;
@@ -388,22 +371,12 @@ static uint8_t form_of_values(const struct plan_node *n, const struct vector *va
 
 static void values_one_by_one(struct state *s, const struct plan_node *n, struct vector *out) {
     struct group g = group_of(s, n);
-    uint32_t count = state_count(s, n->frame), groups = 0;
-    vector_make(s, out, form_of_values(n, g.values), n->type, count);
-    if (!n->correlated) {
-        const uint32_t *starts = state_groups(s, n->source, n->frame, &groups);
-        for (uint32_t i = 0; i < groups; i++) {
-            g.from = starts[i] - starts[0];
-            g.to = starts[i + 1] - starts[0];
-            group_value(&g, out, i);
-        }
-        return;
-    }
-    const uint32_t *owners = state_owner_of(s, n->frame), *starts = state_frame(s, n->source)->owners;
-    g.times = element_times(s, n->source);
-    for (uint32_t i = 0; i < count; i++) {
-        if (!correlate(&g, owners, starts, i))
-            g.to = g.from;
+    uint32_t groups;
+    const uint32_t *starts = state_groups(s, n->source, n->frame, &groups);
+    vector_make(s, out, form_of_values(n, g.values), n->type, groups);
+    for (uint32_t i = 0; i < groups; i++) {
+        g.from = starts[i] - starts[0];
+        g.to = starts[i + 1] - starts[0];
         group_value(&g, out, i);
     }
 }
@@ -440,6 +413,27 @@ static bool whole_values(struct state *s, const struct plan_node *n, struct vect
     else
         kernel_group_max(v->integers, g.bits, g.starts, g.count, to);
     out->present = present_groups(s, &g);
+    return true;
+}
+
+/* Means of integers whose sums fit. */
+static bool mean_values(struct state *s, const struct plan_node *n, struct vector *out) {
+    static const int64_t up[] = {1000000, 100000, 10000, 1000, 100, 10, 1};
+    const struct vector *v = state_values(s, n->children[1]);
+    if (v->form != VECTOR_NUMBERS || v->mask != SIZE_MAX)
+        return false;
+    struct groups g = groups_of(s, n);
+    int64_t *sums = state_new(s, g.count, sizeof *sums);
+    uint32_t *counts = state_new(s, g.count, sizeof *counts);
+    if (!kernel_group_sum(v->integers, g.bits, g.starts, g.count, sums))
+        return false;
+    kernel_group_count(g.bits, g.starts, g.count, counts);
+    vector_make(s, out, VECTOR_MIXED, n->type, g.count);
+    for (uint32_t i = 0; i < g.count; i++) {
+        struct total t = {.exact = (__int128)sums[i] * up[v->scale], .count = counts[i]};
+        if (counts[i])
+            set_number(out, i, mean(&t));
+    }
     return true;
 }
 
@@ -484,28 +478,30 @@ static bool ascending_values(struct state *s, const struct plan_node *n, struct 
 void aggregate_values(struct state *s, uint32_t node, struct vector *out) {
     const struct plan_node *n = state_node(s, node);
     assert(n->op != OP_DISTRIBUTION);
-    if (!n->correlated) {
-        switch (n->op) {
-        case OP_COUNT:
-            count_values(s, n, out);
+    switch (n->op) {
+    case OP_COUNT:
+        count_values(s, n, out);
+        return;
+    case OP_SUM:
+    case OP_MIN:
+    case OP_MAX:
+        if (whole_values(s, n, out))
             return;
-        case OP_SUM:
-        case OP_MIN:
-        case OP_MAX:
-            if (whole_values(s, n, out))
-                return;
-            break;
-        case OP_FIRST:
-        case OP_LAST:
-            end_values(s, n, out);
+        break;
+    case OP_AVG:
+        if (mean_values(s, n, out))
             return;
-        case OP_DISTINCT:
-            if (ascending_values(s, n, out))
-                return;
-            break;
-        default:
-            break;
-        }
+        break;
+    case OP_FIRST:
+    case OP_LAST:
+        end_values(s, n, out);
+        return;
+    case OP_DISTINCT:
+        if (ascending_values(s, n, out))
+            return;
+        break;
+    default:
+        break;
     }
     values_one_by_one(s, n, out);
 }
@@ -513,19 +509,9 @@ void aggregate_values(struct state *s, uint32_t node, struct vector *out) {
 uint64_t *aggregate_bits(struct state *s, uint32_t node) {
     const struct plan_node *n = state_node(s, node);
     uint32_t count = state_count(s, n->frame);
+    struct groups g = groups_of(s, n);
     uint64_t *bits = state_zero_bits(s, count);
-    if (n->correlated) {
-        struct group g = group_of(s, n);
-        const uint32_t *owners = state_owner_of(s, n->frame), *starts = state_frame(s, n->source)->owners;
-        uint32_t row;
-        g.times = element_times(s, n->source);
-        for (uint32_t i = 0; i < count; i++)
-            if (correlate(&g, owners, starts, i) && group_next(&g, g.bits, &row, true))
-                bit_set(bits, i);
-    } else {
-        struct groups g = groups_of(s, n);
-        kernel_group_any(g.bits, g.starts, g.count, bits);
-    }
+    kernel_group_any(g.bits, g.starts, g.count, bits);
     if (n->op == OP_NONE)
         kernel_not(bits, count);
     return bits;

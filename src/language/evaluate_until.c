@@ -284,7 +284,7 @@ static int64_t nth_change(struct state *s, const uint64_t *bits, bool in, const 
 static bool count_until(struct state *s, const struct plan_node *n, struct untils *out) {
     const struct plan_node *left = state_node(s, n->children[0]), *bound = state_node(s, n->children[1]);
     if (n->op < OP_LESS || n->op > OP_GREATER_EQUAL || left->kind != PLAN_AGGREGATE || left->op != OP_COUNT ||
-        left->correlated || left->children[0] == NODE_NONE || bound->kind != PLAN_CONSTANT || left->frame != n->frame)
+        left->children[0] == NODE_NONE || bound->kind != PLAN_CONSTANT || left->frame != n->frame)
         return false;
     bool at_least = n->op == OP_GREATER || n->op == OP_GREATER_EQUAL;
     struct number_range r = number_range_of(n->op, bound->number, 0);
@@ -387,13 +387,10 @@ static void rows_soonest(struct state *s, const struct plan_node *n, uint32_t ch
     if (child == NODE_NONE || !state_node(s, child)->timed)
         return;
     const struct untils *u = state_until(s, child);
-    uint32_t groups = state_count(s, n->frame);
-    const uint32_t *owners = n->correlated ? state_owner_of(s, n->frame) : NULL;
-    const uint32_t *starts =
-        n->correlated ? state_frame(s, n->source)->owners : state_groups(s, n->source, n->frame, &groups);
+    uint32_t groups;
+    const uint32_t *starts = state_groups(s, n->source, n->frame, &groups);
     for (uint32_t g = 0; g < groups; g++) {
-        uint32_t at = owners ? owners[g] : g;
-        for (uint32_t i = starts[at] - starts[0]; i < starts[at + 1] - starts[0]; i++)
+        for (uint32_t i = starts[g] - starts[0]; i < starts[g + 1] - starts[0]; i++)
             take_sooner(out, g, at_of(u, i));
     }
 }
@@ -418,17 +415,12 @@ static void any_until(struct state *s, const struct plan_node *n, struct untils 
 
 static struct untils aggregate_until(struct state *s, const struct plan_node *n) {
     struct untils out = new_untils(s, state_count(s, n->frame));
-    if ((n->op == OP_ANY || n->op == OP_NONE) && !n->correlated && n->children[0] != NODE_NONE) {
+    if ((n->op == OP_ANY || n->op == OP_NONE) && n->children[0] != NODE_NONE) {
         any_until(s, n, &out);
         return out;
     }
     for (uint32_t k = 0; k < 3; k++)
         rows_soonest(s, n, n->children[k], &out);
-    for (uint32_t k = 3; k < n->child_count; k++) {
-        const struct untils *moment = state_until(s, n->children[k]);
-        for (uint32_t i = 0; i < state_count(s, n->frame); i++)
-            take_sooner(&out, i, at_of(moment, i));
-    }
     return out;
 }
 

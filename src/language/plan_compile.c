@@ -304,19 +304,16 @@ static uint32_t target(struct plan *plan, const struct node *node, uint16_t fram
 
 struct moments {
     uint32_t nodes[2], count;
-    uint16_t frame;
 };
 
-static struct moments window_moments(struct plan *plan, const struct node *window, const struct scope *scope) {
-    struct moments m = {.frame = FRAME_CUSTOMER};
+/* A window's moments are the customer's. */
+static struct moments window_moments(struct plan *plan, const struct node *window) {
+    struct moments m = {0};
     for (const struct node *c = window->first; c && m.count < 2; c = c->next) {
-        m.nodes[m.count] = plan_compile(plan, c, scope);
-        const struct plan_node *n = &plan->nodes[m.nodes[m.count++]];
-        if (frame_is_above(plan, m.frame, n->frame))
-            m.frame = n->frame;
+        m.nodes[m.count] = plan_compile(plan, c, &customer_scope);
+        assert(plan->too_large || plan->nodes[m.nodes[m.count]].frame == FRAME_CUSTOMER);
+        m.count++;
     }
-    for (uint32_t i = 0; i < m.count; i++)
-        m.nodes[i] = plan_at(plan, m.nodes[i], m.frame);
     return m;
 }
 
@@ -327,7 +324,7 @@ static struct plan_node window_node(const struct node *window, const struct mome
                               .unit = window->unit,
                               .amount = window->amount,
                               .frame = frame,
-                              .source = m->frame,
+                              .source = FRAME_CUSTOMER,
                               .children = (uint32_t *)m->nodes,
                               .child_count = m->count,
                               .timed = window_moves(window->window_kind)};
@@ -350,14 +347,12 @@ static uint32_t aggregate(struct plan *plan, const struct node *node, const stru
         return 0;
     const uint16_t frame = source_frame(&t);
     const struct scope inside = {t.row, t.item, node->source->from.kind == SOURCE_RELATION};
-    struct moments m = {.frame = FRAME_CUSTOMER};
+    struct moments m = {0};
     uint32_t window = NODE_NONE, rows = NODE_NONE, value = values_of(plan, node, &inside, frame);
-    bool correlated = false;
     if (node->window && node->window->window_kind != WINDOW_NONE) {
-        m = window_moments(plan, node->window, scope);
-        correlated = !frame_is_above(plan, m.frame, t.row);
+        m = window_moments(plan, node->window);
         struct plan_node n = window_node(node->window, &m, t.row);
-        window = correlated ? NODE_NONE : plan_at(plan, plan_add(plan, &n), frame);
+        window = plan_at(plan, plan_add(plan, &n), frame);
     }
     if (node->where)
         rows = plan_compile(plan, node->where, &inside);
@@ -370,7 +365,7 @@ static uint32_t aggregate(struct plan *plan, const struct node *node, const stru
         value != NODE_NONE && node->op != OP_DISTINCT_DAYS && node->source->from.value.kind != REFERENCE_NONE;
     if (needs_value)
         rows = both(plan, rows, plan_at(plan, call1(plan, OP_IS_PRESENT, TERM_BOOL, value), frame));
-    uint32_t children[5] = {plan_at(plan, rows, frame), value, window, NODE_NONE, NODE_NONE};
+    uint32_t children[3] = {plan_at(plan, rows, frame), value, window};
     if (node->op == OP_COUNT || node->op == OP_ANY || node->op == OP_NONE || node->op == OP_SHARE)
         children[1] = NODE_NONE;
     if (node->op != OP_SHARE)
@@ -378,65 +373,29 @@ static uint32_t aggregate(struct plan *plan, const struct node *node, const stru
     struct plan_node n = {.kind = PLAN_AGGREGATE,
                           .op = node->op == OP_DISTINCT_DAYS ? OP_DISTINCT : node->op,
                           .type = node->type,
-                          .frame = correlated ? m.frame : t.out,
+                          .frame = t.out,
                           .source = frame,
                           .children = children,
                           .child_count = 3};
-    if (correlated) { /* each of the moments' rows looks at all of its customer's rows */
-        n.correlated = true;
-        n.window_kind = node->window->window_kind;
-        n.unit = node->window->unit;
-        n.amount = node->window->amount;
-        n.timed = window_moves(n.window_kind);
-        for (uint32_t i = 0; i < m.count; i++)
-            children[3 + i] = m.nodes[i];
-        n.child_count = 3 + m.count;
-    }
     return plan_add(plan, &n);
 }
 
 /* --- sequences --- */
 
 static uint32_t step_rows(struct plan *plan, const struct node *step, const struct taken *t) {
-    const struct scope inside = {t->row, t->item, step->source->from.kind == SOURCE_RELATION};
-    uint32_t rows = NODE_NONE;
-    if (step->where)
-        rows = plan_compile(plan, step->where, &inside);
-    if (plan->too_large)
-        return 0;
-    if (step->source->from.value.kind != REFERENCE_NONE)
-        rows = both(plan, rows,
-                    call1(plan, OP_IS_PRESENT, TERM_BOOL, reference(plan, &step->source->from.value, &inside)));
-    if (t->item == FRAME_NONE)
-        return plan_at(plan, rows, t->row);
-    uint32_t children[3] = {plan_at(plan, rows, t->item), NODE_NONE, NODE_NONE};
-    struct plan_node any = {.kind = PLAN_AGGREGATE,
-                            .op = OP_ANY,
-                            .type = TERM_BOOL,
-                            .frame = t->row,
-                            .source = t->item,
-                            .children = children,
-                            .child_count = 3};
-    return plan_add(plan, &any);
+    const struct scope inside = {t->row, FRAME_NONE, step->source->from.kind == SOURCE_RELATION};
+    assert(t->item == FRAME_NONE); /* the checker refuses steps of items and of fields */
+    uint32_t rows = step->where ? plan_compile(plan, step->where, &inside) : NODE_NONE;
+    return plan->too_large ? 0 : plan_at(plan, rows, t->row);
 }
 
 static uint32_t sequence(struct plan *plan, const struct node *node, const struct scope *scope) {
     struct plan_step steps[PLAN_CLAUSES_MAX] = {0};
     struct plan_node n = {.kind = PLAN_SEQUENCE, .op = node->op, .type = node->type, .steps = steps};
-    struct moments m = {.frame = FRAME_CUSTOMER};
+    struct moments m = {0};
     bool window = node->window && node->window->window_kind != WINDOW_NONE;
-    if (window) {
-        m = window_moments(plan, node->window, scope);
-        n.correlated = m.frame != FRAME_CUSTOMER;
-        n.window_kind = node->window->window_kind;
-        n.column = node->window->unit;
-        n.source = m.frame;
-        n.frame = m.frame;
-        n.number = number_whole(node->window->amount);
-        n.children = m.nodes;
-        n.child_count = m.count;
-        n.timed = window_moves(n.window_kind);
-    }
+    if (window)
+        m = window_moments(plan, node->window);
     if (node->within) {
         n.whole = true;
         n.amount = node->within->amount;
@@ -452,7 +411,7 @@ static uint32_t sequence(struct plan *plan, const struct node *node, const struc
             to->unit = step->within->unit;
             to->amount = step->within->amount;
         }
-        if (window && !n.correlated) {
+        if (window) {
             struct plan_node w = window_node(node->window, &m, t.row);
             to->rows = both(plan, to->rows, plan_add(plan, &w));
         }

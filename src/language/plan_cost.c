@@ -64,7 +64,7 @@ static float own_cost(const struct plan_node *n, const struct plan_node *first) 
     case PLAN_WINDOW:
         return 0.4F;
     case PLAN_AGGREGATE:
-        return n->correlated ? 100 : n->op == OP_COUNT || n->op == OP_ANY || n->op == OP_NONE ? 0.5F : 2;
+        return n->op == OP_COUNT || n->op == OP_ANY || n->op == OP_NONE ? 0.5F : 2;
     case PLAN_SEQUENCE:
         return 10;
     case PLAN_TARGET:

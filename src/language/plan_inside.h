@@ -61,7 +61,7 @@ const struct lookup_entry *lookup_find(const struct lookup *lookup, struct slice
 struct plan_node {
     uint8_t kind; /* enum plan_kind */
     uint8_t op, type, unit, window_kind;
-    bool timed, correlated, whole; /* `whole`: of SEQUENCE, `amount` and `unit` limit all of it */
+    bool timed, whole; /* `whole`: of SEQUENCE, `amount` and `unit` limit all of it */
     uint16_t frame;
     uint16_t source; /* AGGREGATE: frame of what it takes; WINDOW: frame of the moments */
     uint32_t child_count;

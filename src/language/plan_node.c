@@ -101,7 +101,7 @@ void plan_finish_want(struct plan *plan) {
 
 static uint64_t hash_of(const struct plan_node *n) {
     struct {
-        uint8_t kind, op, type, unit, window_kind, correlated, whole, scale;
+        uint8_t kind, op, type, unit, window_kind, whole, scale;
         uint16_t frame, source;
         uint32_t column;
         int64_t amount, integer;
@@ -113,7 +113,6 @@ static uint64_t hash_of(const struct plan_node *n) {
     key.type = n->type;
     key.unit = n->unit;
     key.window_kind = n->window_kind;
-    key.correlated = n->correlated;
     key.whole = n->whole;
     key.scale = n->number.scale;
     key.frame = n->frame;
@@ -144,10 +143,10 @@ static bool steps_equal(const struct plan_step *a, const struct plan_step *b, ui
 
 static bool nodes_equal(const struct plan_node *a, const struct plan_node *b) {
     return a->hash == b->hash && a->kind == b->kind && a->op == b->op && a->type == b->type && a->unit == b->unit &&
-           a->window_kind == b->window_kind && a->correlated == b->correlated && a->whole == b->whole &&
-           a->frame == b->frame && a->source == b->source && a->column == b->column && a->amount == b->amount &&
-           a->number.integer == b->number.integer && a->number.scale == b->number.scale && a->lookup == b->lookup &&
-           a->inner == b->inner && a->child_count == b->child_count && a->step_count == b->step_count &&
+           a->window_kind == b->window_kind && a->whole == b->whole && a->frame == b->frame && a->source == b->source &&
+           a->column == b->column && a->amount == b->amount && a->number.integer == b->number.integer &&
+           a->number.scale == b->number.scale && a->lookup == b->lookup && a->inner == b->inner &&
+           a->child_count == b->child_count && a->step_count == b->step_count &&
            (!a->child_count || memcmp(a->children, b->children, a->child_count * sizeof *a->children) == 0) &&
            steps_equal(a->steps, b->steps, a->step_count) && slice_equal(a->text, b->text);
 }

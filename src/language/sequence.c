@@ -25,6 +25,7 @@ struct step {
     bool negated;
     bool stacked;         /* earlier reaches matter: an absence with a time of its own follows */
     int8_t before, after; /* positive step before and after, -1: none */
+    uint8_t feeder;
     struct length within;
 };
 
@@ -60,6 +61,12 @@ struct feeder {
     int64_t time;
 };
 
+/* A row that a step was reached by. */
+struct arrival {
+    int64_t t, start;
+    uint32_t row;
+};
+
 struct sequence {
     struct state *s;
     const struct plan_node *n;
@@ -67,9 +74,8 @@ struct sequence {
     struct feeder feeders[STEPS_MAX];
     uint32_t feeder_count;
     const uint64_t *bits[STEPS_MAX]; /* of each step; NULL: all rows */
-    struct instants in;              /* correlated: the window */
-    bool bounded;
-    int64_t *stack_space;
+    bool plain;                      /* has the short way */
+    struct arrival *arrivals[2];
 };
 
 /* --- lengths of time --- */
@@ -201,12 +207,8 @@ static uint32_t mask_at(const struct sequence *q, const struct feeder *f) {
 /* Moves on to the next row that counts, from `at` on. */
 static void feed_from(const struct sequence *q, struct feeder *f, uint32_t at) {
     f->at = bits_next(f->any, at, f->end);
-    while (f->at < f->end && q->machine.needs_time) {
+    if (f->at < f->end && q->machine.needs_time)
         f->time = frame_time(f->now, f->at);
-        if (!q->bounded || (f->time >= q->in.low && f->time < q->in.high))
-            break;
-        f->at = bits_next(f->any, f->at + 1, f->end);
-    }
 }
 
 static void feed_begin(struct sequence *q, uint32_t customer) {
@@ -313,6 +315,106 @@ static bool run(struct sequence *q, uint32_t customer, int8_t *highest) {
     return holds;
 }
 
+/* --- the short way: steps without absences between them, and no more than one kind of limit ---
+ *
+ * From step to step the rows that reach it, each by the latest row before it that reached the one before: of the gap and of the start no
+ * other is better. Absences at the end are then held against the rows that reached the last. */
+
+static bool comes_before(const struct sequence *q, uint32_t step_a, uint32_t row_a, int64_t time_a, uint32_t step_b,
+                         uint32_t row_b, int64_t time_b) {
+    const struct step *a = &q->machine.steps[step_a], *b = &q->machine.steps[step_b];
+    if (a->feeder == b->feeder)
+        return row_a < row_b;
+    if (time_a != time_b)
+        return time_a < time_b;
+    struct feeder x = q->feeders[a->feeder], y = q->feeders[b->feeder]; /* once in a blue moon */
+    x.at = row_a;
+    y.at = row_b;
+    x.time = y.time = time_a;
+    return order_of(&x, &y) < 0;
+}
+
+static int64_t time_of(const struct sequence *q, const struct feeder *f, uint32_t row) {
+    return q->machine.needs_time ? frame_time(f->now, row) : 0;
+}
+
+struct rows_left {
+    uint32_t at, end;
+};
+static struct rows_left rows_of(const struct sequence *q, uint32_t step, uint32_t customer) {
+    const struct frame_now *f = q->feeders[q->machine.steps[step].feeder].now;
+    uint32_t end = f->owners[customer + 1] - f->first;
+    return (struct rows_left){bits_next(q->bits[step], f->owners[customer] - f->first, end), end};
+}
+
+/* Rows by which `step` is reached from those of the step before; `most`: no more are needed. */
+static uint32_t reach_step(const struct sequence *q, uint32_t step, uint32_t customer, const struct arrival *before,
+                           uint32_t before_count, struct arrival *into, uint32_t most) {
+    const struct machine *m = &q->machine;
+    const struct feeder *f = &q->feeders[m->steps[step].feeder];
+    struct rows_left rows = rows_of(q, step, customer);
+    uint32_t known = 0, count = 0;
+    for (; rows.at < rows.end && count < most; rows.at = bits_next(q->bits[step], rows.at + 1, rows.end)) {
+        int64_t t = time_of(q, f, rows.at), start = t;
+        if (step > 0) {
+            while (known < before_count &&
+                   comes_before(q, step - 1, before[known].row, before[known].t, step, rows.at, t))
+                known++;
+            if (known == 0 || t > later(m, before[known - 1].t, &m->steps[step].within) ||
+                t > later(m, before[known - 1].start, &m->whole))
+                continue;
+            start = before[known - 1].start;
+        }
+        into[count++] = (struct arrival){t, start, rows.at};
+    }
+    return count;
+}
+
+/* Whether an absence at the end strikes what reached the last step at this row. */
+static bool strikes(const struct sequence *q, uint32_t step, struct rows_left *rows, const struct arrival *last) {
+    const struct machine *m = &q->machine;
+    const struct feeder *f = &q->feeders[m->steps[step].feeder];
+    int64_t until = later(m, last->t, &m->steps[step].within);
+    while (rows->at < rows->end &&
+           !comes_before(q, (uint32_t)m->last, last->row, last->t, step, rows->at, time_of(q, f, rows->at)))
+        rows->at = bits_next(q->bits[step], rows->at + 1, rows->end);
+    if (until != INT64_MAX && m->now < until)
+        return true;
+    return rows->at < rows->end && time_of(q, f, rows->at) <= until;
+}
+
+static bool survives(const struct sequence *q, uint32_t customer, const struct arrival *arrivals, uint32_t count) {
+    const uint32_t first = (uint32_t)q->machine.last + 1, steps = q->n->step_count;
+    struct rows_left rows[STEPS_MAX];
+    for (uint32_t k = first; k < steps; k++)
+        rows[k] = rows_of(q, k, customer);
+    for (uint32_t i = 0; i < count; i++) {
+        bool struck = false;
+        for (uint32_t k = first; k < steps && !struck; k++)
+            struck = strikes(q, k, &rows[k], &arrivals[i]);
+        if (!struck)
+            return true;
+    }
+    return false;
+}
+
+/* Steps reached in order; all of them where the absences at the end hold too. */
+static uint32_t plain_steps(const struct sequence *q, uint32_t customer) {
+    const struct machine *m = &q->machine;
+    const uint32_t last = (uint32_t)m->last;
+    uint32_t count = 0;
+    for (uint32_t step = 0; step <= last; step++) {
+        bool one_is_enough = (step == last && m->negated == 0) || (step < last && !m->gaps && !m->whole.limited);
+        count = reach_step(q, step, customer, q->arrivals[(step + 1) % 2], count, q->arrivals[step % 2],
+                           one_is_enough ? 1 : UINT32_MAX);
+        if (count == 0)
+            return step;
+    }
+    if (m->negated == 0)
+        return last + 1;
+    return survives(q, customer, q->arrivals[last % 2], count) ? q->n->step_count : last + 1;
+}
+
 /* --- setting up --- */
 
 /* Who comes before and after whom, for the first `count` steps. */
@@ -398,8 +500,8 @@ static void set_up(struct sequence *q, struct state *s, uint32_t node) {
     m->calendar = &s->plan->calendar;
     m->now = s->now;
     m->whole = length_of(n->whole, n->amount, n->unit);
-    m->needs_time = n->whole || n->correlated;
-    uint32_t rows = 0;
+    m->needs_time = n->whole;
+    uint32_t largest = 0;
     for (uint32_t i = 0; i < n->step_count; i++) {
         const struct plan_step *from = &n->steps[i];
         m->steps[i] =
@@ -410,7 +512,8 @@ static void set_up(struct sequence *q, struct state *s, uint32_t node) {
         struct feeder *f = feeder_for(q, from->frame);
         f->steps |= (uint32_t)1 << i;
         q->bits[i] = from->rows == NODE_NONE ? NULL : state_bits(s, from->rows, from->frame);
-        rows += f->now->count;
+        largest = f->now->count > largest ? f->now->count : largest;
+        m->steps[i].feeder = (uint8_t)(f - q->feeders);
     }
     m->needs_time = m->needs_time || q->feeder_count > 1;
     machine_cut(m, n->step_count);
@@ -419,7 +522,10 @@ static void set_up(struct sequence *q, struct state *s, uint32_t node) {
         m->stacks[i] = m->timed_absence || n->op == OP_STEPS
                            ? state_new(s, state_frame(s, n->steps[i].frame)->count + 1, 8)
                            : NULL;
-    q->bounded = n->correlated;
+    q->plain = m->first == 0 && !(m->whole.limited && (m->gaps || m->negated)) &&
+               (n->op == OP_SEQUENCE || m->negated == 0) && (uint32_t)m->last + 1 + m->negated == n->step_count;
+    for (unsigned i = 0; i < 2 && q->plain; i++)
+        q->arrivals[i] = state_new(s, largest + 1, sizeof *q->arrivals[i]);
 }
 
 /* Customers that have a row for each step that there must be one for. */
@@ -456,32 +562,15 @@ static uint32_t steps_of(struct sequence *q, uint32_t customer) {
     return 0;
 }
 
-static bool bounds_at(struct sequence *q, size_t i) {
-    const struct plan_node *n = q->n;
-    return window_of(q->s, n->window_kind, n->number.integer, (enum unit)n->column, n->children, n->child_count, i,
-                     &q->in);
-}
-
 uint64_t *sequence_bits(struct state *s, uint32_t node) {
     struct sequence q;
     int8_t highest;
     set_up(&q, s, node);
-    uint32_t count = state_count(s, q.n->frame);
-    uint64_t *bits = state_zero_bits(s, count);
+    uint64_t *bits = state_zero_bits(s, s->count);
     const uint64_t *possible = candidates(&q);
-    if (!q.bounded) {
-        for (uint32_t i = bits_next(possible, 0, count); i < count; i = bits_next(possible, i + 1, count))
-            if (run(&q, i, &highest))
-                bit_set(bits, i);
-        return bits;
-    }
-    const uint32_t *owners = state_owner_of(s, q.n->frame);
-    for (uint32_t i = 0; i < count; i++) {
-        if (!bounds_at(&q, i))
-            q.in = (struct instants){0, 0};
-        if (bit_of(possible, owners[i]) && run(&q, owners[i], &highest))
+    for (uint32_t i = bits_next(possible, 0, s->count); i < s->count; i = bits_next(possible, i + 1, s->count))
+        if (q.plain ? plain_steps(&q, i) == q.n->step_count : run(&q, i, &highest))
             bit_set(bits, i);
-    }
     return bits;
 }
 
@@ -489,19 +578,12 @@ void sequence_values(struct state *s, uint32_t node, struct vector *out) {
     struct sequence q;
     set_up(&q, s, node);
     assert(q.n->op == OP_STEPS);
-    uint32_t count = state_count(s, q.n->frame);
-    int64_t *steps = state_new(s, count, sizeof *steps);
+    int64_t *steps = state_new(s, s->count, sizeof *steps);
     *out = (struct vector){.type = TERM_NUMBER, .mask = SIZE_MAX, .integers = steps};
-    memset(steps, 0, count * sizeof *steps);
+    memset(steps, 0, s->count * sizeof *steps);
     const uint64_t *possible = candidates(&q);
-    const uint32_t *owners = q.bounded ? state_owner_of(s, q.n->frame) : NULL;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t customer = owners ? owners[i] : i;
-        if (q.bounded && !bounds_at(&q, i))
-            q.in = (struct instants){0, 0};
-        if (bit_of(possible, customer))
-            steps[i] = steps_of(&q, customer);
-    }
+    for (uint32_t i = bits_next(possible, 0, s->count); i < s->count; i = bits_next(possible, i + 1, s->count))
+        steps[i] = q.plain ? plain_steps(&q, i) : steps_of(&q, i);
 }
 
 /* --- until when --- */
@@ -550,19 +632,6 @@ void sequence_until(struct state *s, uint32_t node, struct untils *out) {
             if (q.machine.first >= 0)
                 deadlines(&q, (uint32_t)q.machine.first, &q.machine.whole, each);
         }
-    }
-    uint32_t count = state_count(s, q.n->frame);
-    if (q.n->frame != FRAME_CUSTOMER) { /* each of the window's rows has its customer's */
-        const uint32_t *owners = state_owner_of(s, q.n->frame);
-        int64_t *of_rows = state_new(s, count, sizeof *of_rows);
-        for (uint32_t i = 0; i < count; i++)
-            of_rows[i] = each[owners[i]];
-        each = of_rows;
-    }
-    for (uint32_t k = 0; k < q.n->child_count; k++) {
-        const struct untils *u = state_until(s, q.n->children[k]);
-        for (uint32_t i = 0; i < count; i++)
-            sooner(&each[i], u->each[i & u->mask], s->now);
     }
     *out = (struct untils){each, SIZE_MAX};
 }
