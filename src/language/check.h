@@ -17,7 +17,18 @@
  * time and a date compare by the time's date in the workspace's zone); a text literal compared with a date or time is read as one; bool with
  * bool, and a bool is a condition by itself. gender is a number (0 unknown, 1 male, 2 female) and may be compared with "male", "female",
  * "unknown" too. A list takes contains, contains any/all, length, is missing. An aggregate stands wherever its value may. A moment is a
- * time, a date, first(x)/last(x) of rows. Adding or subtracting a duration literal to a moment gives a time. */
+ * time, a date, first(x)/last(x) of rows. Adding or subtracting a duration literal to a moment gives a time. Lists are asked, not computed:
+ * coalesce, if, least and = take single values. Money stays money through + - abs round least ... and aggregates, times a number, over a
+ * number. Every operator with every type: check_matrix.def; what is said of wrong ones: wrong.def.
+ *
+ * What may stand where:
+ *   - An aggregate inside a where is about the customer, not about the row: it does not see the row, and its value is the same for all of the
+ *     customer's rows. The one exception are the row's own items (any(items where ...)), which take no window. Windows see the customer only.
+ *   - any, none, share and distinct days are about rows (or items), not about fields. A step of a sequence is an event or a document.
+ *   - Relations go one hop, also through definitions.
+ *   - matches takes its pattern as a literal; round its digits; "on" a date; distribution stands alone.
+ *   - In a sequence the first step happens; an absence between two steps lasts from one to the other and takes no within; at its end one
+ *     absence may stand, with a within or without. within of the steps that happen and within over all are not combined. */
 #ifndef ONEFOLD_LANGUAGE_CHECK_H
 #define ONEFOLD_LANGUAGE_CHECK_H
 

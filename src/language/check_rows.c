@@ -89,10 +89,30 @@ static const char *value_type_name(const struct reference *value) {
     return check_phrase(&node);
 }
 
+/* A field of these rows that the aggregate could take; "field" where there is none. */
+static struct slice field_for(const struct check *c, const struct node *node) {
+    struct scope rows = check_scope_of(c, &node->source->from);
+    const struct type *type = rows.item ? rows.item : rows.row;
+    bool text = node->op == OP_TOP || node->op == OP_DISTINCT || node->op == OP_DISTRIBUTION;
+    for (uint32_t i = 1; type && i <= type->property_count; i++) {
+        const struct property *property = dictionary_property_at(type, (uint16_t)i);
+        enum term_type is = property ? check_type_of(property->type) : TERM_NONE;
+        if (is == (text ? TERM_TEXT : TERM_NUMBER))
+            return property->name;
+    }
+    return SLICE("field");
+}
+
 static bool fail_no_value(struct check *c, const struct node *node) {
     struct shown shown = check_shown(node->source);
-    return check_fail(c, node, "%s needs a field, such as %s(%s.total); the rows themselves are counted with count(%s)",
-                      check_word(node), check_word(node), shown.text, shown.text);
+    if (node->source->any_event)
+        return check_fail(c, node,
+                          "%s needs a field, and events of any type have none in common; count them with "
+                          "count(any event)",
+                          check_word(node));
+    return check_fail(c, node, "%s needs a field, such as %s(%s.%s); the rows themselves are counted with count(%s)",
+                      check_word(node), check_word(node), shown.text, check_shown_text(field_for(c, node)).text,
+                      shown.text);
 }
 
 /* sum, avg, median; min, max also of times. */

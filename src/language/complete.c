@@ -262,22 +262,12 @@ static void add_sources(struct completion *c) {
 /* Behind last(order). : the fields of its rows. False where no dot behind a parenthesis stands before the place. */
 static bool add_row_fields(struct completion *c) {
     const struct scan *s = &c->spot.scan;
-    uint32_t dot = s->path < s->count && scan_sign(s, s->path, SIGN_DOT) ? s->path : s->path - 1, open, depth = 1,
-             words;
+    uint32_t dot = s->path < s->count && scan_sign(s, s->path, SIGN_DOT) ? s->path : s->path - 1;
     if (s->path == 0 || s->path >= s->count || !scan_sign(s, dot, SIGN_DOT) || !scan_sign(s, dot - 1, SIGN_CLOSE))
         return false;
-    for (open = dot - 1; open && depth; open--)
-        depth = depth + scan_sign(s, open - 1, SIGN_CLOSE) - scan_sign(s, open - 1, SIGN_OPEN);
-    enum op op = scan_op(s, open, 1u << FORM_AGGREGATE, &words);
-    uint32_t end = open + 1;
-    while (end < dot && (scan_sign(s, end, SIGN_DOT) || s->tokens[end].kind == TOKEN_QUOTED ||
-                         (s->tokens[end].kind == TOKEN_WORD && (end == open + 1 || !scan_word(s, end, "where")))))
-        end++;
-    struct node source;
-    struct term term;
-    if ((op != OP_FIRST && op != OP_LAST) || !spot_source(&c->spot, open + 1, end, &source, &term))
+    struct scope rows;
+    if (!spot_end_rows(&c->spot, dot, &rows))
         return true;
-    struct scope rows = check_scope_of(&c->spot.check, &source.from);
     add_all_fields(c, KIND_FIELD, SLICE_NONE, rows.item, false);
     add_all_fields(c, KIND_FIELD, SLICE_NONE, rows.row, false);
     add_system(c, &rows, SLICE_NONE);

@@ -163,7 +163,12 @@ static bool write_name(const struct vocabulary *v, struct slice text, struct spo
     const struct frame *frame = &spot.scan.frames[spot.scan.frame_count - 1];
     whole->check.scope = spot.check.scope;
     bool source = frame->state == FRAME_SOURCE && frame->end == spot.scan.count;
-    bool known = source ? spot_source(whole, from, to, &node, &term) : spot_name(whole, from, to, &node, &term);
+    bool end = from && scan_sign(&whole->scan, from - 1, SIGN_DOT); /* last(order).total */
+    bool lost = end && !spot_end_rows(whole, from - 1, &whole->check.scope);
+    source = source && !end;
+    bool known = lost     ? false
+                 : source ? spot_source(whole, from, to, &node, &term)
+                          : spot_name(whole, from, to, &node, &term);
     if (known && source) {
         known = write_source(whole, word, &node, w);
     } else if (known) {

@@ -16,6 +16,8 @@ void spot_close(struct spot *spot);
 bool spot_name(struct spot *spot, uint32_t from, uint32_t to, struct node *node, struct term *term);
 /* The same as a source of an aggregate. */
 bool spot_source(struct spot *spot, uint32_t from, uint32_t to, struct node *node, struct term *term);
+/* What the field behind the dot of first(...). or last(...). sees: the scope of its rows. */
+bool spot_end_rows(struct spot *spot, uint32_t dot, struct scope *rows);
 /* "number", "数字". */
 const char *spot_type_word(const struct node *node, bool chinese);
 /* "documents", "单据". */

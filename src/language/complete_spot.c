@@ -50,6 +50,25 @@ bool spot_name(struct spot *spot, uint32_t from, uint32_t to, struct node *node,
     return from < to && check_name(&spot->check, node, term);
 }
 
+bool spot_end_rows(struct spot *spot, uint32_t dot, struct scope *rows) {
+    const struct scan *s = &spot->scan;
+    uint32_t open, depth = 1, words;
+    struct node source;
+    struct term term;
+    if (dot == 0 || !scan_sign(s, dot - 1, SIGN_CLOSE))
+        return false;
+    for (open = dot - 1; open && depth; open--)
+        depth = depth + scan_sign(s, open - 1, SIGN_CLOSE) - scan_sign(s, open - 1, SIGN_OPEN);
+    enum op op = scan_op(s, open, 1u << FORM_AGGREGATE, &words);
+    uint32_t end = open + 1;
+    while (end < dot && !scan_word(s, end, "where") && (scan_sign(s, end, SIGN_DOT) || scan_is_name(&s->tokens[end])))
+        end++;
+    if ((op != OP_FIRST && op != OP_LAST) || !spot_source(spot, open + 1, end, &source, &term))
+        return false;
+    *rows = check_scope_of(&spot->check, &source.from);
+    return true;
+}
+
 /* The scope that the open parentheses leave. */
 static void enter(struct spot *spot, const struct frame *frame) {
     struct scope *scope = &spot->check.scope;

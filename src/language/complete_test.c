@@ -174,6 +174,9 @@ static void test_hover(void **state) {
     assert_hover("address.ci|ty = \"x\"", "word", "address.city");
     assert_hover("|-a_number = 3", "word", operator_row(OP_NEGATE)->word);
     assert_hover("a_number is mis|sing", "word", "is missing");
+    assert_hover("last(order where status = \"x\").to|tal > 3", "type", "money");
+    assert_hover("first(order.items).bra|nd = \"x\"", "en", "text of order.items");
+    assert_hover("count(order).to|tal > 3", "word", "");
     assert_hover("ag|e > 3", "en", "number of customer");
     assert_hover("ag|e(birthday) > 3", "word", "age");
     assert_hover("city =| \"x\"", "word", "");
