@@ -107,6 +107,20 @@ static void test_sources(void **state) {
                      property_number("order.items", TYPE_ITEM, "price"));
 }
 
+/* Hundreds of types with blanks in their names: each plain form leads to its own. */
+static void test_many_types(void **state) {
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        char name[64];
+        struct type *type;
+        struct fault fault = {0};
+        (void)snprintf(name, sizeof name, "Many Things-%d Happened", i);
+        assert_int_equal(dictionary_type(bed.dictionary, TYPE_EVENT, slice_text(name), &type, &fault), STATUS_OK);
+        (void)snprintf(name, sizeof name, "count(many_things_%d_happened)", i);
+        assert_int_equal(check_bed_good(&bed, name)->source->from.type, type->number);
+    }
+}
+
 /* --- literals --- */
 
 static const struct node *right_of(const char *text) { return check_bed_good(&bed, text)->first->next; }
@@ -413,19 +427,13 @@ static void test_dependencies(void **state) {
 int main(void) {
     check_bed_open(&bed);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_attributes),
-        cmocka_unit_test(test_levels),
-        cmocka_unit_test(test_sources),
-        cmocka_unit_test(test_literals),
-        cmocka_unit_test(test_master_names),
-        cmocka_unit_test(test_definitions),
-        cmocka_unit_test(test_circles),
-        cmocka_unit_test(test_json_places),
-        cmocka_unit_test(test_expected),
-        cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_definitions_in_place),
-        cmocka_unit_test(test_old_circle),
-        cmocka_unit_test(test_dependencies),
+        cmocka_unit_test(test_attributes),  cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_sources),     cmocka_unit_test(test_many_types),
+        cmocka_unit_test(test_literals),    cmocka_unit_test(test_master_names),
+        cmocka_unit_test(test_definitions), cmocka_unit_test(test_circles),
+        cmocka_unit_test(test_json_places), cmocka_unit_test(test_expected),
+        cmocka_unit_test(test_hostile),     cmocka_unit_test(test_definitions_in_place),
+        cmocka_unit_test(test_old_circle),  cmocka_unit_test(test_dependencies),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     check_bed_close(&bed);

@@ -22,14 +22,13 @@ struct candidate {
     uint32_t rank;    /* best is 0 */
     uint32_t order;   /* of coming */
     int64_t valid_to; /* of master data; INT64_MAX: open */
-    bool unlikely;    /* of another type than is asked for */
 };
 struct completion {
     struct spot spot;
     struct buffer candidates;
     struct slice partial; /* the whole dotted name so far, or what stands of a text */
     uint32_t from;
-    unsigned wanted; /* types that a value here should have, as bits; 0: any */
+    unsigned wanted; /* types that a value here may have, as bits; 0: any */
 };
 
 /* Best first, as far as what is there does not tell. */
@@ -93,7 +92,7 @@ static void add(struct completion *c, enum kind kind, uint32_t from, unsigned ma
     struct candidate made = *what;
     made.kind = kind_names[kind];
     made.from = from;
-    made.rank = matched * 32 + kind + (what->unlikely ? 16 : 0);
+    made.rank = matched * 16 + kind;
     made.order = count;
     if (made.valid_to == 0)
         made.valid_to = INT64_MAX;
@@ -101,13 +100,11 @@ static void add(struct completion *c, enum kind kind, uint32_t from, unsigned ma
 }
 
 /* A name in place of the dotted name so far. */
-static void add_name(struct completion *c, enum kind kind, struct slice name, bool unlikely, const char *en,
-                     const char *zh) {
+static void add_name(struct completion *c, enum kind kind, struct slice name, const char *en, const char *zh) {
     unsigned matched = match(name, c->partial);
     if (matched < 2)
         add(c, kind, c->from, matched,
-            &(struct candidate){
-                .insert = name, .label = name, .en = slice_text(en), .zh = slice_text(zh), .unlikely = unlikely});
+            &(struct candidate){.insert = name, .label = name, .en = slice_text(en), .zh = slice_text(zh)});
 }
 
 /* --- names --- */
@@ -146,12 +143,12 @@ static void add_property(struct completion *c, enum kind kind, struct slice befo
                          const struct property *property) {
     struct slice name = written(c, before, property->name);
     struct node node = {.type = (uint8_t)check_type_of(property->type), .money = property->type == PROPERTY_MONEY};
-    if (match(name, c->partial) > 1)
+    if (match(name, c->partial) > 1 || (c->wanted && !(c->wanted >> node.type & 1)))
         return;
     bool items = property->type == PROPERTY_ITEMS;
     struct slice en = print(c, "%s of %.*s", items ? "items" : spot_type_word(&node, false), SLICE_ARG(owner->name));
     struct slice zh = print(c, "%.*s 的%s", SLICE_ARG(owner->name), items ? "明细" : spot_type_word(&node, true));
-    add_name(c, kind, name, c->wanted && !(c->wanted >> node.type & 1), en.data, zh.data);
+    add_name(c, kind, name, en.data, zh.data);
 }
 
 /* Tags by hand, uploaded segments and scores lie in attributes; they are asked for by tag("x") and the like. */
@@ -197,7 +194,7 @@ static void add_system(struct completion *c, const struct scope *scope, struct s
     struct reference reference;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         if (check_system(scope, slice_text(fields[i].name), &reference))
-            add_name(c, KIND_FIELD, written(c, before, slice_text(fields[i].name)), false, fields[i].en, fields[i].zh);
+            add_name(c, KIND_FIELD, written(c, before, slice_text(fields[i].name)), fields[i].en, fields[i].zh);
 }
 
 static void add_values(struct completion *c) {
@@ -252,11 +249,11 @@ static void add_sources(struct completion *c) {
                  type->kind == TYPE_DOCUMENT ? KIND_DOCUMENT
                  : type->kind == TYPE_EVENT  ? KIND_EVENT
                                              : KIND_RELATION,
-                 name, false, spot_kind_word(type, false), spot_kind_word(type, true));
+                 name, spot_kind_word(type, false), spot_kind_word(type, true));
         if (c->partial.size > name.size && begins(c->partial, name))
             add_type_fields(c, type, name);
     }
-    add_name(c, KIND_EVENT, SLICE("any event"), false, "every event of any type", "任何类型的事件");
+    add_name(c, KIND_EVENT, SLICE("any event"), "every event of any type", "任何类型的事件");
 }
 
 /* Behind last(order). : the fields of its rows. False where no dot behind a parenthesis stands before the place. */

@@ -184,6 +184,47 @@ static void test_hover(void **state) {
     assert_hover("|", "word", "");
 }
 
+/* What is offered leads somewhere: each name in its place is a right expression. */
+static void test_offers_hold(void **state) {
+    (void)state;
+    static const struct {
+        const char *marked, *begin, *end;
+    } places[] = {{"|", "", " is present"},
+                  {"count(|", "count(", ")"},
+                  {"count(order.|", "count(", ")"},
+                  {"count(order.items.|", "count(", ")"},
+                  {"count(thing_done.parts.|", "count(", ")"},
+                  {"any(order where |", "any(order where ", " is present)"},
+                  {"any(order.items where |", "any(order.items where ", " is present)"},
+                  {"any(any event where |", "any(any event where ", " is present)"},
+                  {"any(guardian_of where |", "any(guardian_of where ", " is present)"},
+                  {"last(order).|", "last(order).", " is present"},
+                  {"count(order, |", "count(order, ", ")"},
+                  {"store_id = |", "store_id = ", ""},
+                  {"in segment \"|", "in segment ", ""},
+                  {"metric(\"|", "metric(", ") is present"}};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const struct json *root = complete(places[i].marked, 10000);
+        size_t tried = 0;
+        for (const struct json *m = json_first(parser, root); m; m = json_next(parser, m)) {
+            struct slice kind = json_get_text(parser, m, "kind"), insert = json_get_text(parser, m, "insert");
+            struct buffer text = {0};
+            struct fault fault;
+            bool whole = insert.size && insert.data[insert.size - 1] != ' ';
+            if (slice_is(kind, "function") || slice_is(kind, "operator") || !whole ||
+                (slice_is(json_get_text(parser, m, "en"), "items of order") && !strstr(places[i].marked, "count(")))
+                continue;
+            buffer_print(&text, "%s%.*s%s", places[i].begin, SLICE_ARG(insert), places[i].end);
+            buffer_add_char(&text, 0);
+            if (check_bed_try(&bed, &bed.vocabulary, text.data, &fault) != STATUS_OK)
+                fail_msg("%s is offered: %s", text.data, fault.text);
+            buffer_release(&text);
+            tried++;
+        }
+        assert_true(tried > 0);
+    }
+}
+
 /* Any beginning of any expression, at any place. */
 static void test_everywhere(void **state) {
     (void)state;
@@ -210,10 +251,10 @@ static void test_everywhere(void **state) {
 int main(void) {
     check_bed_open(&bed);
     parser = json_parser_create();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names),     cmocka_unit_test(test_sources),
-                                       cmocka_unit_test(test_words),     cmocka_unit_test(test_values),
-                                       cmocka_unit_test(test_limit),     cmocka_unit_test(test_hover),
-                                       cmocka_unit_test(test_everywhere)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names),       cmocka_unit_test(test_sources),
+                                       cmocka_unit_test(test_words),       cmocka_unit_test(test_values),
+                                       cmocka_unit_test(test_limit),       cmocka_unit_test(test_hover),
+                                       cmocka_unit_test(test_offers_hold), cmocka_unit_test(test_everywhere)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     json_parser_free(parser);
     buffer_release(&answer);
