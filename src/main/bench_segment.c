@@ -104,6 +104,7 @@ static bool in_recency(const struct shop *shop, const struct shop_customer *c) {
 
 /* --- the segments --- */
 
+#define HASHED " SETTINGS optimize_aggregation_in_order = 0" /* a table in memory may beat reading in order */
 #define VIEW_ADD_ORDER "windowFunnel(86400)(time, event = 'view', event = 'add', event = 'order') = 3"
 
 static const struct segment segments[] = {
@@ -118,7 +119,9 @@ static const struct segment segments[] = {
         "SELECT customer FROM orders WHERE time > " NOW
         " - 365 * 86400 AND customer IN (SELECT customer FROM orders WHERE "
         "time > " NOW
-        " - 30 * 86400 GROUP BY customer HAVING count() >= 2) GROUP BY customer HAVING sum(cents) > 300000"},
+        " - 30 * 86400 GROUP BY customer HAVING count() >= 2) GROUP BY customer HAVING sum(cents) > 300000",
+        "SELECT customer FROM orders WHERE time > " NOW " - 365 * 86400 GROUP BY customer "
+        "HAVING countIf(time > " NOW " - 30 * 86400) >= 2 AND sum(cents) > 300000" HASHED},
        {"SELECT customer FROM orders WHERE time > " NOW " - 365 * 86400 GROUP BY customer "
         "HAVING count(*) FILTER (time > " NOW " - 30 * 86400) >= 2 AND sum(cents) > 300000",
         "SELECT customer FROM orders WHERE time > " NOW
@@ -131,7 +134,9 @@ static const struct segment segments[] = {
       {{"SELECT DISTINCT customer FROM items WHERE category = 'skincare' AND cents > 30000 AND time > " NOW
         " - 90 * 86400",
         "SELECT customer FROM items WHERE category = 'skincare' AND cents > 30000 AND time > " NOW
-        " - 90 * 86400 GROUP BY customer"},
+        " - 90 * 86400 GROUP BY customer",
+        "SELECT customer FROM items WHERE category = 'skincare' AND cents > 30000 AND time > " NOW
+        " - 90 * 86400 GROUP BY customer" HASHED},
        {"SELECT DISTINCT customer FROM items WHERE category = 'skincare' AND cents > 30000 AND time > " NOW
         " - 90 * 86400"}}},
      "any(order.items where category = \"skincare\" and price > 300, last 90 days)",
@@ -167,7 +172,9 @@ static const struct segment segments[] = {
      in_difference},
     {{"relation",
       {{"SELECT DISTINCT customer FROM relations WHERE other IN (SELECT customer FROM customers WHERE birthday > "
-        "'2023-01-01')"},
+        "'2023-01-01')",
+        "SELECT DISTINCT r.customer FROM relations AS r INNER JOIN (SELECT customer FROM customers WHERE birthday > "
+        "'2023-01-01') AS c ON c.customer = r.other"},
        {"SELECT DISTINCT customer FROM relations WHERE other IN (SELECT customer FROM customers WHERE birthday > DATE "
         "'2023-01-01')",
         "SELECT DISTINCT r.customer FROM relations r JOIN customers c ON c.customer = r.other WHERE c.birthday > DATE "
@@ -178,7 +185,9 @@ static const struct segment segments[] = {
       {{"SELECT customer FROM events WHERE event = 'view' AND time > " NOW
         " - 90 * 86400 GROUP BY customer HAVING uniqExact(toDate(time)) >= 4",
         "SELECT customer FROM events WHERE event = 'view' AND time > " NOW
-        " - 90 * 86400 GROUP BY customer HAVING count() >= 4 AND length(groupUniqArray(toDate(time))) >= 4"},
+        " - 90 * 86400 GROUP BY customer HAVING count() >= 4 AND length(groupUniqArray(toDate(time))) >= 4",
+        "SELECT customer FROM events WHERE event = 'view' AND time > " NOW
+        " - 90 * 86400 GROUP BY customer HAVING uniqExact(toDate(time)) >= 4" HASHED},
        {"SELECT customer FROM events WHERE event = 'view' AND time > " NOW
         " - 90 * 86400 GROUP BY customer HAVING count(DISTINCT time // 86400) >= 4",
         "SELECT customer FROM (SELECT DISTINCT customer, time // 86400 AS day FROM events WHERE event = 'view' AND "
@@ -189,7 +198,9 @@ static const struct segment segments[] = {
       {{"SELECT customer FROM orders GROUP BY customer HAVING max(time) > " NOW " - 61 * 86400 AND max(time) <= " NOW
         " - 30 * 86400",
         "SELECT customer FROM orders WHERE time > " NOW " - 61 * 86400 GROUP BY customer HAVING max(time) <= " NOW
-        " - 30 * 86400"},
+        " - 30 * 86400",
+        "SELECT customer FROM orders WHERE time > " NOW " - 61 * 86400 GROUP BY customer HAVING max(time) <= " NOW
+        " - 30 * 86400" HASHED},
        {"SELECT customer FROM orders GROUP BY customer HAVING max(time) > " NOW " - 61 * 86400 AND max(time) <= " NOW
         " - 30 * 86400",
         "SELECT customer FROM orders WHERE time > " NOW " - 61 * 86400 GROUP BY customer HAVING max(time) <= " NOW

@@ -456,8 +456,10 @@ void shop_peers_report(struct bench *b, const struct shop_question *question, co
     double fastest_ms = 0;
     for (int peer = 0; peer < SHOP_PEERS; peer++) {
         const struct shop_peer_answer *a = &answers[peer];
-        snprintf(what, sizeof what, "%s: %s, way %u", question->name, shop_peer_names[peer], a->way + 1);
-        bench_value(b, what, "ms", a->median_ms);
+        for (unsigned way = 0; way < SHOP_WAYS_MAX && question->ways[peer][way]; way++) {
+            snprintf(what, sizeof what, "%s: %s, way %u", question->name, shop_peer_names[peer], way + 1);
+            bench_value(b, what, "ms", a->way_ms[way]);
+        }
         for (size_t i = 0; i < value_count; i++) {
             snprintf(what, sizeof what, "%s: %s, value %zu", question->name, shop_peer_names[peer], i + 1);
             bench_check(b, what, expected[i], a->values[i]);
