@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "collect/payload.h"
+
 /* user is in the segment now, since an entry of this cause at this moment. */
 static void entered(struct bed *b, const char *segment, const char *user, enum feed_cause cause, int64_t at_ms) {
     struct feed_entry e;
@@ -168,6 +170,76 @@ static void relations_are_followed(void **state) {
     assert_int_equal(quarantine_waiting(b.engine->govern), 0);
     bed_check_batch(&b, 0);
     bed_close(&b);
+}
+
+/* A row of the file "goods": a product and its category. */
+static void put_product(struct bed *b, const char *sku, const char *category) {
+    static const char header[] = "code\0kind";
+    struct payload_row head = {.job = 1,
+                               .line = ++b->messages,
+                               .row_hash = b->messages,
+                               .name_bytes = 5,
+                               .header_bytes = sizeof header,
+                               .cell_count = 2};
+    const char *cells[] = {sku, category};
+    struct buffer payload = {0};
+    buffer_add(&payload, &head, sizeof head);
+    buffer_add(&payload, "goods", 5);
+    buffer_add(&payload, header, sizeof header);
+    for (int i = 0; i < 2; i++) {
+        uint32_t size = (uint32_t)strlen(cells[i]);
+        buffer_add(&payload, &size, sizeof size);
+        buffer_add(&payload, cells[i], size);
+    }
+    struct log_record record = {
+        .received_ms = b->now_ms, .kind = LOG_ROW, .source = 1, .payload = buffer_slice(&payload)};
+    assert_int_equal(log_append(b->engine->log, &record, 1, NULL), STATUS_OK);
+    buffer_release(&payload);
+}
+
+static void view_product(struct bed *b, const char *user, const char *sku) {
+    char properties[80];
+    snprintf(properties, sizeof properties, "\"product_id\":\"%s\"", sku);
+    bed_track(b, user, b->now_ms, "Product Viewed", properties);
+}
+
+/* A product changes its category: all who looked at it follow, a second later; one with a record is answered by the new data
+ * before. With a restart in between it is the same. */
+static void master_data_is_followed(void **state) {
+    struct bed b = {0};
+    (void)state;
+    for (int restart = 0; restart < 2; restart++) {
+        b = (struct bed){0};
+        bed_open(&b);
+        bed_define(&b,
+                   "{\"define\":\"mapping\",\"name\":\"goods\",\"record\":\"master\",\"type\":\"product\",\"columns\":{"
+                   "\"code\":\"key\",\"kind\":\"field category\"}}");
+        put_product(&b, "p1", "care");
+        put_product(&b, "p2", "food");
+        view_product(&b, "u1", "p1");
+        view_product(&b, "u2", "p2");
+        bed_step(&b);
+        bed_segment(&b, "eaters", "any(product_viewed where product.category = \"food\")");
+        assert_true(!bed_in(&b, "eaters", "u1") && bed_in(&b, "eaters", "u2"));
+        bed_time(&b, BED_MS + 5000);
+        put_product(&b, "p1", "food");
+        put_product(&b, "p2", "care");
+        bed_step(&b);
+        assert_int_equal(quarantine_waiting(b.engine->govern), 0);
+        assert_true(!bed_in(&b, "eaters", "u1") && bed_in(&b, "eaters", "u2"));
+        if (restart)
+            bed_restart(&b, false);
+        bed_time(&b, BED_MS + 5500);
+        view_product(&b, "u3", "p1");
+        bed_step(&b);
+        entered(&b, "eaters", "u3", FEED_RECORD, BED_MS + 5500);
+        bed_time(&b, BED_MS + 7000);
+        bed_step(&b);
+        entered(&b, "eaters", "u1", FEED_MASTER, BED_MS + 6000);
+        left(&b, "eaters", "u2", FEED_MASTER, BED_MS + 6000);
+        bed_check_batch(&b, 0);
+        bed_close(&b);
+    }
 }
 
 static void scheduled_runs(void **state) {
@@ -371,6 +443,7 @@ int main(void) {
         cmocka_unit_test(scheduled_runs),
         cmocka_unit_test(tags_and_uploads),
         cmocka_unit_test(the_door_refuses),
+        cmocka_unit_test(master_data_is_followed),
         cmocka_unit_test(new_customers),
         cmocka_unit_test(midnight),
         cmocka_unit_test(events_for_subscribers),
