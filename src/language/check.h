@@ -11,19 +11,22 @@
  *   - m.field where m is a type of master data: the row's (or customer's) id of it, in the property m_id, else (product) sku, else m. A
  *     property that really is called "m.field" wins.
  *   - A literal compared with an id of master data may be its name: it is replaced by the id where exactly one has that name and
- *     no id is so written; `shown` keeps the name.
+ *     no id is so written; `shown` keeps the name. Where several have it, and none that id, it is refused. Beside `event` the plain
+ *     form of an event's name becomes the name.
  *
- * Types: numbers compare with numbers; texts with texts, by = != in contains ... only (no order); times and dates with each other (a
- * time and a date compare by the time's date in the workspace's zone); a text literal compared with a date or time is read as one; bool with
- * bool, and a bool is a condition by itself. gender is a number (0 unknown, 1 male, 2 female) and may be compared with "male", "female",
- * "unknown" too. A list takes contains, contains any/all, length, is missing. An aggregate stands wherever its value may. A moment is a
- * time, a date, first(x)/last(x) of rows. Adding or subtracting a duration literal to a moment gives a time. Lists are asked, not computed:
- * coalesce, if, least and = take single values. Money stays money through + - abs round least ... and aggregates, times a number, over a
- * number. Every operator with every type: check_matrix.def; what is said of wrong ones: wrong.def.
+ * Types: numbers compare with numbers; texts with texts, by = != in contains ... only (no order); times and dates with each other
+ * (a time and a date compare by the time's date in the workspace's zone); a text literal compared with a date or time is read as
+ * one; bool with bool, and a bool is a condition by itself. gender is a number (0 unknown, 1 male, 2 female) and may be compared
+ * with "male", "female", "unknown" too. A list takes contains, contains any/all, length, is missing. An aggregate stands wherever
+ * its value may. A moment is a time, a date, first(x)/last(x) of rows. Adding or subtracting a duration literal to a moment gives a
+ * time. Lists are asked, not computed: coalesce, if, least and = take single values. Money stays money through + - abs round least
+ * ... and aggregates, times a number, over a number. Every operator with every type: check_matrix.def; what is said of wrong ones:
+ * wrong.def.
  *
  * What may stand where:
- *   - An aggregate inside a where is about the customer, not about the row: it does not see the row, and its value is the same for all of the
- *     customer's rows. The one exception are the row's own items (any(items where ...)), which take no window. Windows see the customer only.
+ *   - An aggregate inside a where is about the customer, not about the row: it does not see the row, and its value is the same for
+ *     all of the customer's rows. The one exception are the row's own items (any(items where ...)), which take no window. Windows
+ *     see the customer only.
  *   - any, none, share and distinct days are about rows (or items), not about fields. A step of a sequence is an event or a document.
  *   - Relations go one hop, also through definitions.
  *   - matches takes its pattern as a literal; round its digits; "on" a date; distribution stands alone.
@@ -67,7 +70,8 @@ struct vocabulary {
  * Errors: INVALID with place, reason and likely fix, such as
  *     at 1: there is no attribute "ctiy"; did you mean "city"?
  *     at 9: "total" of order is money and cannot be compared with text "a lot"; write a number
- *     at 1: sum needs a number; order.status is text. Count it with count(order.status), or its different values with distinct(order.status)
+ *     at 1: sum needs a number; order.status is text. Count it with count(order.status), or its different values with
+ *           distinct(order.status)
  * TOO_LARGE where it would cost too much: more than CHECK_COST_MAX after definitions are put in place.
  * CONFLICT where a definition contains itself ("in segment" cycles), naming the circle.
  * "at 9:" (characters from 1) needs the text: check_text says it; check_tree gives `place`, the byte, alone; of a tree read from JSON it
@@ -97,14 +101,17 @@ struct dependency {
 void check_dependencies(const struct node *root, void (*each)(void *context, const struct dependency *dependency),
                         void *context);
 
-/* What may stand at byte `at` of `text`, for an editor: an array of {"from":6,"insert":"count(","label":"count","kind":"function|attribute|
- * event|document|relation|field|segment|tag|metric|value|window|operator","en":"...","zh":"..."}, best first, at most `limit`: `insert` takes
- * the place of text[from, at). Values are candidate values: ids, labelled with the names of master data; what is or will be closed has
- * "valid_to". Never fails: text that is wrong so far gives what it can. Cost: O(dictionary), where values are asked for O(ids of the type). */
+/* What may stand at byte `at` of `text`, for an editor: an array, best first, at most `limit`, of
+ *     {"from":6,"insert":"count(","label":"count","kind":"function","en":"...","zh":"..."}
+ * `insert` takes the place of text[from, at). Kinds: function, attribute, event, document, relation, field, segment, tag, metric, value,
+ * window, operator. Values are candidate values: ids, labelled with the names of master data; what is or will be closed has
+ * "valid_to". Never fails: text that is wrong so far gives what it can. Cost: O(dictionary); where values of master data are asked
+ * for O(its ids). */
 void check_complete(const struct vocabulary *vocabulary, struct slice text, uint32_t at, size_t limit,
                     struct json_writer *w);
-/* What stands at byte `at`: {"word":"count","use":"...","en":"...","caution_en":"...","zh":"...","caution_zh":"...","type":"number"}, what
- * is empty left out; null where nothing does. */
+/* What stands at byte `at`: null where nothing does, else
+ *     {"word":"count","use":"...","en":"...","caution_en":"...","zh":"...","caution_zh":"...","type":"number"}
+ * without what is empty. */
 void check_hover(const struct vocabulary *vocabulary, struct slice text, uint32_t at, struct json_writer *w);
 
 #endif

@@ -1,6 +1,6 @@
-/* check_hint: what to say where a name leads nowhere. What the name would be elsewhere is said first (a field of orders asked of the customer,
- * a type that is no value, a segment without its quotes); then the nearest name of those in reach (suggest.h). Runs once
- * a check, when it has failed already. */
+/* check_hint: what to say where a name leads nowhere. What the name would be elsewhere is said first (a field of orders asked of
+ * the customer, a type that is no value, a segment without its quotes); then the nearest name of those in reach (suggest.h). Runs
+ * once a check, when it has failed already. */
 #include "language/check_inside.h"
 
 #include <stdio.h>

@@ -1,8 +1,9 @@
-/* check_matrix_test: every operator, function, aggregate and window of the tables with every type of argument: what it gives, or that it is
- * refused with a sentence. check_matrix.def is the table; what differs is printed as it would have to stand there.
+/* check_matrix_test: every operator, function, aggregate and window of the tables with every type of argument: what it gives, or
+ * that it is refused with a sentence. check_matrix.def is the table; what differs is printed as it would have to stand there.
  *
- * A row is read so: arguments in the order of TYPES, each answered by the letter of its type or - for refused. Where there are two arguments a
- * group stands for each type of the first. Aggregates: over a field of each type, then over rows, rows with a where, and items. */
+ * A row is read so: arguments in the order of TYPES, each answered by the letter of its type or - for refused. Where there are
+ * two arguments a group stands for each type of the first. Aggregates: over a field of each type, then over rows, rows with a
+ * where, and items. */
 #include "language/check_model.h"
 
 #include <setjmp.h>

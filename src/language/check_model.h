@@ -1,5 +1,5 @@
-/* check_model: a workspace for the checker's tests: the commerce preset, a type with a property of every type, a relation, some stores, and a
- * few definitions. Its zone is eight hours ahead of UTC. */
+/* check_model: a workspace for the checker's tests: the commerce preset, a type with a property of every type, a relation, some
+ * stores, and a few definitions. Its zone is eight hours ahead of UTC. */
 #ifndef ONEFOLD_LANGUAGE_CHECK_MODEL_H
 #define ONEFOLD_LANGUAGE_CHECK_MODEL_H
 
