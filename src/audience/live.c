@@ -91,6 +91,8 @@ static int64_t evaluate_group(struct live *l, struct planned *p, struct group *g
     uint64_t evaluated = 0;
     if (first == end)
         return due;
+    for (uint32_t i = first; i < end; i = next_bit(which, i + 1, end))
+        members_prefetch(l->members, p->roots[i].number, customer);
     evaluator_customer(g->now, customer, l->now_ms, UINT64_MAX);
     for (uint32_t i = first; i < end; i = next_bit(which, i + 1, end)) {
         const struct live_root *root = &p->roots[i];

@@ -153,6 +153,12 @@ void members_clear(struct members *m, uint32_t number) {
     assert(members_count(m, number) == 0);
 }
 
+void members_prefetch(const struct members *m, uint32_t set, struct customer_id customer) {
+    const struct span_bits *bits = find_in(find_set(m, set), span_of(customer));
+    if (bits)
+        __builtin_prefetch((const void *)&bits->words[place_in_span(customer) / 64], 1);
+}
+
 /* --- reading --- */
 
 bool members_has(const struct members *m, uint32_t set, struct customer_id customer) {
