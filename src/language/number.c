@@ -42,14 +42,19 @@ struct number number_of_wide(__int128 sum, unsigned scale) {
     return number_decimal((int64_t)sum, scale);
 }
 
-double number_as_real(struct number a) { return a.scale == NUMBER_REAL ? a.real : decimal_real(a.integer, a.scale); }
-
 struct number number_reduced(struct number a) {
     while (a.scale != NUMBER_REAL && a.scale > 0 && a.integer % 10 == 0) {
         a.integer /= 10;
         a.scale--;
     }
     return a;
+}
+
+/* Reduced first: two ways to write a number past 2^53 must give one double. */
+double number_as_real(struct number a) {
+    if (a.scale != NUMBER_REAL && (a.integer >= (int64_t)1 << 53 || a.integer <= -((int64_t)1 << 53)))
+        a = number_reduced(a);
+    return a.scale == NUMBER_REAL ? a.real : decimal_real(a.integer, a.scale);
 }
 
 static int compare_real(double a, struct number b) {
