@@ -2,9 +2,8 @@
  *
  * Rows come in the order (time, log position, type). A row is offered to the steps from the last to the first, so that it serves one only,
  * and so that an absence between two steps is seen by who is waiting, not by who comes or goes with the same row. For each step the
- * machine keeps the latest time at which it was reached: whatever a later one cannot do an earlier one cannot either. Only before an
- * absence with a time of its own earlier ones matter, since it strikes the later ones and not them: there a stack is kept.
- * An absence at the end waits with the oldest match since the last that was struck, for the same reason.
+ * machine keeps the latest time at which it was reached: whatever a later one cannot do an earlier one cannot either. An absence at the
+ * end waits with the oldest match since the last that was struck, for the same reason.
  *
  * A limit over all steps: each step keeps the latest start instead, if nothing else asks for the latest time; else the machine runs once
  * for every row the first step may take. */
@@ -23,7 +22,6 @@ struct length { /* of time */
 
 struct step {
     bool negated;
-    bool stacked;         /* earlier reaches matter: an absence with a time of its own follows */
     int8_t before, after; /* positive step before and after, -1: none */
     uint8_t feeder;
     struct length within;
@@ -33,17 +31,15 @@ struct machine {
     const struct calendar *calendar;
     uint32_t count; /* steps; may be made less */
     uint32_t negated;
-    int8_t first, last; /* positive steps, -1: none */
+    int8_t first, last; /* positive steps: a sequence begins with one */
     struct step steps[STEPS_MAX];
     struct length whole;
-    bool gaps, timed_absence, needs_time;
+    bool gaps, needs_time;
     int64_t now;
 
     /* a run */
     int64_t reach[STEPS_MAX]; /* latest time, or latest start; NO_TIME: not reached */
-    int64_t *stacks[STEPS_MAX];
-    uint32_t stack_sizes[STEPS_MAX];
-    bool by_start, blocked, done;
+    bool by_start, done;
     int64_t end;     /* of the limit over all, where one start is in hand */
     int64_t pending; /* oldest match that waits for an absence to be over */
     int8_t highest;
@@ -94,11 +90,9 @@ static int64_t later(const struct machine *m, int64_t t, const struct length *le
 /* --- the machine --- */
 
 static void machine_begin(struct machine *m) {
-    for (uint32_t i = 0; i < m->count; i++) {
+    for (uint32_t i = 0; i < m->count; i++)
         m->reach[i] = NO_TIME;
-        m->stack_sizes[i] = 0;
-    }
-    m->blocked = m->done = false;
+    m->done = false;
     m->pending = NO_TIME;
     m->end = INT64_MAX;
     m->highest = -1;
@@ -116,27 +110,16 @@ static void arrive(struct machine *m, uint32_t step, int64_t value, int64_t t) {
     }
     if (m->highest < (int8_t)step)
         m->highest = (int8_t)step;
-    if (m->steps[step].stacked)
-        m->stacks[step][m->stack_sizes[step]++] = t;
-    else
-        m->reach[step] = value;
-}
-
-/* The latest time at which a step was reached that nothing has struck since. */
-static int64_t reached(const struct machine *m, uint32_t step) {
-    if (!m->steps[step].stacked)
-        return m->reach[step];
-    return m->stack_sizes[step] ? m->stacks[step][m->stack_sizes[step] - 1] : NO_TIME;
+    m->reach[step] = value;
 }
 
 static void offer_positive(struct machine *m, uint32_t step, int64_t t) {
     const struct step *p = &m->steps[step];
     if (p->before < 0) {
-        if (!m->blocked)
-            arrive(m, step, t, t);
+        arrive(m, step, t, t);
         return;
     }
-    int64_t from = reached(m, (uint32_t)p->before);
+    int64_t from = m->reach[p->before];
     if (from == NO_TIME || t > m->end)
         return;
     if (m->by_start) {
@@ -149,16 +132,10 @@ static void offer_positive(struct machine *m, uint32_t step, int64_t t) {
 
 static void offer_absence(struct machine *m, uint32_t step, int64_t t) {
     const struct step *p = &m->steps[step];
-    if (p->before < 0) {
-        m->blocked = true;
-    } else if (p->after < 0) {
+    if (p->after < 0) {
         int64_t until = m->pending == NO_TIME ? NO_TIME : later(m, m->pending, &p->within);
         if (m->pending != NO_TIME && t <= (until < m->end ? until : m->end))
             m->pending = NO_TIME;
-    } else if (m->steps[p->before].stacked) {
-        uint32_t *size = &m->stack_sizes[p->before];
-        while (*size && t <= later(m, m->stacks[p->before][*size - 1], &p->within))
-            --*size;
     } else {
         m->reach[p->before] = NO_TIME;
     }
@@ -177,8 +154,6 @@ static void offer(struct machine *m, uint32_t mask, int64_t t) {
 
 /* Whether all rows being offered the sequence holds. */
 static bool machine_holds(const struct machine *m) {
-    if (m->last < 0)
-        return !m->blocked;
     if (m->done)
         return true;
     if (m->pending == NO_TIME)
@@ -293,7 +268,7 @@ static bool run_from(struct sequence *q, uint32_t customer, uint32_t start) {
             m->end = later(m, t, &m->whole);
             offer(m, mask, t);
         } else {
-            offer(m, mask & ~first, t);
+            offer(m, mask & ~first, t); /* before it nothing was reached, so nothing comes of them */
         }
     }
     return begun;
@@ -302,7 +277,7 @@ static bool run_from(struct sequence *q, uint32_t customer, uint32_t start) {
 static bool run(struct sequence *q, uint32_t customer, int8_t *highest) {
     struct machine *m = &q->machine;
     *highest = -1;
-    if (!m->whole.limited || m->by_start || m->first < 0) {
+    if (!m->whole.limited || m->by_start) {
         run_once(q, customer);
         *highest = m->highest;
         return machine_holds(m);
@@ -422,12 +397,10 @@ static void machine_cut(struct machine *m, uint32_t count) {
     m->count = count;
     m->first = m->last = -1;
     bool trailing = count > 0 && m->steps[count - 1].negated;
-    m->timed_absence = false;
     for (uint32_t i = 0; i < count; i++) {
         struct step *p = &m->steps[i];
         p->before = m->last;
         p->after = -1;
-        p->stacked = false;
         if (p->negated)
             continue;
         for (uint32_t k = i; k-- > 0 && (int8_t)k > m->last;)
@@ -437,12 +410,7 @@ static void machine_cut(struct machine *m, uint32_t count) {
         m->first = m->first < 0 ? (int8_t)i : m->first;
         m->last = (int8_t)i;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        struct step *p = &m->steps[i];
-        if (p->negated && p->within.limited && p->before >= 0 && p->after >= 0)
-            m->steps[p->before].stacked = m->timed_absence = true;
-    }
-    m->by_start = m->whole.limited && !m->gaps && !m->timed_absence && !trailing;
+    m->by_start = m->whole.limited && !m->gaps && !trailing;
 }
 
 static const struct range_column *column_called(struct state *s, uint16_t frame, uint16_t property) {
@@ -516,14 +484,11 @@ static void set_up(struct sequence *q, struct state *s, uint32_t node) {
         m->steps[i].feeder = (uint8_t)(f - q->feeders);
     }
     m->needs_time = m->needs_time || q->feeder_count > 1;
+    assert(!n->steps[0].negated); /* the checker refuses others */
     machine_cut(m, n->step_count);
     feeders_union(q);
-    for (uint32_t i = 0; i < n->step_count; i++) /* a stack holds at most a customer's rows of its step */
-        m->stacks[i] = m->timed_absence || n->op == OP_STEPS
-                           ? state_new(s, state_frame(s, n->steps[i].frame)->count + 1, 8)
-                           : NULL;
-    q->plain = m->first == 0 && !(m->whole.limited && (m->gaps || m->negated)) &&
-               (n->op == OP_SEQUENCE || m->negated == 0) && (uint32_t)m->last + 1 + m->negated == n->step_count;
+    q->plain = !(m->whole.limited && (m->gaps || m->negated)) && (n->op == OP_SEQUENCE || m->negated == 0) &&
+               (uint32_t)m->last + 1 + m->negated == n->step_count;
     for (unsigned i = 0; i < 2 && q->plain; i++)
         q->arrivals[i] = state_new(s, largest + 1, sizeof *q->arrivals[i]);
 }
@@ -627,10 +592,9 @@ void sequence_until(struct state *s, uint32_t node, struct untils *out) {
     for (uint32_t i = 0; i < q.n->step_count; i++) {
         const struct step *p = &q.machine.steps[i];
         rows_until(&q, i, each);
-        if (p->negated && p->before >= 0 && (p->after < 0 || q.n->op == OP_STEPS)) {
+        if (p->negated && (p->after < 0 || q.n->op == OP_STEPS)) {
             deadlines(&q, (uint32_t)p->before, &p->within, each);
-            if (q.machine.first >= 0)
-                deadlines(&q, (uint32_t)q.machine.first, &q.machine.whole, each);
+            deadlines(&q, (uint32_t)q.machine.first, &q.machine.whole, each);
         }
     }
     *out = (struct untils){each, SIZE_MAX};
