@@ -422,15 +422,10 @@ static bool read_overlap_one(struct call *call, const struct audience_snapshot *
     uint32_t place;
     size_t i = o->count++;
     if (one->kind == JSON_TEXT && audience_find(snapshot, DEFINITION_SEGMENT, one->text, &entry)) {
-        struct node *name = arena_get(&call->bench->arena, sizeof *name),
-                    *in = arena_get(&call->bench->arena, sizeof *in);
-        *name = (struct node){.kind = NODE_LITERAL, .literal = VALUE_TEXT, .text = entry.name};
-        *in = (struct node){.kind = NODE_CALL, .op = OP_IN_SEGMENT, .first = name};
         o->names[i] = entry.name;
         o->segments[i] = entry.number;
-        o->roots[i] = in;
-        return check_tree(audience_vocabulary(snapshot), in, TERM_BOOL, &call->bench->arena, &fault, &place) ==
-               STATUS_OK;
+        o->roots[i] = expression_of_name(call, snapshot, DEFINITION_SEGMENT, entry.name);
+        return o->roots[i] != NULL;
     }
     enum status status = expression_read(call, snapshot, one, TERM_BOOL, &root, &fault, &place);
     if (status != STATUS_OK) {

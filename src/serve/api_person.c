@@ -24,8 +24,9 @@ void person_write_segments(struct call *call, const struct audience_snapshot *sn
     json_end_array(&call->json);
 }
 
-/* Definitions of one kind that have an expression. */
+/* Definitions of one kind, each as it is used in an expression, so that stored ones are read where they are stored. */
 struct defined {
+    struct call *call;
     const struct audience_snapshot *snapshot;
     enum definition_kind kind;
     struct slice names[ROOTS_MAX];
@@ -35,11 +36,11 @@ struct defined {
 
 static void take_defined(void *to, struct slice name) {
     struct defined *d = to;
-    struct audience_entry entry;
-    if (d->count == ROOTS_MAX || !audience_find(d->snapshot, d->kind, name, &entry) || entry.tree == NULL)
+    if (d->count == ROOTS_MAX)
         return;
-    d->names[d->count] = entry.name;
-    d->roots[d->count++] = entry.tree;
+    d->names[d->count] = name;
+    d->roots[d->count] = expression_of_name(d->call, d->snapshot, d->kind, name);
+    d->count += d->roots[d->count] != NULL;
 }
 
 static void write_evaluated(struct call *call, const struct defined *d, const struct plan *plan,
@@ -65,6 +66,7 @@ void person_write_values(struct call *call, const struct audience_snapshot *snap
     const struct vocabulary *v = audience_vocabulary(snapshot);
     struct defined *d = arena_get(&call->bench->arena, sizeof *d);
     struct plan *plan;
+    d->call = call;
     d->snapshot = snapshot;
     d->kind = kind;
     d->count = 0;
@@ -193,45 +195,92 @@ void api_profile_tags_set(struct call *call) {
 
 /* --- relations --- */
 
-struct relations {
+#define EDGES_MAX 1000
+
+/* The rows of one relation to one other end, newest first: each field is the newest row's that has it. */
+struct edge_rows {
+    struct call *call;
     struct show *show;
+    const struct history_rows *rows;
     const struct type *type;
+    uint32_t other; /* identifier of the other end */
+    bool shown[DICTIONARY_PROPERTIES_MAX + 1];
 };
 
-static void write_relation(void *context, const struct record_head *edge, int64_t updated_ms, uint32_t update_count) {
-    struct relations *r = context;
-    struct json_writer *w = r->show->json;
-    const struct serve_parts *parts = r->show->parts;
-    const struct record_value *ended = record_find(edge, RELATION_ENDED), *values = record_values(edge),
-                              *other = record_find(edge, RELATION_CUSTOMER);
-    (void)update_count;
-    json_object(w);
-    json_member_text(w, "type", r->type->name);
-    struct customer_id target = identity_customer(parts->identity, (struct identifier_id){edge->document});
+static const struct record_head *edge_row(struct edge_rows *e, size_t i) {
+    if (history_row_type(e->rows, i) != e->type->number)
+        return NULL;
+    const struct record_head *row = history_row(e->call->parts->history, e->rows, i, &e->call->bench->builder);
+    return row->document == e->other ? row : NULL;
+}
+
+static void write_fields(struct edge_rows *e, const struct record_head *row) {
+    const struct record_value *values = record_values(row);
+    for (uint16_t i = 0; i < row->value_count; i++) {
+        const struct property *p = dictionary_property_at(e->type, values[i].property);
+        if (p == NULL || values[i].property <= RELATION_ENDED || e->shown[values[i].property])
+            continue;
+        e->shown[values[i].property] = true;
+        json_key_slice(e->show->json, p->name);
+        show_value(e->show, e->type, row, &values[i]);
+    }
+}
+
+/* Row `newest` is the edge's first to be met. */
+static void write_edge(struct edge_rows *e, size_t newest, const struct record_head *row) {
+    struct json_writer *w = e->show->json;
+    const struct record_value *ended = record_find(row, RELATION_ENDED), *other = record_find(row, RELATION_CUSTOMER);
+    const struct identity *identity = e->call->parts->identity;
+    struct customer_id target = identity_customer(identity, (struct identifier_id){e->other});
+    int64_t updated_ms = row->time_ms, since_ms = row->time_ms;
     if (target.number == 0 && other)
-        target = identity_redirect(parts->identity, (struct customer_id){(uint32_t)other->integer});
-    show_oneid(r->show, "to", target);
+        target = identity_redirect(identity, (struct customer_id){(uint32_t)other->integer});
+    json_object(w);
+    json_member_text(w, "type", e->type->name);
+    show_oneid(e->show, "to", target);
     json_key(w, "through");
-    show_identifier(r->show, (struct identifier_id){edge->document});
-    json_member_time(w, "since", edge->time_ms);
-    json_member_time(w, "updated", updated_ms);
+    show_identifier(e->show, (struct identifier_id){e->other});
     json_member_bool(w, "ended", ended && ended->integer);
     json_key(w, "fields");
     json_object(w);
-    for (uint16_t i = 0; i < edge->value_count; i++) {
-        const struct property *p = dictionary_property_at(r->type, values[i].property);
-        if (p == NULL || values[i].property <= RELATION_ENDED)
+    memset(e->shown, 0, sizeof e->shown);
+    for (size_t i = newest; i < e->rows->count; i++) {
+        row = edge_row(e, i);
+        if (row == NULL)
             continue;
-        json_key_slice(w, p->name);
-        show_value(r->show, r->type, edge, &values[i]);
+        write_fields(e, row);
+        since_ms = row->time_ms;
     }
     json_end_object(w);
+    json_member_time(w, "since", since_ms);
+    json_member_time(w, "updated", updated_ms);
     json_end_object(w);
+}
+
+static void write_edges(struct call *call, struct show *show, const struct history_rows *rows) {
+    struct edge_rows *e = arena_get(&call->bench->arena, sizeof *e);
+    uint64_t *met = arena_get(&call->bench->arena, EDGES_MAX * sizeof *met);
+    size_t count = 0;
+    *e = (struct edge_rows){.call = call, .show = show, .rows = rows};
+    for (size_t i = 0; i < rows->count && count < EDGES_MAX; i++) {
+        e->type = dictionary_type_at(call->parts->dictionary, history_row_type(rows, i));
+        if (e->type->kind != TYPE_RELATION)
+            continue;
+        const struct record_head *row = history_row(call->parts->history, rows, i, &call->bench->builder);
+        uint64_t edge = (uint64_t)e->type->number << 32 | row->document;
+        size_t k = 0;
+        while (k < count && met[k] != edge)
+            k++;
+        if (k < count)
+            continue;
+        met[count++] = edge;
+        e->other = row->document;
+        write_edge(e, i, row);
+    }
 }
 
 void api_profile_relations(struct call *call) {
     struct person person;
-    const struct dictionary *d = call->parts->dictionary;
     if (!person_of_call(call, &person))
         return;
     struct show show = person_show(call);
@@ -241,11 +290,7 @@ void api_profile_relations(struct call *call) {
     person_open(&show, &person);
     json_key(&call->json, "relations");
     json_array(&call->json);
-    for (uint32_t number = 0; number < dictionary_type_count(d); number++) {
-        struct relations r = {&show, dictionary_type_at(d, (uint16_t)number)};
-        if (r.type->kind == TYPE_RELATION)
-            history_documents_in(call->parts->history, &rows, (int)number, &call->bench->arena, write_relation, &r);
-    }
+    write_edges(call, &show, &rows);
     json_end_array(&call->json);
     json_end_object(&call->json);
     history_leave(call->parts->history, hold);

@@ -46,6 +46,18 @@ struct node *expression_member(struct call *call, const struct audience_snapshot
     return NULL;
 }
 
+struct node *expression_of_name(struct call *call, const struct audience_snapshot *snapshot, enum definition_kind kind,
+                                struct slice name) {
+    static const uint8_t ops[] = {
+        [DEFINITION_SEGMENT] = OP_IN_SEGMENT, [DEFINITION_TAG] = OP_TAG, [DEFINITION_METRIC] = OP_METRIC};
+    struct arena *arena = &call->bench->arena;
+    struct node *literal = arena_get(arena, sizeof *literal), *use = arena_get(arena, sizeof *use);
+    uint32_t place;
+    *literal = (struct node){.kind = NODE_LITERAL, .literal = VALUE_TEXT, .text = name};
+    *use = (struct node){.kind = NODE_CALL, .op = ops[kind], .first = literal};
+    return check_tree(audience_vocabulary(snapshot), use, TERM_NONE, arena, NULL, &place) == STATUS_OK ? use : NULL;
+}
+
 /* --- showing --- */
 
 /* Ids of master data that a condition holds, with their names. */

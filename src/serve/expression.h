@@ -17,6 +17,9 @@ enum status expression_read(struct call *call, const struct audience_snapshot *s
 /* The same for the member `key` of the body; NULL after failing the call. */
 struct node *expression_member(struct call *call, const struct audience_snapshot *snapshot, const struct json *body,
                                const char *key, enum term_type expected);
+/* A checked use of a definition: in segment "name", tag("name"), metric("name"); NULL where it cannot be. In the call's arena. */
+struct node *expression_of_name(struct call *call, const struct audience_snapshot *snapshot, enum definition_kind kind,
+                                struct slice name);
 /* "expression", "formatted" (over several lines), "tree", "type", "names": members of the object that is open. */
 void expression_write(struct call *call, const struct node *root);
 void expression_write_value(const struct term_value *value, struct json_writer *w);

@@ -1,0 +1,254 @@
+/* audience_api_test: what stands in docs/audiences.md, call by call, against a server of this process: definitions and their ends, queries while
+ * editing, members and exports, uploads, tags by hand, relations, presets; and that wrong calls say what is wrong. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/json_read.h"
+#include "main/client.h"
+#include "main/server.h"
+
+#define FOLDER "/tmp/onefold-audience-api-test"
+
+static struct server *server;
+static struct client *admin, *writer;
+static struct buffer answer;
+static struct fault fault;
+
+/* The status code; the body is in `answer`, ended by a zero. */
+static int call(struct client *client, const char *method, const char *path, const char *body) {
+    int http = 0;
+    buffer_clear(&answer);
+    if (client_request(client, method, path, "application/json", slice_text(body), &http, &answer, &fault))
+        fail_msg("%s %s: %s", method, path, fault.text);
+    buffer_add_char(&answer, 0);
+    answer.size--;
+    return http;
+}
+
+/* It succeeds, and each of these texts is in the answer. */
+static void good(const char *method, const char *path, const char *body, const char *const *texts) {
+    int http = call(admin, method, path, body);
+    if (http != 200)
+        fail_msg("%s %s %s: %d %s", method, path, body, http, answer.data);
+    for (; *texts; texts++) {
+        if (strstr(answer.data, *texts) == NULL)
+            fail_msg("%s %s %s: no %s in %s", method, path, body, *texts, answer.data);
+    }
+}
+#define GOOD(method, path, body, ...) good(method, path, body, (const char *const[]){__VA_ARGS__, NULL})
+
+static void bad(int code, const char *method, const char *path, const char *body, const char *text) {
+    int http = call(admin, method, path, body);
+    if (http != code || strstr(answer.data, text) == NULL)
+        fail_msg("%s %s %s: %d %s; expected %d with %s", method, path, body, http, answer.data, code, text);
+}
+
+static void track(const char *body) { assert_int_equal(call(writer, "POST", "/v1/batch", body), 200); }
+
+static int begin(void **state) {
+    (void)state;
+    char key[48];
+    struct engine_options engine = {.threads = true};
+    struct serve_options options = {.port = 0};
+    if (system("rm -rf " FOLDER) != 0 || server_start(os_real(), FOLDER, &engine, &options, &server, &fault) ||
+        server_source(server, "web", "segment", key, &fault) ||
+        client_create(serve_address(server->serve), server->admin_key, &admin, &fault) ||
+        client_create_writer(serve_address(server->serve), key, &writer, &fault))
+        fail_msg("%s", fault.text);
+    track("{\"batch\":["
+          "{\"type\":\"identify\",\"userId\":\"u1\",\"traits\":{\"city\":\"上海\",\"gender\":\"male\",\"phone\":"
+          "\"13800001111\"}},"
+          "{\"type\":\"identify\",\"userId\":\"u2\",\"traits\":{\"city\":\"Hang, \\\"zhou\\\"\"}},"
+          "{\"type\":\"identify\",\"userId\":\"u3\",\"traits\":{\"level\":\"gold\"}},"
+          "{\"type\":\"track\",\"userId\":\"u1\",\"event\":\"Order "
+          "Completed\",\"properties\":{\"order_id\":\"o1\",\"total\":900}},"
+          "{\"type\":\"track\",\"userId\":\"u2\",\"event\":\"Order "
+          "Completed\",\"properties\":{\"order_id\":\"o2\",\"total\":100.5}}]}");
+    engine_settle(server->engine, 10000);
+    return 0;
+}
+
+static int end(void **state) {
+    (void)state;
+    client_free(admin);
+    client_free(writer);
+    server_stop(server);
+    buffer_release(&answer);
+    return system("rm -rf " FOLDER);
+}
+
+static void queries(void **state) {
+    (void)state;
+    GOOD("POST", "/v1/query", "{\"expression\":\"sum(order.total) > 100\",\"values\":[\"city\",\"sum(order.total)\"]}",
+         "\"count\":2", "\"population\":3", "\"city\":\"上海\"", "\"sum(order.total)\":100.5",
+         "{\"namespace\":\"user_id\",\"value\":\"u1\"}");
+    GOOD("POST", "/v1/query",
+         "{\"expression\":{\"op\":\">\",\"of\":[{\"op\":\"count\",\"source\":[\"order\"]},{\"number\":\"0\"}]}}",
+         "\"count\":2", "\"expression\":\"count(order) > 0\"");
+    GOOD("POST", "/v1/query", "{\"expression\":\"sum(order.total)\",\"limit\":0}", "\"least\":0", "\"most\":900",
+         "\"sample\":[]");
+    GOOD("POST", "/v1/query", "{\"expression\":\"city\"}", "\"count\":2", "\"type\":\"text\"");
+    GOOD("POST", "/v1/query/check", "{\"expression\":\"ctiy = 1\"}", "\"valid\":false", "\"character\":1",
+         "did you mean");
+    GOOD("POST", "/v1/query/check", "{\"expression\":\"city = \\\"x\\\" and ctiy = 1\"}", "\"place\":15");
+    GOOD("POST", "/v1/query/check", "{\"expression\":\"city\",\"expect\":\"condition\"}", "\"valid\":false");
+    GOOD("POST", "/v1/query/check", "{\"expression\":\"count(order, last 30 days) >= 3\"}", "\"valid\":true",
+         "{\"on\":\"type\",\"name\":\"order\"}", "{\"on\":\"time\"}");
+    GOOD("POST", "/v1/query/complete", "{\"expression\":\"cit\"}", "\"label\":\"city\"");
+    GOOD("POST", "/v1/query/hover",
+         "{\"expression\":\"city = \\\"上海\\\" and count(order) > 1\",\"at\":16,\"characters\":true}",
+         "\"word\":\"count\"");
+    GOOD("POST", "/v1/query/format", "{\"expression\":\"count( order )>3  and(city=\\\"a\\\")\"}",
+         "\"expression\":\"count(order) > 3 and city = \\\"a\\\"\"");
+    GOOD("POST", "/v1/query/explain", "{\"expression\":\"count(order) > 0\"}",
+         "\"plan\":{\"node\":", "\"actual_rows\":");
+    GOOD("POST", "/v1/query/overlap",
+         "{\"of\":[\"count(order) > 0\",\"sum(order.total) > 500\",\"level = \\\"gold\\\"\"]}",
+         "{\"in\":[0],\"count\":1}", "{\"in\":[0,1],\"count\":1}", "{\"in\":[2],\"count\":1}", "\"union\":3");
+    bad(400, "POST", "/v1/query", "{}", "expression");
+    bad(400, "POST", "/v1/query", "{\"expression\":\"count(\"}", "at 7");
+    bad(400, "POST", "/v1/query", "{\"expression\":\"city = \\\"x\\\"\",\"values\":[\"nothing\"]}", "values, number 1");
+    bad(400, "POST", "/v1/query/overlap", "{\"of\":[\"a\"]}", "two to four");
+}
+
+static void segments(void **state) {
+    (void)state;
+    bad(404, "GET", "/v1/segments/core", "", "no segment is called");
+    bad(400, "POST", "/v1/segments", "{\"name\":\"core\",\"expression\":\"city\"}", "at 1");
+    GOOD("POST", "/v1/segments", "{\"name\":\"core\",\"expression\":\"sum(order.total) > 500\"}", "\"version\":1",
+         "\"size\":1");
+    GOOD("POST", "/v1/segments", "{\"name\":\"buyers\",\"expression\":\"count(order) > 0\"}", "\"size\":2");
+    GOOD("POST", "/v1/segments",
+         "{\"name\":\"others\",\"expression\":\"in segment \\\"buyers\\\" and not in segment \\\"core\\\"\"}",
+         "\"size\":1", "{\"kind\":\"segment\",\"name\":\"core\"}");
+    bad(409, "DELETE", "/v1/segments/core", "", "others");
+    GOOD("POST", "/v1/segments", "{\"name\":\"core\",\"expression\":\"sum(order.total) > 50\"}", "\"version\":2",
+         "\"size\":2");
+    GOOD("GET", "/v1/segments/core", "", "\"versions\":[{\"version\":2", "sum(order.total) > 500", "\"freshness\":");
+    GOOD("GET", "/v1/segments/others", "", "\"size\":0");
+    GOOD("GET", "/v1/segments", "", "\"name\":\"others\"", "\"name\":\"buyers\"");
+    GOOD("GET", "/v1/segments/core/members?limit=1&values=city,sum(order.total)", "", "\"size\":2", "\"next\":\"");
+    GOOD("GET", "/v1/segments/core/changes", "", "\"kind\":\"entered\"", "\"cause\":\"definition\"");
+    GOOD("GET", "/v1/segments/core/sizes?interval=3600&count=2", "", "\"size\":2,\"entered\":2,\"left\":0");
+    GOOD("GET", "/v1/profiles/user_id:u1?tags=1", "", "\"segments\":[\"buyers\",\"core\"]", "\"tags\":{}");
+    GOOD("POST", "/v1/query/overlap", "{\"of\":[\"core\",\"buyers\"]}", "\"intersection\":2");
+    bad(409, "POST", "/v1/segments/core/members", "{\"add\":[\"user_id:u3\"]}", "of kind live");
+    bad(409, "POST", "/v1/segments/core/refresh", "", "never stale");
+    GOOD("DELETE", "/v1/segments/others", "", "\"in_force\":true");
+    bad(404, "GET", "/v1/segments/others", "", "no segment is called");
+}
+
+/* A stream is read by curl. */
+static void exported(const char *path, const char *const *texts) {
+    char command[600];
+    snprintf(command, sizeof command, "curl -s -g -H 'Authorization: Bearer %s' '%s%s'", server->admin_key,
+             serve_address(server->serve), path);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    buffer_clear(&answer);
+    size_t got;
+    while ((got = fread(buffer_reserve(&answer, 4096), 1, 4096, pipe)) > 0)
+        answer.size += got;
+    buffer_add_char(&answer, 0);
+    assert_int_equal(pclose(pipe), 0);
+    for (; *texts; texts++) {
+        if (strstr(answer.data, *texts) == NULL)
+            fail_msg("%s: no %s in %s", path, *texts, answer.data);
+    }
+}
+#define EXPORTED(path, ...) exported(path, (const char *const[]){__VA_ARGS__, NULL})
+
+static void exports(void **state) {
+    (void)state;
+    GOOD("POST", "/v1/segments", "{\"name\":\"all\",\"expression\":\"1 = 1\"}", "\"size\":3");
+    EXPORTED("/v1/segments/all/export?identifiers=user_id,phone&values=city,count(order,last%2030%20days)",
+             "oneid,user_id,phone,city,\"count(order,last 30 days)\"\r\n", ",u1,+8613800001111,上海,1\r\n",
+             ",u2,,\"Hang, \"\"zhou\"\"\",1\r\n", ",u3,,,0\r\n");
+    EXPORTED("/v1/segments/all/export?format=jsonl&identifiers=user_id&values=level",
+             "\"user_id\":\"u3\",\"values\":{\"level\":\"gold\"}}\n");
+    bad(400, "GET", "/v1/segments/all/export?format=xml", "", "csv or jsonl");
+    bad(404, "GET", "/v1/segments/all/export?identifiers=nothing", "", "no identifier namespace");
+    bad(400, "GET", "/v1/segments/all/export?values=nothing", "", "values, number 1");
+}
+
+static void uploads_tags_relations(void **state) {
+    (void)state;
+    GOOD("POST", "/v1/segments", "{\"name\":\"invited\",\"kind\":\"upload\"}", "\"size\":0");
+    GOOD("POST", "/v1/segments/invited/members",
+         "{\"add\":[\"user_id:u1\",\"phone:138 0000 1111\",\"user_id:nobody\"]}", "\"size\":1",
+         "\"unknown\":[\"user_id:nobody\"]");
+    GOOD("POST", "/v1/query", "{\"expression\":\"in segment \\\"invited\\\"\"}", "\"count\":1");
+    GOOD("POST", "/v1/segments/invited/members", "{\"remove\":[\"user_id:u1\"]}", "\"size\":0");
+    GOOD("POST", "/v1/segments",
+         "{\"name\":\"daily\",\"kind\":\"scheduled\",\"expression\":\"count(order) > 0\",\"schedule\":{\"every\":\"1 "
+         "day\",\"at\":\"03:00\"}}",
+         "\"schedule\":");
+    GOOD("POST", "/v1/segments/daily/refresh", "", "\"done\":true");
+    GOOD("GET", "/v1/segments/daily", "", "\"size\":2");
+    GOOD("POST", "/v1/tags", "{\"name\":\"vip\",\"kind\":\"manual\",\"type\":\"bool\"}", "\"kind\":\"manual\"");
+    GOOD("POST", "/v1/tags",
+         "{\"name\":\"spender\",\"kind\":\"rule\",\"type\":\"bool\",\"expression\":\"sum(order.total) > 500\"}",
+         "\"version\":1");
+    GOOD("POST", "/v1/metrics", "{\"name\":\"spent\",\"expression\":\"sum(order.total)\"}", "\"version\":1");
+    GOOD("POST", "/v1/profiles/user_id:u2/tags", "{\"set\":{\"vip\":true}}", "\"vip\":true", "\"spender\":false");
+    GOOD("POST", "/v1/query", "{\"expression\":\"has tag \\\"vip\\\" and metric(\\\"spent\\\") > 100\"}",
+         "\"count\":1");
+    GOOD("POST", "/v1/profiles/user_id:u2/tags", "{\"remove\":[\"vip\"]}", "\"changed\":1");
+    GOOD("GET", "/v1/profiles/user_id:u1/segments?changes=1", "", "\"spender\":true", "\"spent\":900",
+         "\"changes\":[{");
+    bad(409, "POST", "/v1/profiles/user_id:u2/tags", "{\"set\":{\"spender\":true}}", "follows a rule");
+    bad(404, "POST", "/v1/profiles/user_id:u2/tags", "{\"set\":{\"x\":true}}", "no tag is called");
+    bad(400, "POST", "/v1/profiles/user_id:u2/tags", "{}", "set");
+    GOOD("POST", "/v1/relations",
+         "{\"type\":\"guardian_of\",\"from\":\"user_id:u1\",\"to\":\"user_id:u3\",\"fields\":{\"since\":2020}}",
+         "\"done\":true");
+    GOOD("GET", "/v1/profiles/user_id:u1/relations", "", "\"type\":\"guardian_of\"", "\"ended\":false",
+         "\"since\":2020");
+    GOOD("POST", "/v1/query", "{\"expression\":\"any(guardian_of where level = \\\"gold\\\")\"}", "\"count\":1");
+    bad(400, "POST", "/v1/relations", "{\"type\":\"guardian_of\",\"from\":\"u1\",\"to\":\"user_id:u3\"}",
+        "namespace:value");
+}
+
+static void presets_and_workspace(void **state) {
+    (void)state;
+    GOOD("GET", "/v1/presets", "", "\"name_zh\":", "\"installed\":false");
+    GOOD("POST", "/v1/presets/install", "{\"names\":\"all\"}", "\"installed\":[\"");
+    GOOD("POST", "/v1/presets/install", "{\"names\":\"all\"}", "\"installed\":[]");
+    bad(404, "POST", "/v1/presets/install", "{\"names\":[\"no such\"]}", "none of a preset");
+    GOOD("POST", "/v1/workspace", "{\"time_zone\":\"Asia/Shanghai\",\"week_start\":7}", "\"week_start\":7");
+    GOOD("GET", "/v1/workspace", "", "Asia/Shanghai");
+    bad(400, "POST", "/v1/workspace", "{\"time_zone\":\"Nowhere/Here\"}", "Nowhere");
+}
+
+static void subscriptions(void **state) {
+    (void)state;
+    bad(404, "GET", "/v1/stream?segments=nothing", "", "no segment is called");
+    bad(404, "GET", "/v1/stream?events=Nothing", "", "no event is called");
+    bad(404, "GET", "/v1/stream?subscription=nothing", "", "no subscription is called");
+    bad(400, "GET", "/v1/stream?after=x", "", "id of an entry");
+    bad(400, "POST", "/v1/subscriptions", "{\"name\":\"a\",\"segments\":\"all\",\"url\":\"file:///etc/passwd\"}",
+        "http");
+    GOOD("POST", "/v1/subscriptions",
+         "{\"name\":\"a\",\"segments\":\"all\",\"url\":\"http://127.0.0.1:1/x\",\"secret\":\"s\"}",
+         "\"in_force\":true");
+    GOOD("GET", "/v1/subscriptions", "", "\"segments\":\"all\"", "\"signed\":true", "\"delivery\":{\"place\":");
+    GOOD("DELETE", "/v1/subscriptions/a", "", "\"in_force\":true");
+    GOOD("GET", "/v1/subscriptions", "", "\"subscriptions\":[]");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(queries, begin, end),
+        cmocka_unit_test_setup_teardown(segments, begin, end),
+        cmocka_unit_test_setup_teardown(exports, begin, end),
+        cmocka_unit_test_setup_teardown(uploads_tags_relations, begin, end),
+        cmocka_unit_test_setup_teardown(presets_and_workspace, begin, end),
+        cmocka_unit_test_setup_teardown(subscriptions, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
