@@ -314,13 +314,22 @@ TARGET static void times(const int64_t *seconds, const int64_t *ms, size_t count
 
 /* --- groups --- */
 
+TARGET static size_t count_run(const struct kernel_ranks *r, const uint32_t *ends, uint32_t base, size_t count,
+                               uint32_t *before, uint32_t *counts) {
+    return kernel_count_run_body(r, ends, base, count, before, counts);
+}
+
+TARGET static uint64_t compare_word(const uint32_t *counts, size_t count, uint32_t least) {
+    return kernel_compare_word_body(counts, count, least);
+}
+
 TARGET static void group_count(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t *counts) {
-    kernel_group_count_body(bits, starts, groups, counts);
+    kernel_group_count_body(bits, starts, groups, counts, count_run);
 }
 
 TARGET static void group_at_least(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t least,
                                   uint64_t *group_bits) {
-    kernel_group_at_least_body(bits, starts, groups, least, group_bits);
+    kernel_group_at_least_body(bits, starts, groups, least, group_bits, count_run, compare_word);
 }
 
 TARGET static uint64_t group_sum(const int64_t *values, const uint64_t *bits, const uint32_t *starts, size_t groups,

@@ -257,13 +257,53 @@ TARGET static void times(const int64_t *seconds, const int64_t *ms, size_t count
 
 /* --- groups --- */
 
+TARGET static size_t count_run(const struct kernel_ranks *r, const uint32_t *ends, uint32_t base, size_t count,
+                               uint32_t *before, uint32_t *counts) {
+    const __m512i one = _mm512_set1_epi64(1), low = _mm512_set1_epi64(31);
+    __m512i last = _mm512_set1_epi64(*before), first = _mm512_set1_epi64((long long)(base + (uint32_t)r->first));
+    __m512i covered = _mm512_set1_epi64((long long)(r->end - r->first));
+    size_t done = 0;
+    for (__mmask8 mask = 0xff; mask == 0xff && done < count;
+         done += 8) { /* a branch, so that the next does not wait for it */
+        __m512i row = _mm512_sub_epi64(
+            _mm512_cvtepu32_epi64(_mm256_maskz_loadu_epi32(mask_of(count - done), ends + done)), first);
+        mask = _mm512_mask_cmple_epi64_mask(mask_of(count - done), row, covered);
+        __m512i entry = _mm512_mask_i64gather_epi64(last, mask, _mm512_srli_epi64(row, 5), r->entries, 8);
+        __m512i below = _mm512_sub_epi64(_mm512_sllv_epi64(one, _mm512_and_si512(row, low)), one);
+        __m512i rank =
+            _mm512_add_epi64(_mm512_srli_epi64(entry, 32), _mm512_popcnt_epi64(_mm512_and_si512(entry, below)));
+        __m512i counted = _mm512_sub_epi64(rank, _mm512_alignr_epi64(rank, last, 7));
+        _mm256_mask_storeu_epi32(counts + done, mask, _mm512_cvtepi64_epi32(counted));
+        if (mask != 0xff) { /* ends ascend: the first ones are covered */
+            size_t some = (size_t)__builtin_popcount(mask);
+            done += some;
+            last = some ? _mm512_permutexvar_epi64(_mm512_set1_epi64((long long)some - 1), rank) : last;
+            break;
+        }
+        last = rank;
+    }
+    *before = (uint32_t)_mm512_reduce_max_epu64(last); /* ranks ascend: the last lane's */
+    return done;
+}
+
+TARGET static uint64_t compare_word(const uint32_t *counts, size_t count, uint32_t least) {
+    __m512i bound = _mm512_set1_epi32((int)least);
+    uint64_t word = 0;
+    for (size_t i = 0; i < count; i += 16) {
+        __mmask16 mask = (__mmask16)kernel_mask(count - i < 16 ? count - i : 16);
+        __m512i some = _mm512_maskz_loadu_epi32(mask, counts + i);
+        word |= (uint64_t)_mm512_mask_cmpge_epu32_mask(mask, some, bound) << i;
+    }
+    return word;
+}
+
 TARGET static void group_count(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t *counts) {
-    kernel_group_count_body(bits, starts, groups, counts);
+    kernel_group_count_body(bits, starts, groups, counts, count_run);
 }
 
 TARGET static void group_at_least(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t least,
                                   uint64_t *group_bits) {
-    kernel_group_at_least_body(bits, starts, groups, least, group_bits);
+    kernel_group_at_least_body(bits, starts, groups, least, group_bits, count_run, compare_word);
 }
 
 /* Sums up to every row of a piece, so that a group's sum is a difference: no branch depends on a group's size or on its bits. `sums` [8 * 64 *

@@ -228,33 +228,99 @@ KERNEL_INLINE size_t kernel_last_word(const uint32_t *starts, size_t groups) {
     return rows ? (rows - 1) / 64 : 0;
 }
 
-KERNEL_INLINE uint32_t kernel_window_count(const uint64_t *bits, size_t from, size_t size, size_t last_word) {
-    uint32_t count = 0;
-    if (__builtin_expect(size <= 64, 1))
-        return (uint32_t)__builtin_popcountll(kernel_window(bits, from, size, last_word));
-    KERNEL_EACH_WINDOW(from, size)
-    count += (uint32_t)__builtin_popcountll(word);
-    return count;
+/* Ranks: how many bits stand before a row, by a table of the rows' words of 32 bits, each with the bits before it. A group's count is the
+ * rank of its end less that of its beginning, and its beginning is where the group before ended: one look-up a group, and no
+ * branch that depends on a group's size. */
+#define KERNEL_RANK_WORDS 64 /* of 64 rows: a table of 1 KiB */
+struct kernel_ranks {
+    uint64_t entries[2 * KERNEL_RANK_WORDS + 1]; /* bits below, bits before above */
+    size_t first, end;                           /* rows */
+    uint32_t before;                             /* bits before `end` */
+};
+
+KERNEL_INLINE void kernel_ranks_fill(struct kernel_ranks *r, const uint64_t *bits, size_t first, size_t words) {
+    size_t some = words - first / 64 < KERNEL_RANK_WORDS ? words - first / 64 : KERNEL_RANK_WORDS;
+    uint32_t before = r->before;
+    for (size_t i = 0; i < some; i++) {
+        uint64_t word = bits[first / 64 + i];
+        r->entries[2 * i] = (uint32_t)word | (uint64_t)before << 32;
+        before += (uint32_t)__builtin_popcount((uint32_t)word);
+        r->entries[2 * i + 1] = word >> 32 | (uint64_t)before << 32;
+        before += (uint32_t)__builtin_popcount((uint32_t)(word >> 32));
+    }
+    r->entries[2 * some] = (uint64_t)before << 32;
+    r->before = before;
+    r->first = first;
+    r->end = first + some * 64;
+}
+
+KERNEL_INLINE uint32_t kernel_rank(const struct kernel_ranks *r, size_t row) {
+    uint64_t entry = r->entries[(row - r->first) / 32];
+    return (uint32_t)(entry >> 32) + (uint32_t)__builtin_popcountll(entry & ((1ull << row % 32) - 1));
+}
+
+/* Counts groups that end in `ends`, as far as the table covers them; returns how many did. `before`: the rank of the first one's beginning, and
+ * then of the next one's. */
+typedef size_t kernel_count_run(const struct kernel_ranks *r, const uint32_t *ends, uint32_t base, size_t count,
+                                uint32_t *before, uint32_t *counts);
+
+KERNEL_INLINE size_t kernel_count_run_body(const struct kernel_ranks *r, const uint32_t *ends, uint32_t base,
+                                           size_t count, uint32_t *before, uint32_t *counts) {
+    uint32_t last = *before;
+    size_t i = 0;
+    for (; i < count && ends[i] - base <= r->end; i++) {
+        uint32_t rank = kernel_rank(r, ends[i] - base);
+        counts[i] = rank - last;
+        last = rank;
+    }
+    *before = last;
+    return i;
+}
+
+/* Up to 64 counts to bits. */
+typedef uint64_t kernel_compare_word(const uint32_t *counts, size_t count, uint32_t least);
+
+KERNEL_INLINE uint64_t kernel_compare_word_body(const uint32_t *counts, size_t count, uint32_t least) {
+    uint64_t word = 0;
+    for (size_t i = 0; i < count; i++)
+        word |= (uint64_t)(counts[i] >= least) << i;
+    return word;
+}
+
+/* `count` groups, of rows that begin at `base`; there are `words` of bits. */
+KERNEL_INLINE void kernel_count_groups(const uint64_t *bits, size_t words, uint32_t base, const uint32_t *starts,
+                                       size_t count, uint32_t *counts, kernel_count_run *run) {
+    struct kernel_ranks r;
+    size_t group = 0, row = starts[0] - base;
+    uint32_t before;
+    r.before = 0;
+    kernel_ranks_fill(&r, bits, row / 64 * 64, words);
+    before = kernel_rank(&r, row);
+    while ((group += run(&r, starts + group + 1, base, count - group, &before, counts + group)) < count)
+        kernel_ranks_fill(&r, bits, r.end, words);
+}
+
+KERNEL_INLINE size_t kernel_group_words(const uint32_t *starts, size_t groups) {
+    return ((size_t)(starts[groups] - starts[0]) + 63) / 64;
 }
 
 KERNEL_INLINE void kernel_group_count_body(const uint64_t *bits, const uint32_t *starts, size_t groups,
-                                           uint32_t *counts) {
-    size_t last_word = kernel_last_word(starts, groups);
-    for (size_t i = 0; i < groups; i++)
-        counts[i] = kernel_window_count(bits, starts[i] - starts[0], starts[i + 1] - starts[i], last_word);
+                                           uint32_t *counts, kernel_count_run *run) {
+    kernel_count_groups(bits, kernel_group_words(starts, groups), starts[0], starts, groups, counts, run);
 }
 
+/* Counted some hundred groups at a time, so that counts stay in the first cache. */
+#define KERNEL_COUNT_SOME 512
 KERNEL_INLINE void kernel_group_at_least_body(const uint64_t *bits, const uint32_t *starts, size_t groups,
-                                              uint32_t least, uint64_t *group_bits) {
-    size_t last_word = kernel_last_word(starts, groups);
-    for (size_t i = 0; i < groups; i += 64) {
-        uint64_t word = 0;
-        size_t size = groups - i < 64 ? groups - i : 64;
-        for (size_t k = 0; k < size; k++)
-            word |= (uint64_t)(kernel_window_count(bits, starts[i + k] - starts[0], starts[i + k + 1] - starts[i + k],
-                                                   last_word) >= least)
-                    << k;
-        group_bits[i / 64] = word;
+                                              uint32_t least, uint64_t *group_bits, kernel_count_run *run,
+                                              kernel_compare_word *compare) {
+    uint32_t counts[KERNEL_COUNT_SOME];
+    size_t words = kernel_group_words(starts, groups);
+    for (size_t i = 0; i < groups; i += KERNEL_COUNT_SOME) {
+        size_t some = groups - i < KERNEL_COUNT_SOME ? groups - i : KERNEL_COUNT_SOME;
+        kernel_count_groups(bits, words, starts[0], starts + i, some, counts, run);
+        for (size_t k = 0; k < some; k += 64)
+            group_bits[(i + k) / 64] = compare(counts + k, some - k < 64 ? some - k : 64, least);
     }
 }
 
