@@ -307,7 +307,14 @@ static bool end_field(struct place *p, enum term_type wanted, int depth) {
 
 static bool may_nest(struct place *p) { return p->nesting == 0 || (!p->w->plain && p->nesting < 2 && chance(p, 0.15)); }
 
-/* --- sequences --- */
+/* --- sequences: their limits are mostly lengths that lie between the instants of rows --- */
+
+static void limit(struct place *p) {
+    if (chance(p, 0.3))
+        duration(p, true);
+    else
+        put(p, PICK(p, "1 day", "3 days", "2 days", "7 days", "1 hour", "4 days", "6 days", "1 week", "24 hours"));
+}
 
 static void sequence(struct place *p, bool steps) {
     uint64_t count = 1 + below(p, 4);
@@ -326,13 +333,13 @@ static void sequence(struct place *p, bool steps) {
         }
         if (i > 0 && (absent ? last : !whole) && chance(p, 0.5)) {
             put(p, " within ");
-            duration(p, true);
+            limit(p);
         }
         negated = absent;
     }
     if (whole) {
         put(p, ", within ");
-        duration(p, true);
+        limit(p);
     }
     if (chance(p, 0.35)) {
         put(p, ", ");
@@ -752,6 +759,8 @@ void random_expression(struct random_world *w, bool bool_wanted, struct buffer *
         moment(&p, depth, random_chance(&w->random, 0.5));
     else if (kind == 5 && random_chance(&w->random, 0.5))
         over_field(&p, "distribution", TERM_TEXT, depth) ? (void)0 : number(&p, depth);
+    else if (!w->plain && random_chance(&w->random, 0.15))
+        sequence(&p, !bool_wanted && random_chance(&w->random, 0.3));
     else
         condition(&p, depth);
 }

@@ -132,7 +132,7 @@ static void make_instants(struct random_world *w) {
 static int64_t instant(struct random_world *w) {
     if (random_chance(&w->random, 0.15))
         return w->now_ms - random_between(&w->random, 0, 100 * DAY_MS);
-    return w->instants[random_below(&w->random, RANDOM_INSTANTS)];
+    return w->instants[random_below(&w->random, random_chance(&w->random, 0.4) ? 12 : RANDOM_INSTANTS)];
 }
 
 /* --- values --- */

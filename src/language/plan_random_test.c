@@ -223,6 +223,56 @@ static void find_smallest(struct blame *b, const struct node *n) {
         find_smallest(b, c);
 }
 
+/* --- and the fewest rows with which it is --- */
+
+static bool wrong_with(const struct blame *blame, const struct random_world *steps, bool compacted) {
+    static unsigned number = VARIANTS + 1;
+    struct blame b = *blame;
+    b.history = open_history(steps, number++);
+    random_world_do(steps, b.history, 0, steps->step_count);
+    if (compacted)
+        compact_all(b.history);
+    bool wrong = wrong_alone(&b, b.smallest);
+    history_free(b.history);
+    return wrong;
+}
+
+/* Leaves out one row after the other, as long as it is wrong without it. `few` is a copy of the world with steps of its own. */
+static void leave_rows_out(const struct blame *b, struct random_world *few, bool compacted) {
+    for (size_t i = few->step_count; i-- > 0;) {
+        struct random_step step = few->steps[i];
+        memmove(&few->steps[i], &few->steps[i + 1], (few->step_count - i - 1) * sizeof step);
+        few->step_count--;
+        if (wrong_with(b, few, compacted))
+            continue;
+        memmove(&few->steps[i + 1], &few->steps[i], (few->step_count - i) * sizeof step);
+        few->steps[i] = step;
+        few->step_count++;
+    }
+}
+
+static void print_rows(const struct blame *b, struct buffer *text) {
+    struct random_world few = b->bed->w;
+    few.steps = memory_get(few.step_count + 1, sizeof *few.steps);
+    memcpy(few.steps, b->bed->w.steps, few.step_count * sizeof *few.steps);
+    bool delta = b->smallest && totals.failures <= 3 && wrong_with(b, &few, false),
+         base = b->smallest && totals.failures <= 3 && !delta && wrong_with(b, &few, true);
+    if (delta || base) {
+        leave_rows_out(b, &few, base);
+        buffer_print(text, "  with these rows alone, %s:\n", delta ? "in the delta" : "compacted");
+    }
+    for (uint32_t c = few.first; c < few.first + few.customers; c++) {
+        size_t before = text->size;
+        if (delta || base || c == b->customer.number) {
+            buffer_print(text, "  customer %u\n", c);
+            size_t named = text->size;
+            random_world_print(&few, (struct customer_id){c}, text);
+            text->size = text->size == named ? before : text->size;
+        }
+    }
+    free(few.steps);
+}
+
 static void fail_case(struct bed *bed, const char *how, struct history *h, size_t root, uint32_t customer,
                       int64_t now_ms, const struct term_value *wanted, const struct term_value *got) {
     struct buffer text = {0};
@@ -245,7 +295,7 @@ static void fail_case(struct bed *bed, const char *how, struct history *h, size_
         tree_format(blame.smallest, &text);
         buffer_print(&text, "\n");
     }
-    random_world_print(&bed->w, (struct customer_id){customer}, &text);
+    print_rows(&blame, &text);
     fprintf(stderr, "%.*s\n", SLICE_ARG(buffer_slice(&text))); /* longer than print_message takes */
     buffer_release(&text);
 }
