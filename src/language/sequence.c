@@ -585,6 +585,7 @@ static void rows_until(struct sequence *q, uint32_t step, int64_t *each) {
 
 void sequence_until(struct state *s, uint32_t node, struct untils *out) {
     struct sequence q;
+    bool moving = false;
     set_up(&q, s, node);
     int64_t *each = state_new(s, s->count, sizeof *each);
     for (uint32_t i = 0; i < s->count; i++)
@@ -592,10 +593,16 @@ void sequence_until(struct state *s, uint32_t node, struct untils *out) {
     for (uint32_t i = 0; i < q.n->step_count; i++) {
         const struct step *p = &q.machine.steps[i];
         rows_until(&q, i, each);
+        moving = moving || (q.n->steps[i].rows != NODE_NONE && state_node(s, q.n->steps[i].rows)->timed);
         if (p->negated && (p->after < 0 || q.n->op == OP_STEPS)) {
             deadlines(&q, (uint32_t)p->before, &p->within, each);
             deadlines(&q, (uint32_t)q.machine.first, &q.machine.whole, each);
         }
+    }
+    if (q.n->op == OP_SEQUENCE && !moving) { /* an absence that was over stays so */
+        const uint64_t *holds = state_bits(s, node, FRAME_CUSTOMER);
+        for (uint32_t i = bits_next(holds, 0, s->count); i < s->count; i = bits_next(holds, i + 1, s->count))
+            each[i] = INSTANT_NEVER;
     }
     *out = (struct untils){each, SIZE_MAX};
 }
