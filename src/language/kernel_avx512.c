@@ -263,18 +263,18 @@ TARGET static size_t count_run(const struct kernel_ranks *r, const uint32_t *end
     __m512i last = _mm512_set1_epi64(*before), first = _mm512_set1_epi64((long long)(base + (uint32_t)r->first));
     __m512i covered = _mm512_set1_epi64((long long)(r->end - r->first));
     size_t done = 0;
-    for (__mmask8 mask = 0xff; mask == 0xff && done < count;
-         done += 8) { /* a branch, so that the next does not wait for it */
+    for (; done < count; done += 8) {
         __m512i row = _mm512_sub_epi64(
             _mm512_cvtepu32_epi64(_mm256_maskz_loadu_epi32(mask_of(count - done), ends + done)), first);
-        mask = _mm512_mask_cmple_epi64_mask(mask_of(count - done), row, covered);
+        __mmask8 mask = _mm512_mask_cmple_epi64_mask(mask_of(count - done), row, covered);
         __m512i entry = _mm512_mask_i64gather_epi64(last, mask, _mm512_srli_epi64(row, 5), r->entries, 8);
         __m512i below = _mm512_sub_epi64(_mm512_sllv_epi64(one, _mm512_and_si512(row, low)), one);
         __m512i rank =
             _mm512_add_epi64(_mm512_srli_epi64(entry, 32), _mm512_popcnt_epi64(_mm512_and_si512(entry, below)));
         __m512i counted = _mm512_sub_epi64(rank, _mm512_alignr_epi64(rank, last, 7));
         _mm256_mask_storeu_epi32(counts + done, mask, _mm512_cvtepi64_epi32(counted));
-        if (mask != 0xff) { /* ends ascend: the first ones are covered */
+        if (mask !=
+            0xff) { /* ends ascend: the first ones are covered. A branch, so that the next eight need not wait */
             size_t some = (size_t)__builtin_popcount(mask);
             done += some;
             last = some ? _mm512_permutexvar_epi64(_mm512_set1_epi64((long long)some - 1), rank) : last;
