@@ -417,6 +417,9 @@ void webhook_stop(struct webhook *webhook) {
     atomic_store(&webhook->stopping, true);
     poster_wake(webhook->poster);
     pthread_join(webhook->thread, NULL);
+    pthread_mutex_lock(&webhook->lock);
+    pthread_cond_broadcast(&webhook->refreshed); /* nobody waits for a thread that has ended */
+    pthread_mutex_unlock(&webhook->lock);
     if (webhook->changed)
         save_places(webhook);
     release(webhook);
@@ -440,4 +443,16 @@ bool webhook_status(struct webhook *webhook, struct slice name, struct webhook_s
         *status = d->status;
     pthread_mutex_unlock(&webhook->lock);
     return d != NULL;
+}
+
+void webhook_counters_read(struct webhook *webhook, struct webhook_counters *out) {
+    *out = (struct webhook_counters){0};
+    pthread_mutex_lock(&webhook->lock);
+    for (const struct delivery *d = webhook->first; d; d = d->next) {
+        out->targets++;
+        out->failing += d->status.failures > 0;
+        out->delivered += d->status.delivered;
+        out->requests += d->status.requests;
+    }
+    pthread_mutex_unlock(&webhook->lock);
 }

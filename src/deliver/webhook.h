@@ -60,6 +60,12 @@ struct webhook_status {
 /* False where no target is called so. Thread: any. */
 bool webhook_status(struct webhook *webhook, struct slice name, struct webhook_status *status);
 
+struct webhook_counters {
+    uint64_t targets, failing;    /* now; failing: the last request was not answered 2xx */
+    uint64_t delivered, requests; /* of the targets there are, since the start */
+};
+void webhook_counters_read(struct webhook *webhook, struct webhook_counters *out);
+
 #define WEBHOOK_SIGNATURE_BYTES 96
 /* "t=1700000000,v1=<64 hex digits>" */
 void webhook_sign(struct slice secret, int64_t now_ms, struct slice body, char out[WEBHOOK_SIGNATURE_BYTES]);

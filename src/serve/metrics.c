@@ -15,6 +15,11 @@ void measures_read(struct serve *serve, struct measures *out) {
     identity_counters_read(parts->identity, &m->identity);
     history_counters_read(parts->history, &m->history);
     jobs_counters_read(serve->jobs, &m->imports);
+    if (parts->audience) {
+        audience_counters_read(parts->audience, &m->audience);
+        stream_counters_read(serve->streams, &m->streams);
+        webhook_counters_read(serve->webhook, &m->webhooks);
+    }
     m->refused = atomic_load(&serve->refused);
     m->folded = history_position(parts->history);
     m->durable = log_durable(parts->log);

@@ -14,6 +14,9 @@ struct measures {
     struct identity_counters identity;
     struct history_counters history;
     struct jobs_counters imports;
+    struct audience_counters audience;
+    struct stream_counters streams;
+    struct webhook_counters webhooks;
     uint64_t refused, durable, folded, lag, checkpoint_position, quarantine_waiting, disk_free, disk_total;
     double checkpoint_age_s; /* -1: none or unknown */
 };
