@@ -55,6 +55,7 @@ void audience_free(struct audience *a) {
     members_free(a->live.members);
     timers_free(a->live.timers);
     audience_snapshot_release(a->snapshot);
+    buffer_release(&a->types);
     free(a->runs);
     pthread_mutex_destroy(&a->lock);
     free(a);
@@ -414,11 +415,61 @@ enum status audience_define(struct audience *a, struct json_parser *p, const str
         return status;
     }
     put_in_force(a, change.snapshot);
+    audience_note_types(a);
     follow_definition(a, change.number, own);
     planned_free(own);
     audience_note_due(a);
     work_busy(a, began);
     return STATUS_OK;
+}
+
+/* Per type the count of its properties (2 bytes) and their types. */
+void audience_note_types(struct audience *a) {
+    buffer_clear(&a->types);
+    for (uint32_t t = 0; t < dictionary_type_count(a->parts.dictionary); t++) {
+        const struct type *type = dictionary_type_at(a->parts.dictionary, (uint16_t)t);
+        uint16_t count = (uint16_t)type->property_count;
+        buffer_add(&a->types, &count, sizeof count);
+        for (uint16_t n = 1; n <= count; n++)
+            buffer_add_char(&a->types, (char)dictionary_property_at(type, n)->type);
+    }
+}
+
+/* Whether a property that was noted is of another type now. */
+static bool types_changed(const struct audience *a) {
+    const char *at = a->types.data, *end = at + a->types.size;
+    for (uint16_t t = 0; at < end; t++) {
+        const struct type *type = dictionary_type_at(a->parts.dictionary, t);
+        uint16_t count;
+        memcpy(&count, at, sizeof count);
+        at += sizeof count;
+        for (uint16_t n = 1; n <= count; n++)
+            if (*at++ != (char)dictionary_property_at(type, n)->type)
+                return true;
+    }
+    return false;
+}
+
+void audience_dictionary_changed(struct audience *a, uint64_t position) {
+    struct definition_change change = {0};
+    struct planned *own = NULL;
+    struct fault fault = {0};
+    if (!types_changed(a))
+        return;
+    at_position(a, position);
+    change.snapshot = snapshot_with(a->snapshot, &a->parts, NULL, NULL);
+    snapshot_check_again(change.snapshot, &change.again, &change.again_count);
+    put_in_force(a, change.snapshot);
+    uint32_t count, *numbers = live_among(&change, &count);
+    if (planned_create(&a->live, a->snapshot, numbers, count, &own, &fault))
+        os_stop(a->os, fault.text);
+    else if (count)
+        live_everybody(&a->live, own, own->all, FEED_DEFINITION, NULL);
+    planned_free(own);
+    free(numbers);
+    free(change.again);
+    audience_note_types(a);
+    audience_note_due(a);
 }
 
 enum status audience_refresh(struct audience *a, struct slice segment, uint64_t position, struct fault *fault) {

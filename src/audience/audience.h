@@ -66,6 +66,9 @@ void audience_clock(struct audience *a, int64_t now_ms, uint64_t position);
 void audience_records(struct audience *a, struct customer_id customer, bool created, struct record_head *const *records,
                       size_t count, uint64_t position);
 void audience_merged(struct audience *a, struct customer_id winner, struct customer_id loser, uint64_t position);
+/* A type was defined: where that changed what values of a property are, expressions are checked again and live segments evaluated for
+ * everybody. An expression that would be wrong now stays as it is; what it cannot read is missing to it. */
+void audience_dictionary_changed(struct audience *a, uint64_t position);
 void audience_master_changed(struct audience *a,
                              uint16_t type); /* segments that read it are evaluated for everybody at the next clock */
 /* Evaluates a scheduled segment now. Errors: NOT_FOUND. */

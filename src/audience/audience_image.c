@@ -175,6 +175,7 @@ static enum status load_definitions(struct audience *a, struct image *image, str
     audience_snapshot_release(old);
     a->outdated = true;
     audience_note_subscriptions(a);
+    audience_note_types(a);
     return STATUS_OK;
 }
 

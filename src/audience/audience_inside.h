@@ -32,11 +32,13 @@ struct audience {
     int64_t master_due_ms;
     bool master_dirty[DICTIONARY_TYPES_MAX];
     bool event_wanted[DICTIONARY_TYPES_MAX], every_event_wanted; /* by subscriptions */
+    struct buffer types; /* of every property, as the definitions were checked with them: note_types */
     _Atomic int64_t due_ms, now_ms;
     _Atomic uint64_t published, busy_ns;
 };
 
 void audience_note_due(struct audience *a);
+void audience_note_types(struct audience *a);
 void audience_note_subscriptions(struct audience *a);
 void audience_set_runs(struct audience *a, struct run *runs, uint32_t count);
 

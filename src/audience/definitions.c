@@ -183,6 +183,9 @@ static enum term_type type_of_name(struct slice name) {
                                                                     : TERM_NONE;
 }
 
+static const char *const type_words[] = {"",     "bool",      "number",      "text",         "time",
+                                         "date", "text_list", "number_list", "distribution", "duration"};
+
 /* What a tag's values are: as declared, and where nothing is declared, what its rule gives. */
 static enum status settle_type(struct defining *d, struct fault *fault) {
     struct made *made = d->made;
@@ -190,7 +193,7 @@ static enum status settle_type(struct defining *d, struct fault *fault) {
     enum term_type wanted = type_of_name(declared), found = made->tree ? (enum term_type)made->tree->type : TERM_NONE;
     if (made->sort == SORT_SEGMENT || made->sort == SORT_METRIC) {
         made->type = made->sort == SORT_SEGMENT ? TERM_BOOL : found;
-        made->type_name = slice_text(term_type_name(made->type));
+        made->type_name = slice_text(type_words[made->type]);
         return STATUS_OK;
     }
     if ((declared.size || !made->tree) && wanted == TERM_NONE)
@@ -201,7 +204,7 @@ static enum status settle_type(struct defining *d, struct fault *fault) {
         return fault_set(fault, STATUS_INVALID, "\"type\" is %.*s, but the expression gives a %s", SLICE_ARG(declared),
                          term_type_name(found));
     made->type = made->tree ? found : wanted == TERM_DISTRIBUTION ? TERM_TEXT : wanted;
-    made->type_name = declared.size ? kept(d, declared) : slice_text(term_type_name(made->type));
+    made->type_name = declared.size ? kept(d, declared) : slice_text(type_words[made->type]);
     return STATUS_OK;
 }
 

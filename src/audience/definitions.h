@@ -146,6 +146,8 @@ void made_note_uses(struct made *made, const struct audience_snapshot *snapshot)
 /* Makes anew all that use `number` (0: everything with a tree), in order of use; from `bindings` where those fit. */
 enum status snapshot_make_again(struct audience_snapshot *snapshot, uint32_t number, struct slice bindings,
                                 uint32_t **again, uint32_t *again_count, struct fault *fault) WARN_UNUSED;
+/* Makes anew everything with a tree, as the dictionary stands; what would be wrong now stays as it was. */
+void snapshot_check_again(struct audience_snapshot *snapshot, uint32_t **again, uint32_t *again_count);
 /* The first definition that uses `number`, or NULL. */
 const struct made *snapshot_user(const struct audience_snapshot *snapshot, uint32_t number);
 /* What a tree of the attribute `name` is written as: a name in backticks. */

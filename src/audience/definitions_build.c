@@ -364,21 +364,33 @@ static enum status make_one_again(struct audience_snapshot *s, uint32_t n, struc
     return STATUS_OK;
 }
 
-enum status snapshot_make_again(struct audience_snapshot *s, uint32_t number, struct slice bindings, uint32_t **again,
-                                uint32_t *again_count, struct fault *fault) {
+/* The numbers that want_users finds, in order of use; free() them. */
+static uint32_t *order_again(struct audience_snapshot *s, uint32_t number, uint32_t *count) {
     struct again g = {.snapshot = s,
                       .wanted = memory_get(s->number_count, sizeof(bool)),
                       .done = memory_get(s->number_count, sizeof(bool)),
                       .order = memory_get(s->number_count, sizeof(uint32_t))};
-    enum status status = STATUS_OK;
     want_users(&g, number);
     for (uint32_t n = 1; n < s->number_count; n++)
         put_in_order(&g, n);
-    for (uint32_t i = 0; i < g.count && !status; i++)
-        status = make_one_again(s, g.order[i], bindings, fault);
     free(g.wanted);
     free(g.done);
-    *again = g.order;
-    *again_count = g.count;
+    *count = g.count;
+    return g.order;
+}
+
+enum status snapshot_make_again(struct audience_snapshot *s, uint32_t number, struct slice bindings, uint32_t **again,
+                                uint32_t *again_count, struct fault *fault) {
+    enum status status = STATUS_OK;
+    *again = order_again(s, number, again_count);
+    for (uint32_t i = 0; i < *again_count && !status; i++)
+        status = make_one_again(s, (*again)[i], bindings, fault);
     return status;
+}
+
+void snapshot_check_again(struct audience_snapshot *s, uint32_t **again, uint32_t *again_count) {
+    *again = order_again(s, 0, again_count);
+    for (uint32_t i = 0; i < *again_count; i++)
+        if (make_one_again(s, (*again)[i], SLICE_NONE, NULL))
+            continue; /* it goes on with the types it was checked with: what is of another now is missing to it */
 }

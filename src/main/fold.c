@@ -166,8 +166,12 @@ static enum status apply_definition(struct fold *f, const struct log_record *raw
     }
     if (slice_is(what, "mapping"))
         return govern_define_mapping(e->govern, f->json, root, fault);
-    if (slice_is(what, "type") || slice_is(what, "namespace"))
-        return dictionary_define(e->dictionary, f->json, root, fault);
+    if (slice_is(what, "type") || slice_is(what, "namespace")) {
+        enum status status = dictionary_define(e->dictionary, f->json, root, fault);
+        if (!status)
+            audience_dictionary_changed(e->audience, raw->position);
+        return status;
+    }
     if (audience_defines(what))
         return audience_define(e->audience, f->json, root, raw->position, raw->received_ms, fault);
     return fault_set(fault, STATUS_INVALID,

@@ -332,6 +332,38 @@ static void the_door_refuses(void **state) {
     bed_close(&b);
 }
 
+/* What was a number becomes text: who was in by it leaves, told as the definition's doing; nothing falls over, then or after a restart. */
+static void a_property_changes_its_type(void **state) {
+    struct bed b = {0};
+    struct fault fault = {0};
+    (void)state;
+    bed_open(&b);
+    bed_define(&b,
+               "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"Viewed\",\"properties\":{\"price\":\"number\"}}");
+    bed_track(&b, "u1", BED_MS, "Viewed", "\"price\":7");
+    bed_traits(&b, "u2", "\"nick\":\"x\"");
+    bed_step(&b);
+    bed_segment(&b, "sum", "sum(viewed.price) > 5");
+    bed_segment(&b, "any",
+                "any(viewed where price > 5 and price + 1 < 100) or max(viewed.price, last 3 days) between 1 and 9");
+    bed_segment(&b, "named", "nick = \"x\"");
+    entered(&b, "sum", "u1", FEED_DEFINITION, BED_MS);
+    bed_define(&b, "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"Viewed\",\"properties\":{\"price\":\"text\"}}");
+    left(&b, "sum", "u1", FEED_DEFINITION, BED_MS);
+    left(&b, "any", "u1", FEED_DEFINITION, BED_MS);
+    entered(&b, "named", "u2", FEED_DEFINITION, BED_MS);
+    bed_check_batch(&b, 0);
+    bed_track(&b, "u1", BED_MS, "Viewed", "\"price\":\"cheap\"");
+    bed_step(&b);
+    assert_int_equal(engine_compact(b.engine, &fault), STATUS_OK);
+    bed_check_batch(&b, 0);
+    bed_restart(&b, false);
+    bed_track(&b, "u1", BED_MS, "Viewed", "\"price\":\"8\"");
+    bed_step(&b);
+    bed_check_batch(&b, 0);
+    bed_close(&b);
+}
+
 /* New customers: what their first record does not touch is said of an empty history. */
 static void new_customers(void **state) {
     struct bed b = {0};
@@ -444,6 +476,7 @@ int main(void) {
         cmocka_unit_test(tags_and_uploads),
         cmocka_unit_test(the_door_refuses),
         cmocka_unit_test(master_data_is_followed),
+        cmocka_unit_test(a_property_changes_its_type),
         cmocka_unit_test(new_customers),
         cmocka_unit_test(midnight),
         cmocka_unit_test(events_for_subscribers),

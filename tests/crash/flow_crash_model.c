@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "audience/audience.h"
 #include "base/hash.h"
 #include "base/json_write.h"
 #include "base/time.h"
@@ -14,6 +15,9 @@
 #define FIRST_FREE 8 /* ids below are definitions */
 #define REPAIR 100   /* the definition that lets refused prices in */
 #define REPLAY 101   /* works them again */
+#define VIEWERS 20   /* segments, so that entries and exits are told of what comes after */
+#define BUYERS 21
+#define LISTED 22
 #define SECOND_SOURCE 60
 
 enum message {
@@ -46,6 +50,13 @@ static const char *definition(uint64_t id) {
         return "{\"define\":\"nonsense\"}";
     case 7:
         return "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"Searched\",\"properties\":{\"n\":\"number\"}}";
+    case VIEWERS:
+        return "{\"define\":\"segment\",\"name\":\"viewers\",\"expression\":\"count(Viewed, last 5 days) >= 2\"}";
+    case BUYERS:
+        return "{\"define\":\"segment\",\"name\":\"buyers\",\"expression\":\"sum(order.total) > 100 and not in segment "
+               "\\\"viewers\\\"\"}";
+    case LISTED:
+        return "{\"define\":\"segment\",\"name\":\"listed\",\"kind\":\"upload\"}";
     case SECOND_SOURCE:
         return "{\"define\":\"source\",\"name\":\"app\",\"kind\":\"segment\",\"priority\":5}";
     case REPAIR:
@@ -391,6 +402,26 @@ static void tell_rest(struct telling *t) {
     buffer_add_char(t->out, '\n');
 }
 
+/* Without positions: they have gaps where a group could not be written. */
+static void tell_audience(struct telling *t) {
+    struct audience *audience = t->engine->audience;
+    struct audience_snapshot *snapshot = audience_snapshot(audience);
+    struct audience_entry entry;
+    struct feed_entry page[32];
+    struct feed_place at = {0};
+    for (uint32_t n = 1; audience_find_number(snapshot, n, &entry); n++)
+        buffer_print(t->out, "segment %.*s version %u is %.*s with %llu\n", SLICE_ARG(entry.name), entry.version,
+                     SLICE_ARG(entry.expression), (unsigned long long)audience_size(audience, n));
+    for (size_t found; (found = feed_read(audience_feed(audience), at, page, 32)) > 0;
+         at = (struct feed_place){page[found - 1].position, page[found - 1].order})
+        for (size_t i = 0; i < found; i++)
+            buffer_print(t->out, "entry %u at %lld customer %u subject %u kind %u cause %u clauses %llx %llx\n",
+                         page[i].order, (long long)page[i].at_ms, page[i].customer, page[i].subject, page[i].kind,
+                         page[i].cause, (unsigned long long)page[i].clauses_before,
+                         (unsigned long long)page[i].clauses_after);
+    audience_snapshot_release(snapshot);
+}
+
 void state_text(struct engine *engine, struct buffer *out) {
     struct telling t = {.engine = engine, .out = out};
     struct identity_counters counters;
@@ -399,6 +430,7 @@ void state_text(struct engine *engine, struct buffer *out) {
     for (uint64_t n = 1; n <= counters.created; n++)
         tell_customer(&t, (struct customer_id){(uint32_t)n});
     tell_rest(&t);
+    tell_audience(&t);
     arena_release(&t.arena);
     record_builder_release(&t.builder);
 }
