@@ -452,14 +452,12 @@ static void end_values(struct state *s, const struct plan_node *n, struct vector
             vector_put(out, i, v, rows[i] - g.starts[0]);
 }
 
-/* Days ascend with their rows: a new one is one unlike the one before. */
+/* Days ascend with their rows: a new one is one unlike the one before. Only rows that count are asked for theirs. */
 static bool ascending_values(struct state *s, const struct plan_node *n, struct vector *out) {
     const struct plan_node *value = state_node(s, n->children[1]);
-    if (value->kind == PLAN_SPREAD)
-        value = state_node(s, value->children[0]);
     if (value->kind != PLAN_CALL || value->op != OP_DATE || state_node(s, value->children[0])->kind != PLAN_TIME)
         return false;
-    const struct vector *v = state_values(s, n->children[1]);
+    const struct frame_now *f = state_frame(s, n->source);
     struct groups g = groups_of(s, n);
     *out = (struct vector){.type = TERM_NUMBER, .mask = SIZE_MAX, .integers = state_new(s, g.count, sizeof(int64_t))};
     for (uint32_t k = 0; k < g.count; k++) {
@@ -467,8 +465,9 @@ static bool ascending_values(struct state *s, const struct plan_node *n, struct 
         int64_t before = INT64_MIN, days = 0;
         for (uint32_t i = bits_next(g.bits, g.starts[k] - g.starts[0], end); i < end;
              i = bits_next(g.bits, i + 1, end)) {
-            days += v->integers[i & v->mask] != before;
-            before = v->integers[i & v->mask];
+            int64_t day = calendar_day(&s->plan->calendar, frame_time(f, i));
+            days += day != before;
+            before = day;
         }
         out->integers[k] = days;
     }
