@@ -25,6 +25,8 @@ static void open_engine(struct bed *bed) {
 
 void bed_open(struct bed *bed) {
     bed->sim = os_sim_create(1);
+    if (!bed->options.log.segment_bytes) /* opening looks at the whole of a segment */
+        bed->options.log.segment_bytes = 256 << 10;
     if (!bed->options.seen_fresh_max)
         bed->options.seen_fresh_max = 64;
     bed_time(bed, BED_MS);

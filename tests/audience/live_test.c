@@ -161,7 +161,7 @@ enum manner {
     MANNER_ONE,      /* a record at a time */
     MANNER_BATCH,    /* all of them at once */
     MANNER_MIXED,    /* batches of any size, compactions in between */
-    MANNER_RESTARTS, /* a restart, half of them crashes, at one record in twelve */
+    MANNER_RESTARTS, /* a restart, half of them crashes, at one record in eight */
     MANNER_TICKS,    /* ticks at random moments between */
     MANNER_COUNT
 };
@@ -197,7 +197,7 @@ static void run(struct bed *b, const struct script *s, enum manner manner, uint6
             bed_step(b);
         if (step && manner == MANNER_MIXED && random_below(&r, 3) == 0)
             assert_int_equal(engine_compact(b->engine, &fault), STATUS_OK);
-        if (step && manner == MANNER_RESTARTS && random_below(&r, 3) == 0)
+        if (step && manner == MANNER_RESTARTS && random_below(&r, 2))
             bed_restart(b, random_below(&r, 2));
     }
     bed_step(b);
@@ -242,7 +242,7 @@ static void one_seed(uint64_t seed) {
 
 static void the_same_log_gives_the_same(void **state) {
     const char *first = getenv("LIVE_SEED");
-    uint64_t from = first ? strtoull(first, NULL, 10) : 1, count = getenv("TEST_LONG") ? 200 : first ? 1 : 2;
+    uint64_t from = first ? strtoull(first, NULL, 10) : 1, count = getenv("TEST_LONG") ? 1000 : first ? 1 : 6;
     (void)state;
     for (uint64_t seed = from; seed < from + count; seed++)
         one_seed(seed);
