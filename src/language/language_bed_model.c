@@ -142,7 +142,7 @@ static void set_value(struct language_bed *bed, const struct property *p, struct
         record_set(&bed->builder, p->number, VALUE_MISSING, 0, 0);
         return;
     }
-    switch (p->type) {
+    switch ((enum property_type)p->type) {
     case PROPERTY_NUMBER:
     case PROPERTY_MONEY:
         set_number(bed, p->number, text);

@@ -191,7 +191,7 @@ static void set_value(struct random_world *w, const struct property *p, double m
         record_set(&w->builder, p->number, VALUE_MISSING, 0, 0);
         return;
     }
-    switch (p->type) {
+    switch ((enum property_type)p->type) {
     case PROPERTY_NUMBER:
     case PROPERTY_MONEY:
         set_number(w, p->number, p->type == PROPERTY_MONEY);
