@@ -274,6 +274,34 @@ static void same_ids_again(void **state) {
     buffer_release(&rest);
 }
 
+/* Each is told what it asked for and nothing else, in order, however many there are; some read only at the end. */
+static void many_subscribers(void **state) {
+    (void)state;
+    enum { COUNT = 150, ORDERS = 20 };
+    struct follow *follows[COUNT];
+    struct follow_event event;
+    char user[20], id[20];
+    ask(admin, "POST", "/v1/segments", "{\"name\":\"one\",\"expression\":\"count(order) >= 1\"}");
+    ask(admin, "POST", "/v1/segments", "{\"name\":\"large\",\"expression\":\"sum(order.total) > 15\"}");
+    for (unsigned i = 0; i < COUNT; i++)
+        follows[i] = subscribe(i % 2 ? "/v1/stream?segments=large" : "/v1/stream?segments=one");
+    for (unsigned i = 0; i < ORDERS; i++) {
+        snprintf(user, sizeof user, "u%u", i);
+        snprintf(id, sizeof id, "o%u", i);
+        order(user, id, i + 0.5, now_ms());
+    }
+    for (unsigned i = 0; i < COUNT; i++) {
+        for (unsigned k = i % 2 ? 15 : 0; k < ORDERS; k++) {
+            assert_int_equal(follow_next(follows[i], 5000, &event), STATUS_OK);
+            snprintf(user, sizeof user, "\"u%u\"", k);
+            assert_non_null(memmem(event.data.data, event.data.size, user, strlen(user)));
+            assert_non_null(memmem(event.data.data, event.data.size, i % 2 ? "\"large\"" : "\"one\"", i % 2 ? 7 : 5));
+        }
+        assert_int_equal(follow_next(follows[i], 0, &event), STATUS_TIMEOUT);
+        follow_close(follows[i]);
+    }
+}
+
 static void events_and_merges(void **state) {
     (void)state;
     ask(writer, "POST", "/v1/track", "{\"userId\":\"u0\",\"event\":\"Coupon Taken\"}");
@@ -361,6 +389,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(leaves_on_time, begin, end),
         cmocka_unit_test_setup_teardown(slept_over, begin, end),
         cmocka_unit_test_setup_teardown(same_ids_again, begin, end),
+        cmocka_unit_test_setup_teardown(many_subscribers, begin, end),
         cmocka_unit_test_setup_teardown(events_and_merges, begin, end),
         cmocka_unit_test_setup_teardown(webhook_told, begin, end),
     };
