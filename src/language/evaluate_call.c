@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/time.h"
 #include "language/evaluate.h"
 #include "language/evaluate_text.h"
 
@@ -323,6 +324,91 @@ static bool constants_from(const struct arguments *a, uint32_t from) {
     return true;
 }
 
+/* --- units since a moment against a bound: a range of moments --- */
+
+#define MANY 24 /* below it each is worked out by itself */
+
+struct since {
+    const struct calendar *calendar;
+    enum op op;
+    bool date;
+    int64_t now;
+};
+
+/* The latest moment since which at least `count` units have gone by: with the moment the units only fall. */
+static int64_t latest_since(const struct since *q, int64_t count) {
+    const int64_t far = q->date ? 20000000 : 20000000 * DAY_MS;
+    int64_t low = -far, high = far;
+    while (low < high) {
+        int64_t middle = low + (high - low + 1) / 2;
+        if (calendar_since(q->calendar, q->op, middle, q->date, q->now) >= count)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+/* Moments for which units since them lie in [low, high]. */
+static struct number_range moments_since(const struct since *q, struct number_range units) {
+    const int64_t most = 1000000000000;
+    struct number_range moments = {INT64_MIN, INT64_MAX};
+    if (units.low > units.high)
+        return (struct number_range){1, 0};
+    if (units.low > -most)
+        moments.high = latest_since(q, units.low < most ? units.low : most);
+    if (units.high < most)
+        moments.low = latest_since(q, units.high > -most ? units.high + 1 : -most) + 1;
+    return moments;
+}
+
+/* Whole units of the call's arguments, as a range; false where they are no plain bounds. */
+static bool since_units(const struct plan_node *n, const struct arguments *a, struct number_range *units) {
+    *units = (struct number_range){INT64_MIN, INT64_MAX};
+    for (uint32_t i = 1; i < a->count; i++) {
+        if (a->v[i]->type != TERM_NUMBER || !vector_has(a->v[i], 0))
+            return false;
+        enum op op = n->op != OP_BETWEEN ? n->op : i == 1 ? OP_GREATER_EQUAL : OP_LESS_EQUAL;
+        struct number_range one = number_range_of(op, vector_number(a->v[i], 0), 0);
+        units->low = one.low > units->low ? one.low : units->low;
+        units->high = one.high < units->high ? one.high : units->high;
+    }
+    return true;
+}
+
+/* Only where units fall as moments rise, clock changes or not: dates, and times in units of fixed length. */
+static bool falls_steadily(enum op op, uint8_t type) {
+    return type == TERM_DATE || (type == TERM_TIME && op >= OP_SECONDS_SINCE && op <= OP_WEEKS_SINCE);
+}
+
+static uint64_t *compare_since(struct state *s, const struct plan_node *n, const struct plan_node *left,
+                               const struct arguments *a) {
+    const struct plan_node *child = state_node(s, left->children[0]);
+    uint32_t count = state_count(s, n->frame);
+    struct since q = {&s->plan->calendar, left->op, child->type == TERM_DATE, s->now};
+    struct number_range units;
+    const struct frame_now *f = NULL;
+    if (count <= MANY || left->op < OP_AGE || left->op > OP_YEARS_SINCE || !falls_steadily(left->op, child->type) ||
+        child->frame != n->frame || (!is_order(n->op) && n->op != OP_BETWEEN) || !since_units(n, a, &units))
+        return NULL;
+    struct number_range in = moments_since(&q, units);
+    if (child->kind == PLAN_COLUMN) {
+        const struct range_column *c = state_column(s, child, &f);
+        return c->form == COLUMN_WHOLE || c->form == COLUMN_LOOKED_UP
+                   ? column_between(s, c, f->first, count, in.low, in.high)
+                   : state_zero_bits(s, count);
+    }
+    const struct vector *v = state_values(s, left->children[0]);
+    if (v->form != VECTOR_NUMBERS || v->mask != SIZE_MAX)
+        return NULL;
+    uint64_t *bits = state_zero_bits(s, count);
+    if (in.low <= in.high)
+        kernel_between(v->integers, count, in.low, in.high, bits);
+    if (v->present)
+        kernel_and(bits, v->present, (count + 63) / 64);
+    return bits;
+}
+
 /* The left side is looked at where it lies, so it is not among the arguments yet. */
 static uint64_t *compare_in_place(struct state *s, const struct plan_node *n) {
     const struct plan_node *left = state_node(s, n->children[0]);
@@ -336,7 +422,7 @@ static uint64_t *compare_in_place(struct state *s, const struct plan_node *n) {
                                                                     : compare_bound(s, right, turned(n->op), a.v[0]);
     }
     bool in_place = left->kind == PLAN_COLUMN || left->kind == PLAN_TIME ||
-                    (left->kind == PLAN_CALL && left->op == OP_DATE) ||
+                    (left->kind == PLAN_CALL && left->op >= OP_DATE && left->op <= OP_YEARS_SINCE) ||
                     (left->kind == PLAN_AGGREGATE && left->op == OP_COUNT && is_order(n->op));
     if (!in_place || left->frame != n->frame)
         return NULL;
@@ -347,6 +433,8 @@ static uint64_t *compare_in_place(struct state *s, const struct plan_node *n) {
     if (left->kind == PLAN_AGGREGATE)
         return vector_has(a.v[1], 0) ? aggregate_count_bits(s, n->children[0], n->op, vector_number(a.v[1], 0))
                                      : state_zero_bits(s, state_count(s, n->frame));
+    if (left->kind == PLAN_CALL && left->op >= OP_AGE)
+        return compare_since(s, n, left, &a);
     if (left->kind == PLAN_COLUMN && left->type == TERM_TEXT)
         return n->op == OP_BETWEEN || (is_order(n->op) && n->op != OP_EQUAL) ? NULL : compare_texts(s, n, left, &a);
     return compare_column(s, n, &a);
