@@ -474,6 +474,65 @@ static bool ascending_values(struct state *s, const struct plan_node *n, struct 
     return true;
 }
 
+/* --- texts by their codes: which is which needs no texts --- */
+
+/* How often elements' codes occur, by a walk over those before: groups are small; a large one is sorted elsewhere. */
+#define CODES_MANY 64
+
+static uint32_t distinct_codes(const uint32_t *codes, uint32_t count, uint32_t *top) {
+    uint32_t different = 0, most = 0;
+    for (uint32_t i = count; i-- > 0;) { /* from the last, so that among equally frequent ones the last seen wins */
+        uint32_t same = 0;
+        bool later = false;
+        for (uint32_t k = 0; k < count; k++) {
+            same += codes[k] == codes[i];
+            later = later || (k > i && codes[k] == codes[i]);
+        }
+        different += !later;
+        if (!later && same > most) {
+            most = same;
+            *top = codes[i];
+        }
+    }
+    return different;
+}
+
+static void set_code_text(struct state *s, const struct range_column *c, uint32_t code, struct vector *out,
+                          uint32_t at) {
+    buffer_clear(&s->scratch);
+    out->texts[at] = arena_copy(&s->arena, range_code_text(c, code, &s->scratch));
+    bit_set((uint64_t *)out->present, at);
+}
+
+/* distinct and top of a coded column; false where it is none, or a group is too large. */
+static bool code_values(struct state *s, const struct plan_node *n, struct vector *out) {
+    const struct plan_node *value = state_node(s, n->children[1]);
+    const struct frame_now *f = NULL;
+    uint32_t codes[CODES_MANY];
+    if (value->kind != PLAN_COLUMN || value->frame != n->source || value->type != TERM_TEXT)
+        return false;
+    const struct range_column *c = state_column(s, value, &f);
+    if (c->form != COLUMN_CODED)
+        return false;
+    struct groups g = groups_of(s, n);
+    vector_make(s, out, n->op == OP_TOP ? VECTOR_TEXTS : VECTOR_NUMBERS, n->type, g.count);
+    for (uint32_t k = 0; k < g.count; k++) {
+        uint32_t count = 0, top = 0, end = g.starts[k + 1] - g.starts[0];
+        for (uint32_t i = bits_next(g.bits, g.starts[k] - g.starts[0], end); i < end;
+             i = bits_next(g.bits, i + 1, end)) {
+            if (count == CODES_MANY)
+                return false;
+            codes[count++] = (uint32_t)column_raw(c, f->first + i);
+        }
+        uint32_t different = count ? distinct_codes(codes, count, &top) : 0;
+        if (n->op == OP_DISTINCT)
+            set_number(out, k, number_whole(different));
+        else if (count)
+            set_code_text(s, c, top, out, k);
+    }
+    return true;
+}
+
 void aggregate_values(struct state *s, uint32_t node, struct vector *out) {
     const struct plan_node *n = state_node(s, node);
     assert(n->op != OP_DISTRIBUTION);
@@ -496,7 +555,11 @@ void aggregate_values(struct state *s, uint32_t node, struct vector *out) {
         end_values(s, n, out);
         return;
     case OP_DISTINCT:
-        if (ascending_values(s, n, out))
+        if (ascending_values(s, n, out) || code_values(s, n, out))
+            return;
+        break;
+    case OP_TOP:
+        if (code_values(s, n, out))
             return;
         break;
     default:
