@@ -65,12 +65,15 @@ void audience_clock(struct audience *a, int64_t now_ms, uint64_t position);
 /* Records that were just appended to `customer`, which is new where `created`. */
 void audience_records(struct audience *a, struct customer_id customer, bool created, struct record_head *const *records,
                       size_t count, uint64_t position);
+/* After history_merge: the loser leaves everything, the winner is evaluated anew (FEED_MERGED, then FEED_LEFT of the loser, then the
+ * winner's entries). Cost: all live segments for one customer. */
 void audience_merged(struct audience *a, struct customer_id winner, struct customer_id loser, uint64_t position);
 /* A type was defined: where that changed what values of a property are, expressions are checked again and live segments evaluated for
  * everybody. An expression that would be wrong now stays as it is; what it cannot read is missing to it. */
 void audience_dictionary_changed(struct audience *a, uint64_t position);
-void audience_master_changed(struct audience *a,
-                             uint16_t type); /* segments that read it are evaluated for everybody at the next clock */
+/* Segments that read master data of this type are evaluated for everybody a second later by the fold's clock, so that an import is
+ * followed once; who has a record before is answered by the new data. */
+void audience_master_changed(struct audience *a, uint16_t type);
 /* Evaluates a scheduled segment now. Errors: NOT_FOUND. */
 enum status audience_refresh(struct audience *a, struct slice segment, uint64_t position,
                              struct fault *fault) WARN_UNUSED;
