@@ -13,8 +13,8 @@
 #include "base/random.h"
 #include "base/time.h"
 
-#define USERS 12
 #define RECORDS 220
+#define CROWD 150 /* every third seed: so many users that whole spans are due at midnight */
 
 static const char *const segments[][2] = {
     {"rich", "sum(order.total) > 300"},
@@ -42,6 +42,7 @@ struct step {
     char json[360];
 };
 struct script {
+    unsigned users;
     struct step *steps;
     size_t count;
 };
@@ -86,7 +87,7 @@ static void add_segment(struct script *s, int64_t now_ms, size_t i) {
 }
 
 static void add_call(struct script *s, struct random *r, int64_t now_ms, unsigned i) {
-    unsigned user = (unsigned)random_below(r, USERS), dice = (unsigned)random_below(r, 100);
+    unsigned user = (unsigned)random_below(r, s->users), dice = (unsigned)random_below(r, 100);
     char who[80], time[32];
     int64_t late = random_below(r, 4) ? (int64_t)random_below(r, 60000) : (int64_t)random_below(r, 40) * DAY_MS;
     struct step *step = add(s, now_ms, LOG_SEGMENT_ITEM);
@@ -94,10 +95,10 @@ static void add_call(struct script *s, struct random *r, int64_t now_ms, unsigne
     if (random_below(r, 4))
         snprintf(who, sizeof who, "\"userId\":\"u%u\"", user);
     else if (random_below(r, 2))
-        snprintf(who, sizeof who, "\"anonymousId\":\"a%u\"", user + (unsigned)random_below(r, 3) * 20);
+        snprintf(who, sizeof who, "\"anonymousId\":\"a%u\"", user + (unsigned)random_below(r, 3) * s->users);
     else
         snprintf(who, sizeof who, "\"userId\":\"u%u\",\"anonymousId\":\"a%u\"", user,
-                 user + (unsigned)random_below(r, 3) * 20);
+                 user + (unsigned)random_below(r, 3) * s->users);
     if (dice < 30)
         PUT(step,
             "{\"type\":\"track\",\"messageId\":\"m%u\",%s,\"timestamp\":\"%s\",\"event\":\"Order "
@@ -125,7 +126,7 @@ static void add_call(struct script *s, struct random *r, int64_t now_ms, unsigne
             PUT(step,
                 "{\"command\":\"relate\",\"type\":\"guardian_of\",\"from\":\"user_id:u%u\",\"to\":\"user_id:u%u\","
                 "\"end\":%s}",
-                user, (unsigned)random_below(r, USERS), random_below(r, 4) ? "false" : "true");
+                user, (unsigned)random_below(r, s->users), random_below(r, 4) ? "false" : "true");
         else if (dice < 97)
             PUT(step, "{\"command\":\"members\",\"segment\":\"list\",\"%s\":[\"user_id:u%u\"]}",
                 random_below(r, 3) ? "add" : "remove", user);
@@ -136,7 +137,9 @@ static void add_call(struct script *s, struct random *r, int64_t now_ms, unsigne
 }
 
 static struct script make_script(uint64_t seed) {
-    struct script s = {calloc(RECORDS + 64, sizeof *s.steps), 0};
+    bool crowd = seed % 3 == 0;
+    unsigned records = crowd ? 3 * RECORDS : RECORDS;
+    struct script s = {crowd ? CROWD : 12, calloc(records + 64, sizeof *s.steps), 0};
     size_t count = sizeof segments / sizeof *segments, defined = 0;
     struct random r;
     int64_t now_ms = BED_MS;
@@ -144,8 +147,8 @@ static struct script make_script(uint64_t seed) {
     add_definitions(&s);
     for (; defined < count / 2; defined++)
         add_segment(&s, now_ms, defined);
-    for (unsigned i = 0; i < RECORDS; i++) {
-        if (random_below(&r, 3) == 0)
+    for (unsigned i = 0; i < records; i++) {
+        if (random_below(&r, crowd ? 12 : 3) == 0)
             now_ms += (int64_t)random_below(&r, random_below(&r, 4) ? HOUR_MS : 2 * DAY_MS);
         if (i > 20 && defined < count && i % 8 == 0)
             add_segment(&s, now_ms, defined++);
