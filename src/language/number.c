@@ -168,9 +168,13 @@ struct number number_ceiled(struct number a) {
 static bool first_integer(struct number bound, unsigned scale, bool strict, int64_t *out) {
     int64_t low = INT64_MIN, high = INT64_MAX;
     if (bound.scale != NUMBER_REAL) {
-        __int128 up = (__int128)bound.integer * powers[scale], unit = powers[bound.scale], x = up / unit;
-        x -= up % unit < 0; /* floor */
-        x += strict || x * unit < up;
+        __int128 x = (__int128)bound.integer * powers[scale > bound.scale ? scale - bound.scale : 0];
+        if (bound.scale > scale) {
+            __int128 unit = powers[bound.scale - scale], floor = x / unit - (x % unit < 0);
+            x = floor + (strict || floor * unit < x);
+        } else {
+            x += strict;
+        }
         if (x > INT64_MAX)
             return false;
         *out = x < INT64_MIN ? INT64_MIN : (int64_t)x;
