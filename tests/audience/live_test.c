@@ -154,7 +154,7 @@ static struct script make_script(uint64_t seed) {
             add_segment(&s, now_ms, defined++);
         add_call(&s, &r, now_ms, i);
     }
-    add(&s, now_ms + 3 * DAY_MS, LOG_TICK)->json[0] = 0;
+    add(&s, now_ms + 20 * DAY_MS, LOG_TICK)->json[0] = 0;
     return s;
 }
 
