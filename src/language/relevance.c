@@ -1,0 +1,193 @@
+/* relevance: conditions on single events, taken out of trees. */
+#include "language/relevance.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "language/number.h"
+
+#define LITERALS_MAX 64 /* longer lists are not looked at */
+
+/* A property compared with literals: the call as it stands in the tree. */
+struct row_test {
+    uint16_t property;
+    const struct node *call;
+};
+
+/* What a row of `type` must fulfil to count in one aggregate or step. */
+struct row_filter {
+    uint16_t type;
+    uint32_t first, count; /* tests */
+};
+
+struct relevance {
+    struct row_filter *filters;
+    struct row_test *tests;
+    uint32_t filter_count, test_count;
+};
+
+/* --- out of a tree --- */
+
+static bool comparable(const struct node *name, const struct node *literal) {
+    if (literal->kind != NODE_LITERAL)
+        return false;
+    switch (name->type) {
+    case TERM_TEXT:
+        return literal->literal == VALUE_TEXT;
+    case TERM_NUMBER:
+        return literal->literal == VALUE_NUMBER || literal->literal == VALUE_REAL;
+    default:
+        return false;
+    }
+}
+
+static bool compares(enum op op) {
+    return op == OP_EQUAL || op == OP_NOT_EQUAL || op == OP_LESS || op == OP_LESS_EQUAL || op == OP_GREATER ||
+           op == OP_GREATER_EQUAL || op == OP_IN || op == OP_BETWEEN;
+}
+
+static bool is_plain(const struct node *call) {
+    const struct node *name = call->first;
+    unsigned literals = 0;
+    if (call->kind != NODE_CALL || !compares(call->op) || name->kind != NODE_NAME ||
+        name->reference.kind != REFERENCE_PROPERTY || name->reference.level != 1)
+        return false;
+    for (const struct node *n = name->next; n; n = n->next)
+        if (++literals > LITERALS_MAX || !comparable(name, n))
+            return false;
+    return literals > 0;
+}
+
+static void take_tests(struct relevance *r, const struct node *where) {
+    if (where->kind == NODE_CALL && where->op == OP_AND) {
+        for (const struct node *n = where->first; n; n = n->next)
+            take_tests(r, n);
+    } else if (is_plain(where)) {
+        r->tests = memory_resize(r->tests, r->test_count + 1, sizeof *r->tests);
+        r->tests[r->test_count++] = (struct row_test){where->first->reference.property, where};
+    }
+}
+
+/* `whole`: rows count whatever the `where` says. */
+static void take_filter(struct relevance *r, uint16_t type, const struct node *where, bool whole) {
+    struct row_filter filter = {.type = type, .first = r->test_count};
+    if (where && !whole)
+        take_tests(r, where);
+    filter.count = r->test_count - filter.first;
+    r->filters = memory_resize(r->filters, r->filter_count + 1, sizeof *r->filters);
+    r->filters[r->filter_count++] = filter;
+}
+
+static void take_node(struct relevance *r, const struct node *n);
+
+static void take_nodes(struct relevance *r, const struct node *first) {
+    for (const struct node *n = first; n; n = n->next)
+        take_node(r, n);
+}
+
+static void take_node(struct relevance *r, const struct node *n) {
+    if (!n)
+        return;
+    const struct source_reference *from = n->source ? &n->source->from : NULL;
+    if (from && from->kind == SOURCE_EVENTS) /* of items the `where` is about lines, not about the event */
+        take_filter(r, from->type, n->where, from->items || n->op == OP_SHARE);
+    take_nodes(r, n->first);
+    if (n->definition)
+        take_node(r, n->definition);
+    if (n->where && !(from && from->kind == SOURCE_RELATION)) /* that is about others */
+        take_node(r, n->where);
+    take_node(r, n->window);
+}
+
+static int by_type(const void *a, const void *b) {
+    return ((const struct row_filter *)a)->type - ((const struct row_filter *)b)->type;
+}
+
+struct relevance *relevance_create(const struct node *root) {
+    struct relevance *r = memory_get(1, sizeof *r);
+    take_node(r, root);
+    if (!r->test_count) {
+        relevance_free(r);
+        return NULL;
+    }
+    qsort(r->filters, r->filter_count, sizeof *r->filters, by_type);
+    return r;
+}
+
+void relevance_free(struct relevance *r) {
+    if (!r)
+        return;
+    free(r->filters);
+    free(r->tests);
+    free(r);
+}
+
+/* --- held against a record --- */
+
+static struct number number_of(const struct record_value *v) {
+    return v->kind == VALUE_REAL ? number_of_real(v->real) : number_decimal(v->integer, v->scale);
+}
+
+static int compare_number(const struct record_value *v, const struct node *literal) {
+    struct number bound = literal->literal == VALUE_REAL ? number_of_real(literal->real)
+                                                         : number_decimal(literal->integer, literal->scale);
+    return number_compare(number_of(v), bound);
+}
+
+static bool equals(const struct record_head *record, const struct record_value *v, const struct node *literal) {
+    if (literal->literal == VALUE_TEXT)
+        return slice_equal(record_text(record, v), literal->text);
+    return compare_number(v, literal) == 0;
+}
+
+static bool equals_any(const struct record_head *record, const struct record_value *v, const struct node *literal) {
+    for (; literal; literal = literal->next)
+        if (equals(record, v, literal))
+            return true;
+    return false;
+}
+
+/* True too where the value is of a kind that the literals are not. */
+static bool fulfils(const struct record_head *record, const struct row_test *test) {
+    const struct node *literal = test->call->first->next;
+    const struct record_value *v = record_find(record, test->property);
+    if (!v || v->kind == VALUE_MISSING)
+        return test->call->op == OP_NOT_EQUAL;
+    bool text = literal->literal == VALUE_TEXT;
+    if (text ? v->kind != VALUE_TEXT : v->kind != VALUE_NUMBER && v->kind != VALUE_REAL)
+        return true;
+    switch (test->call->op) {
+    case OP_EQUAL:
+    case OP_IN:
+        return equals_any(record, v, literal);
+    case OP_NOT_EQUAL:
+        return !equals(record, v, literal);
+    case OP_LESS:
+        return compare_number(v, literal) < 0;
+    case OP_LESS_EQUAL:
+        return compare_number(v, literal) <= 0;
+    case OP_GREATER:
+        return compare_number(v, literal) > 0;
+    case OP_GREATER_EQUAL:
+        return compare_number(v, literal) >= 0;
+    default:
+        assert(test->call->op == OP_BETWEEN);
+        return compare_number(v, literal) >= 0 && compare_number(v, literal->next) <= 0;
+    }
+}
+
+static bool passes(const struct relevance *r, const struct row_filter *filter, const struct record_head *record) {
+    for (uint32_t i = 0; i < filter->count; i++)
+        if (!fulfils(record, &r->tests[filter->first + i]))
+            return false;
+    return true;
+}
+
+bool relevance_matters(const struct relevance *r, const struct record_head *record) {
+    if (!r || record->kind != TYPE_EVENT || (record->flags & RECORD_REPLACES))
+        return true; /* what takes a row's place may take away what counted */
+    for (uint32_t i = 0; i < r->filter_count && r->filters[i].type <= record->type; i++)
+        if (r->filters[i].type == record->type && passes(r, &r->filters[i], record))
+            return true;
+    return false;
+}

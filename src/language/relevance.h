@@ -1,0 +1,21 @@
+/* relevance: which new events can matter to an expression at all.
+ *
+ * A live segment reads an event type through aggregates and sequences, mostly with a `where`. An event that fulfils the `where` of none of
+ * them leaves every one as it was, and with them the answer (what time changes is told apart, by due moments). So before a
+ * customer's history is looked at, the event alone is held against the plain conditions in those `where`s: a property compared with
+ * literals, joined by `and`. Whatever is not so plain is taken to be fulfilled. Documents are not asked: their records are updates. */
+#ifndef ONEFOLD_LANGUAGE_RELEVANCE_H
+#define ONEFOLD_LANGUAGE_RELEVANCE_H
+
+#include "govern/record.h"
+#include "language/tree.h"
+
+struct relevance;
+/* Of a checked tree, which it borrows; NULL where no event can be told to be without meaning. */
+struct relevance *relevance_create(const struct node *root);
+void relevance_free(struct relevance *relevance);
+/* False only where the record is an event that changes no aggregate and no sequence of the customer it belongs to. Thread: any.
+ * Cost: a look-up and a comparison for each condition, tens of nanoseconds. */
+bool relevance_matters(const struct relevance *relevance, const struct record_head *record);
+
+#endif
