@@ -23,7 +23,6 @@ struct work {
 struct meant {
     struct customer_id customer;
     struct identifier_id arrival;
-    bool created;
 };
 
 /* --- who --- */
@@ -61,7 +60,7 @@ static enum status find_oneid(struct work *w, struct slice id, struct meant *out
 
 static enum status find_customer(struct work *w, struct slice id, struct meant *out, struct fault *fault) {
     struct claim claim;
-    *out = (struct meant){{0}, {0}, false};
+    *out = (struct meant){{0}, {0}};
     if (!id.size || !memchr(id.data, ':', id.size))
         return find_oneid(w, id, out, fault);
     enum status status = read_identifier(w, id, &claim, fault);
@@ -75,7 +74,7 @@ static enum status find_customer(struct work *w, struct slice id, struct meant *
 
 /* The same, and who is not known yet becomes a customer. */
 static enum status find_or_make(struct work *w, struct slice id, struct meant *out, struct fault *fault) {
-    *out = (struct meant){{0}, {0}, false};
+    *out = (struct meant){{0}, {0}};
     if (!id.size || !memchr(id.data, ':', id.size))
         return find_oneid(w, id, out, fault);
     struct governed *g = memory_get(1, sizeof *g);
@@ -88,7 +87,9 @@ static enum status find_or_make(struct work *w, struct slice id, struct meant *o
         fault_set(fault, status, "\"%.*s\" cannot stand for a customer", SHOWN(id));
     if (!status) {
         assert(r->merge_count == 0); /* one identifier cannot bring two together */
-        *out = (struct meant){r->customer, r->arrival, r->created};
+        *out = (struct meant){r->customer, r->arrival};
+        if (r->created) /* whatever becomes of the order, this customer is one now */
+            audience_records(w->engine->audience, out->customer, true, NULL, 0, w->raw->position);
     }
     free(g);
     free(r);
@@ -108,7 +109,7 @@ static struct record_head head_of(const struct work *w, const struct type *type,
 }
 
 static void tell_audience(struct work *w, const struct meant *who, struct record_head *record) {
-    audience_records(w->engine->audience, who->customer, who->created, &record, 1, w->raw->position);
+    audience_records(w->engine->audience, who->customer, false, &record, 1, w->raw->position);
 }
 
 static void put_number(struct record_builder *b, uint16_t property, const struct json *value) {

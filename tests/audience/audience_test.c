@@ -168,6 +168,12 @@ static void relations_are_followed(void **state) {
     bed_step(&b);
     left(&b, "parents", "parent", FEED_RECORD, BED_MS + 2000);
     assert_int_equal(quarantine_waiting(b.engine->govern), 0);
+    bed_segment(&b, "childless", "none(guardian_of)");
+    bed_put(&b, LOG_COMMAND, /* refused, but the two ends' customer was made on the way */
+            "{\"command\":\"relate\",\"type\":\"guardian_of\",\"from\":\"user_id:odd\",\"to\":\"user_id:odd\"}");
+    bed_step(&b);
+    assert_int_equal(quarantine_waiting(b.engine->govern), 1);
+    entered(&b, "childless", "odd", FEED_RECORD, BED_MS + 2000);
     bed_check_batch(&b, 0);
     bed_close(&b);
 }
