@@ -253,7 +253,7 @@ static bool map_columns(struct range *range, const struct table_head *t, const s
     struct range_column *columns = arena_get(&range->arena, (want->column_count + 1ull) * sizeof *columns);
     for (uint32_t i = 0; i < want->column_count; i++) {
         const struct column_want *w = &want->columns[i];
-        if (w->property >= RANGE_TIME ? column_of_system(range, t, w->property, &columns[i])
+        if (w->property >= RANGE_TIME ? column_of_system(range, t, rows, w->property, &columns[i])
                                       : column_of_table(range, t, rows, w, want->type, &columns[i]))
             continue;
         if (range->form == FORM_CUSTOMER)

@@ -416,11 +416,14 @@ bool column_of_table(struct range *range, const struct table_head *t, struct run
     return true;
 }
 
-bool column_of_system(struct range *range, const struct table_head *t, uint16_t property, struct range_column *out) {
+bool column_of_system(struct range *range, const struct table_head *t, struct run rows, uint16_t property,
+                      struct range_column *out) {
     static const uint16_t stored[] = {[RANGE_RECEIVED - RANGE_TIME] = TABLE_RECEIVED,
                                       [RANGE_UPDATED - RANGE_TIME] = TABLE_UPDATED,
                                       [RANGE_SOURCE - RANGE_TIME] = TABLE_SOURCE,
                                       [RANGE_POSITION - RANGE_TIME] = TABLE_POSITION};
+    if (property == RANGE_TARGET)
+        return column_of_targets(range, t, rows, out);
     uint16_t of = property <= RANGE_POSITION ? stored[property - RANGE_TIME] : 0;
     const struct column_head *c = of ? table_column(t, of) : NULL;
     if (!c)

@@ -144,14 +144,12 @@ static bool target_of(struct range *range, const struct table_source *sources, s
     struct cell_column known = {0};
     struct cell cell;
     newest_mention(range, sources, run, RELATION_CUSTOMER, &known, &cell);
-    struct customer_id written = {cell.kind == VALUE_NUMBER && cell.scale == 0 && cell.integer > 0 &&
-                                          cell.integer <= UINT32_MAX
-                                      ? (uint32_t)cell.integer
-                                      : 0};
-    struct customer_id now = written;
-    if (range->identity && written.number)
-        now = identity_redirect(range->identity, written);
-    *out = now.number ? now.number : written.number;
+    uint32_t number = cell.kind == VALUE_NUMBER && cell.scale == 0 && cell.integer > 0 && cell.integer <= UINT32_MAX
+                          ? (uint32_t)cell.integer
+                          : 0;
+    if (range->identity)
+        identity_redirect_all(range->identity, &number, 1);
+    *out = number;
     return *out != 0;
 }
 

@@ -101,10 +101,16 @@ int64_t *column_widened(struct range *range, const struct table_head *t, const s
 void column_of_head(struct range *range, const struct table_head *t, const struct column_head *c,
                     struct range_column *out);
 /* The same for system columns. */
-bool column_of_system(struct range *range, const struct table_head *t, uint16_t property, struct range_column *out);
+bool column_of_system(struct range *range, const struct table_head *t, struct run rows, uint16_t property,
+                      struct range_column *out);
 /* The column seen from row `row` on, one row of it: for one customer's attribute. */
 void column_one_row(struct arena *arena, struct range_column *column, uint32_t row);
 uint64_t column_bytes(const struct range_column *column, uint32_t rows);
+
+/* --- range_target.c --- */
+
+/* RANGE_TARGET of a stored table, of which `rows` will be read: as it lies where all are who they were. False where it must be gathered. */
+bool column_of_targets(struct range *range, const struct table_head *t, struct run rows, struct range_column *out);
 
 /* --- range_gather.c --- */
 

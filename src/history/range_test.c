@@ -457,6 +457,64 @@ static void targets_follow_merges_and_population_counts(void **state) {
     world_close(&w);
 }
 
+#define RELATED                                                                                                        \
+    1500 /* relations: more than are asked about at once. Their owners come behind whom they lead to, who merge */
+
+/* Each relation's target as identity_redirect says, over the span and customer by customer. */
+static void check_targets(struct world *w, const uint32_t *written) {
+    uint64_t dirty[SPAN_CUSTOMERS / 64], population[SPAN_CUSTOMERS / 64];
+    struct history_hold hold = history_enter(w->history);
+    assert_true(range_span(w->range, &w->want, 0, dirty, population));
+    const struct range_rows *rows = range_rows(w->range, 2);
+    assert_int_equal(rows->end, RELATED);
+    for (uint32_t i = 0; i < RELATED; i++) {
+        struct customer_id now = identity_redirect(w->identity, (struct customer_id){written[i]});
+        int64_t expected = now.number ? now.number : written[i];
+        assert_int_equal(rows->starts[RELATED + i + 1] - rows->starts[RELATED + i], 1);
+        if (range_integer(&rows->columns[0], rows->starts[RELATED + i]) != expected)
+            fail_msg("seed %llu: target of %u", (unsigned long long)w->seed, RELATED + i);
+    }
+    for (uint32_t i = 0; i < RELATED; i += 7) {
+        struct customer_id now = identity_redirect(w->identity, (struct customer_id){written[i]});
+        range_customer(w->range, &w->want, (struct customer_id){RELATED + i}, UINT64_MAX);
+        const struct range_rows *one = range_rows(w->range, 2);
+        assert_int_equal(one->starts[1] - one->starts[0], 1);
+        assert_int_equal(range_integer(&one->columns[0], one->starts[0]), now.number ? now.number : written[i]);
+    }
+    history_leave(w->history, hold);
+}
+
+/* Of many relations some lead to customers merged since, to shared numbers, and to numbers never given. */
+static void many_targets(void **state) {
+    (void)state;
+    struct world w;
+    static uint32_t written[RELATED];
+    char user[16], device[16];
+    world_open(&w, 5);
+    range_free(w.range);
+    w.range = range_create(w.history, w.identity);
+    for (uint32_t i = 1; i <= RELATED; i++) {
+        snprintf(user, sizeof user, "u%u", i);
+        snprintf(device, sizeof device, "d%u", i);
+        person(&w, i % 2 ? user : "", i % 2 ? NULL : device);
+    }
+    for (uint32_t i = 0; i < RELATED; i++) {
+        written[i] = (uint32_t)random_between(&w.random, 1, i < 1000 ? RELATED : RELATED + 5000);
+        relate(&w, RELATED + i, written[i], false);
+    }
+    world_compact(&w);
+    check_targets(&w, written);
+    for (uint32_t pass = 0; pass < 3; pass++) { /* one alone, then a few, then many */
+        for (uint32_t k = 0; k < (pass ? pass * pass * 20 : 1); k++) {
+            snprintf(user, sizeof user, "u%u", 1 + 2 * (unsigned)random_below(&w.random, RELATED / 2));
+            snprintf(device, sizeof device, "d%u", 2 + 2 * (unsigned)random_below(&w.random, RELATED / 2));
+            person(&w, user, device);
+        }
+        check_targets(&w, written);
+    }
+    world_close(&w);
+}
+
 /* Rows as they stood when a position was next: those from it on are not there, in whatever order they came. */
 static void rows_before_a_position(void **state) {
     (void)state;
@@ -588,6 +646,7 @@ static void large_tables_say_what_rows_say(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(targets_follow_merges_and_population_counts),
+        cmocka_unit_test(many_targets),
         cmocka_unit_test(rows_before_a_position),
         cmocka_unit_test(only_what_is_wanted_makes_dirty),
         cmocka_unit_test(files_of_before_still_open),

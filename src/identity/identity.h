@@ -88,6 +88,9 @@ struct identifier_id identity_find(const struct identity *identity, uint16_t nam
 struct customer_id identity_customer(const struct identity *identity, struct identifier_id identifier);
 /* Where `customer` redirects to now; itself when it was not merged; 0 when no such customer exists. */
 struct customer_id identity_redirect(const struct identity *identity, struct customer_id customer);
+/* The same of many, in place; numbers of no customer stay. Returns how many have become others. Cost: who is in the population redirects
+ * nowhere, so that its bits answer (an eighth of a byte a customer, where a customer is a line of memory); only the rest is looked at. */
+size_t identity_redirect_all(const struct identity *identity, uint32_t *numbers, size_t count);
 /* True for the customer of a shared device: nobody's profile. It stays so, and merges only with others of its kind. */
 bool identity_is_shared(const struct identity *identity, struct customer_id customer);
 /* Who is a customer now, as identity_counters.customers counts: known by a person's or device's identifier, not merged

@@ -362,6 +362,25 @@ struct customer_id identity_redirect(const struct identity *identity, struct cus
     return (struct customer_id){identity_root(identity, customer.number)};
 }
 
+static bool in_population(const struct identity *identity, uint32_t number) {
+    struct population_page *page =
+        atomic_load_explicit(&identity->population[number >> CHUNK_BITS], memory_order_acquire);
+    return page &&
+           (atomic_load_explicit(&page->words[number % CHUNK_ENTRIES / 64], memory_order_acquire) >> (number % 64) & 1);
+}
+
+size_t identity_redirect_all(const struct identity *identity, uint32_t *numbers, size_t count) {
+    size_t changed = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (in_population(identity, numbers[i]))
+            continue;
+        uint32_t now = identity_redirect(identity, (struct customer_id){numbers[i]}).number;
+        changed += now && now != numbers[i];
+        numbers[i] = now ? now : numbers[i];
+    }
+    return changed;
+}
+
 bool identity_is_shared(const struct identity *identity, struct customer_id customer) {
     return customer.number && customer.number <= chunks_count(&identity->customers) &&
            customer_at(identity, customer.number)->shared;
