@@ -181,6 +181,14 @@ static void touch(uint64_t *touched, const struct root_list *list) {
         bit_set(touched, list->roots[i]);
 }
 
+/* Of those that read the record's type the ones it can matter to. */
+static void touch_by_type(struct planned *p, const struct record_head *record) {
+    const struct root_list *list = &p->by_type[record->type];
+    for (uint32_t i = 0; i < list->count; i++)
+        if (relevance_matters(p->roots[list->roots[i]].relevance, record))
+            bit_set(p->touched, list->roots[i]);
+}
+
 static void touch_related(struct planned *p, const struct related_list *list) {
     for (uint32_t i = 0; i < list->count; i++) {
         struct over *over = &p->overs[list->roots[i].over];
@@ -192,7 +200,7 @@ static void touch_related(struct planned *p, const struct related_list *list) {
 static void touch_record(struct planned *p, const struct record_head *record) {
     const struct record_value *values = record_values(record);
     if (record->type < p->type_count) {
-        touch(p->touched, &p->by_type[record->type]);
+        touch_by_type(p, record);
         touch_related(p, &p->related_type[record->type]);
     }
     if (record->kind == TYPE_EVENT) {

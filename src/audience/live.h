@@ -8,6 +8,7 @@
 
 #include "audience/definitions.h"
 #include "audience/timers.h"
+#include "language/relevance.h"
 
 #define RELATED_MAX 10000 /* customers at the other ends that one record has evaluated */
 #define SPAN_PASS_DUE 64  /* so many of a span due at once: it is evaluated as a whole */
@@ -44,6 +45,7 @@ struct live_root {
     uint32_t group, index;
     bool timed; /* its answers end; never of stored ones, which have their schedule */
     bool upload, stored;
+    struct relevance *relevance; /* which events matter to it; NULL: all of the types it reads */
 };
 struct group {
     struct plan *plan;

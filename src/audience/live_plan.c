@@ -121,7 +121,9 @@ static void make_index(struct live *live, struct planned *p) {
     p->related_set = memory_get(p->set_count, sizeof *p->related_set);
     for (uint32_t i = 0; i < p->root_count; i++) {
         struct indexing x = {p, i};
-        check_dependencies(p->snapshot->by_number[p->roots[i].number]->tree, index_one, &x);
+        const struct node *tree = p->snapshot->by_number[p->roots[i].number]->tree;
+        check_dependencies(tree, index_one, &x);
+        p->roots[i].relevance = relevance_create(tree);
     }
 }
 
@@ -210,6 +212,8 @@ void planned_free(struct planned *p) {
         evaluator_free(p->groups[i].then);
         plan_free(p->groups[i].plan);
     }
+    for (uint32_t i = 0; i < p->root_count; i++)
+        relevance_free(p->roots[i].relevance);
     free_lists(p->by_type, p->type_count);
     free_lists(p->by_master, p->type_count);
     free_lists(p->by_attribute, p->attribute_count);
