@@ -217,35 +217,6 @@ bool range_span(struct range *range, const struct range_want *want, uint32_t spa
 
 /* --- what lies in the base --- */
 
-/* Marks where each owner's rows end, then fills the gaps: no row waits for the one before. Whatever a damaged file says, starts ascend up to
- * the count of rows. */
-static const uint32_t *starts_of_owners(struct range *range, const struct table_head *t) {
-    uint32_t *starts = arena_get(&range->arena, (SPAN_CUSTOMERS + 1) * sizeof *starts);
-    const struct column_head *c = table_column(t, TABLE_OWNER);
-    memset(starts, 0, (SPAN_CUSTOMERS + 1) * sizeof *starts);
-    if (c->encoding == COLUMN_INTEGER && c->width == 2) {
-        const uint16_t *owners = (const uint16_t *)(const void *)((const char *)t + c->data);
-        for (uint32_t row = 0; row < t->row_count; row++)
-            starts[1 + ((uint64_t)c->base + (uint64_t)c->multiple * owners[row]) % SPAN_CUSTOMERS] = row + 1;
-    } else {
-        for (uint32_t row = 0; row < t->row_count; row++)
-            starts[1 + (uint64_t)column_integer(t, c, row) % SPAN_CUSTOMERS] = row + 1;
-    }
-    for (uint32_t i = 1; i <= SPAN_CUSTOMERS; i++)
-        starts[i] = starts[i] > starts[i - 1] ? starts[i] : starts[i - 1];
-    return starts;
-}
-
-const uint32_t *range_starts(struct range *range, const struct table_head *t) {
-    if (!t->starts)
-        return starts_of_owners(range, t);
-    const uint32_t *starts = (const uint32_t *)(const void *)((const char *)t + t->starts);
-    uint32_t bad = 0;
-    for (uint32_t i = 0; i < SPAN_CUSTOMERS; i++)
-        bad |= starts[i] > starts[i + 1];
-    return bad || starts[SPAN_CUSTOMERS] > t->row_count ? NULL : starts;
-}
-
 /* Maps the wanted columns; what must be converted is made for a span, and refused (false) for one customer, whose rows are gathered then. */
 static bool map_columns(struct range *range, const struct table_head *t, const struct rows_want *want,
                         struct range_rows *out) {

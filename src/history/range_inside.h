@@ -130,9 +130,9 @@ void gather_from_table(struct range *range, const struct table_head *t, const st
 /* Rows of all event types of a span, from its base alone. */
 void merge_events(struct range *range, const struct rows_want *want, struct range_rows *out);
 
-/* --- range.c --- */
+/* --- range_starts.c --- */
 
-/* Starts of a top table's customers, as they lie or made from its owners; NULL where they make no sense. */
+/* Starts of a top table's customers, as they lie, widened from blocks or made from its owners; NULL where they make no sense. */
 const uint32_t *range_starts(struct range *range, const struct table_head *t);
 
 #endif

@@ -74,7 +74,9 @@ static bool check_table(const struct table_head *t, size_t size, unsigned depth)
     if (size < sizeof *t || t->magic != TABLE_MAGIC || t->kind >= TYPE_KIND_COUNT || t->bytes > size ||
         t->bytes < sizeof *t || !inside(t, sizeof *t, t->column_count * sizeof(struct column_head)))
         return false;
-    if (t->starts && (t->starts % 4 || !inside(t, t->starts, 4 * (SPAN_CUSTOMERS + 1))))
+    size_t starts_bytes = t->starts_form == STARTS_BLOCKS ? sizeof(struct starts_block) * STARTS_BLOCKS_COUNT
+                                                          : sizeof(uint32_t) * (SPAN_CUSTOMERS + 1);
+    if (t->starts_form > STARTS_BLOCKS || (t->starts && (t->starts % 4 || !inside(t, t->starts, starts_bytes))))
         return false;
     for (unsigned i = 0; i < t->column_count; i++)
         if (!check_column(t, &table_columns(t)[i], depth) ||
@@ -139,12 +141,25 @@ struct table_order table_order_of(const struct table_head *t) {
                                 table_column(t, TABLE_POSITION)};
 }
 
+/* As the starts say, whatever that is. */
+static void stored_range(const struct table_head *t, uint32_t owner, uint32_t *first, uint32_t *end) {
+    if (t->starts_form == STARTS_BLOCKS) {
+        const struct starts_block *block = (const struct starts_block *)at(t, t->starts) + owner / STARTS_BLOCK;
+        uint32_t i = owner % STARTS_BLOCK;
+        *first = block->start + (i ? block->ends[i - 1] : 0u);
+        *end = (uint32_t)block->start + block->ends[i];
+    } else {
+        const uint32_t *starts = at(t, t->starts);
+        *first = starts[owner];
+        *end = starts[owner + 1];
+    }
+}
+
 void table_range(const struct table_head *t, uint32_t owner, uint32_t *first, uint32_t *end) {
     assert(owner < SPAN_CUSTOMERS);
     if (t->starts) {
-        const uint32_t *starts = at(t, t->starts);
-        *first = starts[owner] < t->row_count ? starts[owner] : t->row_count;
-        *end = starts[owner + 1] < t->row_count ? starts[owner + 1] : t->row_count;
+        stored_range(t, owner, first, end);
+        *end = *end < t->row_count ? *end : t->row_count;
         *first = *first < *end ? *first : *end;
         return;
     }

@@ -8,6 +8,7 @@
 #define ONEFOLD_HISTORY_TABLE_H
 
 #include "govern/record.h"
+#include "history/history.h"
 
 #define TABLE_MAGIC 0x31424154u /* "TAB1" */
 
@@ -64,15 +65,29 @@ struct column_head {
 };
 _Static_assert(sizeof(struct column_head) == 64, "on disk");
 
+enum table_starts {
+    STARTS_WHOLE, /* uint32 [SPAN_CUSTOMERS + 1] */
+    STARTS_BLOCKS /* struct starts_block [STARTS_BLOCKS_COUNT]: a quarter of the bytes */
+};
+#define STARTS_BLOCK 16 /* customers of a block */
+#define STARTS_BLOCKS_COUNT (SPAN_CUSTOMERS / STARTS_BLOCK)
+/* Where rows of sixteen customers are, for tables where none of the blocks has more than 255 rows. What one customer needs lies together. */
+struct starts_block {
+    uint16_t start;             /* its first row */
+    uint8_t ends[STARTS_BLOCK]; /* rows of the block up to and with its i-th customer's */
+};
+_Static_assert(sizeof(struct starts_block) == 18, "on disk");
+
 struct table_head {
     uint32_t magic;
     uint16_t type;
     uint16_t column_count;
     uint32_t row_count;
-    uint8_t kind; /* enum type_kind */
-    uint8_t pad[3];
+    uint8_t kind;        /* enum type_kind */
+    uint8_t starts_form; /* enum table_starts */
+    uint8_t pad[2];
     uint64_t bytes;
-    uint64_t starts; /* uint32 [SPAN_CUSTOMERS + 1], or 0: then there is an owner column (or it is a child table) */
+    uint64_t starts; /* or 0: then there is an owner column (or it is a child table) */
 };
 _Static_assert(sizeof(struct table_head) == 32, "on disk");
 

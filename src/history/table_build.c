@@ -678,6 +678,36 @@ static int64_t system_value(const struct table_source *s, uint16_t which, const 
     }
 }
 
+/* Whether starts in blocks can say where its rows are, in no more bytes than a column of owners. */
+static bool blocks_fit(const struct table_source *rows, uint32_t count) {
+    if (count * sizeof(uint16_t) < sizeof(struct starts_block) * STARTS_BLOCKS_COUNT)
+        return false;
+    /* rows stand by owner: a block has too many where one has the 256th after it in the same block */
+    for (uint32_t i = UINT8_MAX; i < count; i++)
+        if (rows[i].owner / STARTS_BLOCK == rows[i - UINT8_MAX].owner / STARTS_BLOCK)
+            return false;
+    return true;
+}
+
+static uint64_t write_blocks(struct build *b) {
+    uint64_t offset = align_out(b);
+    uint32_t row = 0;
+    for (uint32_t owner = 0; owner < SPAN_CUSTOMERS;) {
+        struct starts_block block = {.start = (uint16_t)row};
+        uint32_t first = row;
+        assert(row <= UINT16_MAX);
+        for (unsigned i = 0; i < STARTS_BLOCK; i++, owner++) {
+            while (row < b->count && b->source[row].owner == owner)
+                row++;
+            assert(row - first <= UINT8_MAX);
+            block.ends[i] = (uint8_t)(row - first);
+        }
+        buffer_add(b->out, &block, sizeof block);
+    }
+    assert(row == b->count);
+    return offset;
+}
+
 static uint64_t write_starts(struct build *b) {
     uint64_t offset = align_out(b);
     uint32_t row = 0;
@@ -788,7 +818,8 @@ void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const s
                  uint32_t count, enum table_form form) {
     bool top = form != TABLE_PLAIN;
     struct build b = {.source = rows, .count = count, .out = out, .start = out->size};
-    bool with_starts = top && count >= SPAN_CUSTOMERS * 2;
+    bool with_blocks = top && blocks_fit(rows, count);
+    bool with_starts = top && (with_blocks || count >= SPAN_CUSTOMERS * 2);
     assert(out->size % 8 == 0);
     b.column_of = memory_get(UINT16_MAX + 1, sizeof *b.column_of);
     find_columns(&b);
@@ -813,7 +844,8 @@ void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const s
     if (form == TABLE_CURRENT)
         add_updated(&b, &heads[written++]);
     assert(written == head.column_count);
-    head.starts = with_starts ? write_starts(&b) : 0;
+    head.starts_form = with_blocks ? STARTS_BLOCKS : STARTS_WHOLE;
+    head.starts = with_blocks ? write_blocks(&b) : with_starts ? write_starts(&b) : 0;
     align_out(&b);
     head.bytes = out->size - b.start;
     qsort(heads, written, sizeof *heads, by_column_property);

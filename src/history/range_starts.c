@@ -1,0 +1,102 @@
+/* range_starts: where each customer's rows of a table are, as kernels want it for a whole span: an offset a customer and one more.
+ *
+ * This is asked for every table of every span that is looked at, before a single row is: it has to take well below what reading a column of the
+ * table takes. Blocks of sixteen are widened sixteen at a time; whole starts are looked over where they lie; a column of owners costs a
+ * store a row and a pass over the customers. Whatever a damaged file says, starts ascend up to the count of rows, or there are none. */
+#include "history/range_inside.h"
+
+#ifdef __SSE4_1__
+#include <smmintrin.h>
+#endif
+
+/* --- owners --- */
+
+/* Each start becomes the largest up to it: fills in customers without rows. */
+static void fill_gaps(uint32_t *starts) {
+    uint32_t i = 1, largest = 0;
+#ifdef __SSE4_1__
+    __m128i before = _mm_setzero_si128();
+    for (; i + 4 <= SPAN_CUSTOMERS + 1; i += 4) {
+        __m128i four = _mm_loadu_si128((const void *)&starts[i]);
+        four = _mm_max_epu32(four, _mm_slli_si128(four, 4));
+        four = _mm_max_epu32(four, _mm_slli_si128(four, 8));
+        four = _mm_max_epu32(four, before);
+        before = _mm_shuffle_epi32(four, 0xff);
+        _mm_storeu_si128((void *)&starts[i], four);
+    }
+    largest = (uint32_t)_mm_cvtsi128_si32(before);
+#endif
+    for (; i <= SPAN_CUSTOMERS; i++) {
+        largest = starts[i] > largest ? starts[i] : largest;
+        starts[i] = largest;
+    }
+}
+
+/* Marks where each owner's rows end, then fills the gaps: no row waits for the one before. */
+static const uint32_t *starts_of_owners(struct range *range, const struct table_head *t) {
+    uint32_t *starts = arena_get(&range->arena, (SPAN_CUSTOMERS + 1) * sizeof *starts);
+    const struct column_head *c = table_column(t, TABLE_OWNER);
+    memset(starts, 0, (SPAN_CUSTOMERS + 1) * sizeof *starts);
+    if (c->encoding == COLUMN_INTEGER && c->width == 2) {
+        const uint16_t *owners = (const uint16_t *)(const void *)((const char *)t + c->data);
+        uint32_t base = (uint32_t)c->base, multiple = (uint32_t)c->multiple;
+        for (uint32_t row = 0; row < t->row_count; row++)
+            starts[1 + (base + multiple * owners[row]) % SPAN_CUSTOMERS] = row + 1;
+    } else {
+        for (uint32_t row = 0; row < t->row_count; row++)
+            starts[1 + (uint64_t)column_integer(t, c, row) % SPAN_CUSTOMERS] = row + 1;
+    }
+    fill_gaps(starts);
+    return starts;
+}
+
+/* --- blocks --- */
+
+/* Writes the block's ends; false where they do not ascend. */
+static inline bool widen(const struct starts_block *block, uint32_t *ends) {
+#ifdef __SSE4_1__
+    const __m128i start = _mm_set1_epi32(block->start), stored = _mm_loadu_si128((const void *)block->ends);
+    _mm_storeu_si128((void *)&ends[0], _mm_add_epi32(start, _mm_cvtepu8_epi32(stored)));
+    _mm_storeu_si128((void *)&ends[4], _mm_add_epi32(start, _mm_cvtepu8_epi32(_mm_srli_si128(stored, 4))));
+    _mm_storeu_si128((void *)&ends[8], _mm_add_epi32(start, _mm_cvtepu8_epi32(_mm_srli_si128(stored, 8))));
+    _mm_storeu_si128((void *)&ends[12], _mm_add_epi32(start, _mm_cvtepu8_epi32(_mm_srli_si128(stored, 12))));
+    const __m128i larger = _mm_max_epu8(stored, _mm_slli_si128(stored, 1));
+    return _mm_movemask_epi8(_mm_cmpeq_epi8(stored, larger)) == 0xffff;
+#else
+    bool bad = false;
+    for (unsigned i = 0; i < STARTS_BLOCK; i++) {
+        ends[i] = block->start + (uint32_t)block->ends[i];
+        bad |= i && block->ends[i] < block->ends[i - 1];
+    }
+    return !bad;
+#endif
+}
+
+static const uint32_t *starts_of_blocks(struct range *range, const struct table_head *t) {
+    const struct starts_block *blocks = (const struct starts_block *)(const void *)((const char *)t + t->starts);
+    uint32_t *starts = arena_get(&range->arena, (SPAN_CUSTOMERS + 1) * sizeof *starts), row = 0;
+    bool good = true;
+    starts[0] = 0;
+    for (uint32_t i = 0; i < STARTS_BLOCKS_COUNT; i++) {
+        good &= blocks[i].start == row;
+        good &= widen(&blocks[i], &starts[1 + i * STARTS_BLOCK]);
+        row = (uint32_t)blocks[i].start + blocks[i].ends[STARTS_BLOCK - 1];
+    }
+    return good && row <= t->row_count ? starts : NULL;
+}
+
+/* --- whole --- */
+
+static const uint32_t *starts_whole(const struct table_head *t) {
+    const uint32_t *starts = (const uint32_t *)(const void *)((const char *)t + t->starts);
+    uint32_t bad = 0;
+    for (uint32_t i = 0; i < SPAN_CUSTOMERS; i++)
+        bad |= starts[i] > starts[i + 1];
+    return bad || starts[SPAN_CUSTOMERS] > t->row_count ? NULL : starts;
+}
+
+const uint32_t *range_starts(struct range *range, const struct table_head *t) {
+    if (!t->starts)
+        return starts_of_owners(range, t);
+    return t->starts_form == STARTS_BLOCKS ? starts_of_blocks(range, t) : starts_whole(t);
+}
