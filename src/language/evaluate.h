@@ -158,6 +158,8 @@ static inline int64_t frame_time(const struct frame_now *f, uint32_t i) {
     int64_t ms = f->rows->ms.form == COLUMN_NOTHING ? 0 : column_whole(&f->rows->ms, f->first + i);
     return column_whole(&f->rows->seconds, f->first + i) * 1000 + ms;
 }
+/* Times of rows given as they stand in the range's columns. */
+void frame_times_at(const struct frame_now *f, const uint32_t *rows, uint32_t count, int64_t *times);
 /* The next element of [i, end) in bits (NULL: all), or end. */
 static inline uint32_t bits_next(const uint64_t *bits, uint32_t i, uint32_t end) {
     if (!bits || i >= end)

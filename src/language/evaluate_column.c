@@ -133,6 +133,11 @@ uint64_t *column_compare(struct state *s, const struct range_column *c, uint32_t
 
 /* --- times of rows --- */
 
+/* Most clocks that events come from tell whole seconds. */
+static bool whole_seconds(const struct range_column *ms) {
+    return ms->form == COLUMN_NOTHING || (ms->form == COLUMN_WHOLE && ms->width == 0 && ms->base == 0);
+}
+
 uint64_t *rows_between(struct state *s, uint16_t rows, int64_t low, int64_t high) {
     const struct frame_now *f = state_frame(s, rows);
     if (f->count == 0 || low >= high)
@@ -149,7 +154,7 @@ uint64_t *rows_between(struct state *s, uint16_t rows, int64_t low, int64_t high
     low = low < -far ? -far : low;
     high = high > far ? far : high;
     int64_t last = high - 1, from = low / 1000 - (low % 1000 < 0), to = last / 1000 - (last % 1000 < 0);
-    bool whole = f->rows->ms.form == COLUMN_NOTHING;
+    bool whole = whole_seconds(&f->rows->ms);
     bool cut_low = low != from * 1000 && low != -far, cut_high = last != to * 1000 + 999 && high != far;
     if (whole && cut_low)
         from++;
@@ -189,9 +194,17 @@ const int64_t *state_times(struct state *s, uint16_t rows) {
     f->times = times;
     if (f->count == 0)
         return times;
-    widen(&f->rows->seconds, f->first, f->count, times);
+    struct range_column seconds = f->rows->seconds;
+    bool whole = whole_seconds(&f->rows->ms);
+    if (whole && seconds.form == COLUMN_WHOLE) { /* as ms at once */
+        seconds.base = (int64_t)((uint64_t)seconds.base * 1000);
+        seconds.multiple = (int64_t)((uint64_t)seconds.multiple * 1000);
+    }
+    widen(&seconds, f->first, f->count, times);
+    if (whole && seconds.form == COLUMN_WHOLE)
+        return times;
     int64_t *ms = NULL;
-    if (f->rows->ms.form != COLUMN_NOTHING) {
+    if (!whole) {
         ms = state_new(s, f->count, sizeof *ms);
         widen(&f->rows->ms, f->first, f->count, ms);
     }
@@ -201,6 +214,19 @@ const int64_t *state_times(struct state *s, uint16_t rows) {
     else
         kernel_times(times, ms, f->count, times);
     return times;
+}
+
+void frame_times_at(const struct frame_now *f, const uint32_t *rows, uint32_t count, int64_t *times) {
+    const struct range_column *seconds = &f->rows->seconds;
+    if (!f->times && seconds->form == COLUMN_WHOLE && seconds->width == 4 && whole_seconds(&f->rows->ms)) {
+        const uint32_t *raw = seconds->data;
+        const uint64_t base = (uint64_t)seconds->base * 1000, multiple = (uint64_t)seconds->multiple * 1000;
+        for (uint32_t i = 0; i < count; i++)
+            times[i] = (int64_t)(base + multiple * raw[rows[i]]);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        times[i] = frame_time(f, rows[i] - f->first);
 }
 
 /* --- texts --- */

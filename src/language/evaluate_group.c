@@ -389,13 +389,17 @@ static const uint64_t *present_groups(struct state *s, const struct groups *g) {
     return bits;
 }
 
+static void widen_counts(struct state *s, const uint64_t *bits, const struct groups *g, struct vector *out) {
+    uint32_t *counts = state_new(s, g->count, sizeof *counts);
+    *out = (struct vector){.type = TERM_NUMBER, .mask = SIZE_MAX, .integers = state_new(s, g->count, sizeof(int64_t))};
+    kernel_group_count(bits, g->starts, g->count, counts);
+    for (uint32_t i = 0; i < g->count; i++)
+        out->integers[i] = counts[i];
+}
+
 static void count_values(struct state *s, const struct plan_node *n, struct vector *out) {
     struct groups g = groups_of(s, n);
-    uint32_t *counts = state_new(s, g.count, sizeof *counts);
-    *out = (struct vector){.type = TERM_NUMBER, .mask = SIZE_MAX, .integers = state_new(s, g.count, sizeof(int64_t))};
-    kernel_group_count(g.bits, g.starts, g.count, counts);
-    for (uint32_t i = 0; i < g.count; i++)
-        out->integers[i] = counts[i];
+    widen_counts(s, g.bits, &g, out);
 }
 
 static bool whole_values(struct state *s, const struct plan_node *n, struct vector *out) {
@@ -437,14 +441,46 @@ static bool mean_values(struct state *s, const struct plan_node *n, struct vecto
     return true;
 }
 
+/* Each group's first or last row: absolute, UINT32_MAX where it has none. */
+static uint32_t *end_rows(struct state *s, const struct plan_node *n, const struct groups *g) {
+    uint32_t *rows = state_new(s, g->count, sizeof *rows);
+    if (n->op == OP_FIRST)
+        kernel_group_first(g->bits, g->starts, g->count, rows);
+    else
+        kernel_group_last(g->bits, g->starts, g->count, rows);
+    return rows;
+}
+
+/* first and last of the rows' times: only rows that are one are looked at. */
+static bool end_times(struct state *s, const struct plan_node *n, struct vector *out) {
+    const struct plan_node *value = state_node(s, n->children[1]);
+    const struct frame_now *f = state_frame(s, n->source);
+    if (value->kind != PLAN_TIME || value->frame != n->source || f->count == 0)
+        return false;
+    struct groups g = groups_of(s, n);
+    uint32_t *rows = end_rows(s, n, &g);
+    uint64_t *present = state_new_bits(s, g.count);
+    int64_t *times = state_new(s, g.count, sizeof *times);
+    for (uint32_t i = 0; i < g.count; i += 64) {
+        uint64_t word = 0;
+        for (uint32_t k = 0; k < 64 && i + k < g.count; k++) {
+            uint32_t has = rows[i + k] != UINT32_MAX;
+            word |= (uint64_t)has << k;
+            rows[i + k] = f->first + ((rows[i + k] - f->first) & (0 - has)); /* where there is none any time will do */
+        }
+        present[i / 64] = word;
+    }
+    frame_times_at(f, rows, g.count, times);
+    *out = (struct vector){.type = n->type, .mask = SIZE_MAX, .present = present, .integers = times};
+    return true;
+}
+
 static void end_values(struct state *s, const struct plan_node *n, struct vector *out) {
+    if (end_times(s, n, out))
+        return;
     const struct vector *v = state_values(s, n->children[1]);
     struct groups g = groups_of(s, n);
-    uint32_t *rows = state_new(s, g.count, sizeof *rows);
-    if (n->op == OP_FIRST)
-        kernel_group_first(g.bits, g.starts, g.count, rows);
-    else
-        kernel_group_last(g.bits, g.starts, g.count, rows);
+    const uint32_t *rows = end_rows(s, n, &g);
     vector_make(s, out, v->form, n->type, g.count);
     out->scale = v->scale;
     for (uint32_t i = 0; i < g.count; i++)
@@ -452,25 +488,48 @@ static void end_values(struct state *s, const struct plan_node *n, struct vector
             vector_put(out, i, v, rows[i] - g.starts[0]);
 }
 
-/* Days ascend with their rows: a new one is one unlike the one before. Only rows that count are asked for theirs. */
+/* First rows of groups. */
+static const uint64_t *group_begins(struct state *s, const struct groups *g) {
+    uint64_t *bits = state_zero_bits(s, g->elements);
+    for (uint32_t k = 0; k < g->count; k++)
+        if (g->starts[k] < g->starts[k + 1])
+            bit_set(bits, g->starts[k] - g->starts[0]);
+    return bits;
+}
+
+/* Rows that count and are of another day than the one of their group before that does. Only they are asked for their time. */
+static const uint64_t *new_days(struct state *s, const struct groups *g, const struct frame_now *f) {
+    const uint64_t *begins = group_begins(s, g);
+    uint64_t *days = state_new_bits(s, g->elements), *all = NULL;
+    if (!g->bits)
+        kernel_fill(all = state_new_bits(s, g->elements), g->elements, true);
+    const uint64_t *bits = all ? all : g->bits;
+    int64_t before = 0;
+    bool begun = false; /* a group has, since the last row that counts */
+    for (uint32_t w = 0; w < (g->elements + 63) / 64; w++) {
+        uint64_t begin = begins[w], word = 0;
+        for (uint64_t left = bits[w]; left; left &= left - 1) {
+            uint64_t lowest = left & (0 - left), up_to = lowest | (lowest - 1);
+            int64_t day = calendar_day(&s->plan->calendar, frame_time(f, w * 64 + (uint32_t)__builtin_ctzll(left)));
+            begun = begun || (begin & up_to);
+            begin &= ~up_to;
+            word |= begun || day != before ? lowest : 0;
+            before = day;
+            begun = false;
+        }
+        days[w] = word;
+        begun = begun || begin;
+    }
+    return days;
+}
+
+/* Days ascend with their rows: a new one is one unlike the one before. */
 static bool ascending_values(struct state *s, const struct plan_node *n, struct vector *out) {
     const struct plan_node *value = state_node(s, n->children[1]);
     if (value->kind != PLAN_CALL || value->op != OP_DATE || state_node(s, value->children[0])->kind != PLAN_TIME)
         return false;
-    const struct frame_now *f = state_frame(s, n->source);
     struct groups g = groups_of(s, n);
-    *out = (struct vector){.type = TERM_NUMBER, .mask = SIZE_MAX, .integers = state_new(s, g.count, sizeof(int64_t))};
-    for (uint32_t k = 0; k < g.count; k++) {
-        uint32_t end = g.starts[k + 1] - g.starts[0];
-        int64_t before = INT64_MIN, days = 0;
-        for (uint32_t i = bits_next(g.bits, g.starts[k] - g.starts[0], end); i < end;
-             i = bits_next(g.bits, i + 1, end)) {
-            int64_t day = calendar_day(&s->plan->calendar, frame_time(f, i));
-            days += day != before;
-            before = day;
-        }
-        out->integers[k] = days;
-    }
+    widen_counts(s, new_days(s, &g, state_frame(s, n->source)), &g, out);
     return true;
 }
 

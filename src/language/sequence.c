@@ -13,6 +13,7 @@
 
 #define STEPS_MAX 16
 #define NO_TIME INT64_MIN
+#define FEW_CUSTOMERS 16 /* up to which rows are asked for their times one by one */
 
 struct length { /* of time */
     bool limited;
@@ -52,7 +53,8 @@ struct feeder {
     const uint64_t *any; /* rows that some step takes; NULL: all */
     const struct range_column *positions, *types;
     uint16_t type;
-    uint32_t steps; /* mask of those that take rows from here */
+    const int64_t *times; /* of all rows, where many will be asked for theirs; else NULL */
+    uint32_t steps;       /* mask of those that take rows from here */
     uint32_t at, end;
     int64_t time;
 };
@@ -70,7 +72,7 @@ struct sequence {
     struct feeder feeders[STEPS_MAX];
     uint32_t feeder_count;
     const uint64_t *bits[STEPS_MAX]; /* of each step; NULL: all rows */
-    bool plain;                      /* has the short way */
+    bool plain, shortest;            /* has the short way; the shortest */
     struct arrival *arrivals[2];
 };
 
@@ -373,11 +375,83 @@ static bool survives(const struct sequence *q, uint32_t customer, const struct a
     return false;
 }
 
+/* --- the shortest way: neither gaps nor absences ---
+ *
+ * From a row of the last step backwards: of each step before the latest row before it, which is the latest start that this row has. Rows of
+ * the last step are tried from the latest on, so that what comes before only goes back too, and most of it is never looked at. */
+
+/* The end of rows [from, end) cut to just after the last one in bits (NULL: all); `from` where none is. */
+static inline uint32_t cut_to_last(const uint64_t *bits, uint32_t from, uint32_t end) {
+    while (bits && end > from) {
+        uint64_t word = bits[(end - 1) / 64] << (63 - (end - 1) % 64);
+        uint32_t back = word ? (uint32_t)__builtin_clzll(word) : (end - 1) % 64 + 1;
+        end = back < end - from ? end - back : from;
+        if (word)
+            break;
+    }
+    return end;
+}
+
+static inline int64_t time_in(const struct sequence *q, uint32_t step, uint32_t row) {
+    const struct feeder *f = &q->feeders[q->machine.steps[step].feeder];
+    return f->times ? f->times[row] : time_of(q, f, row);
+}
+
+/* Whether the first `count` steps hold by rows from[step] .. end[step], which are cut on the way. */
+static bool holds_backwards(const struct sequence *q, uint32_t count, const uint32_t *from, uint32_t *end) {
+    const struct machine *m = &q->machine;
+    const uint32_t last = count - 1;
+    while ((end[last] = cut_to_last(q->bits[last], from[last], end[last])) > from[last]) {
+        uint32_t row = --end[last];
+        const int64_t t = time_in(q, last, row);
+        int64_t at = t;
+        for (uint32_t step = last; step-- > 0;) {
+            int64_t before = 0;
+            while ((end[step] = cut_to_last(q->bits[step], from[step], end[step])) > from[step]) {
+                before = time_in(q, step, end[step] - 1);
+                if (before < at || (before == at && comes_before(q, step, end[step] - 1, before, step + 1, row, at)))
+                    break;
+                end[step]--;
+            }
+            if (end[step] == from[step])
+                return false;
+            row = end[step] - 1;
+            at = before;
+        }
+        if (t <= later(m, at, &m->whole))
+            return true;
+    }
+    return false;
+}
+
+static uint32_t steps_backwards(const struct sequence *q, uint32_t customer) {
+    uint32_t from[STEPS_MAX], end[STEPS_MAX], all[STEPS_MAX];
+    const uint32_t steps = q->n->step_count;
+    for (uint32_t i = 0; i < steps; i++) {
+        const struct frame_now *f = q->feeders[q->machine.steps[i].feeder].now;
+        from[i] = f->owners[customer] - f->first;
+        all[i] = f->owners[customer + 1] - f->first;
+    }
+    for (uint32_t count = steps; count > 0; count--) {
+        for (uint32_t i = 0; i < count; i++)
+            end[i] = all[i];
+        if (holds_backwards(q, count, from, end))
+            return count;
+        if (q->n->op == OP_SEQUENCE)
+            break;
+    }
+    return 0;
+}
+
+/* --- steps, the short way or the shortest --- */
+
 /* Steps reached in order; all of them where the absences at the end hold too. */
 static uint32_t plain_steps(const struct sequence *q, uint32_t customer) {
     const struct machine *m = &q->machine;
     const uint32_t last = (uint32_t)m->last;
     uint32_t count = 0;
+    if (q->shortest)
+        return steps_backwards(q, customer);
     for (uint32_t step = 0; step <= last; step++) {
         bool one_is_enough = (step == last && m->negated == 0) || (step < last && !m->gaps && !m->whole.limited);
         count = reach_step(q, step, customer, q->arrivals[(step + 1) % 2], count, q->arrivals[step % 2],
@@ -489,7 +563,10 @@ static void set_up(struct sequence *q, struct state *s, uint32_t node) {
     feeders_union(q);
     q->plain = !(m->whole.limited && (m->gaps || m->negated)) && (n->op == OP_SEQUENCE || m->negated == 0) &&
                (uint32_t)m->last + 1 + m->negated == n->step_count;
-    for (unsigned i = 0; i < 2 && q->plain; i++)
+    q->shortest = q->plain && !m->gaps && m->negated == 0;
+    for (uint32_t i = 0; i < q->feeder_count && m->needs_time && s->count > FEW_CUSTOMERS; i++)
+        q->feeders[i].times = state_times(s, q->feeders[i].frame);
+    for (unsigned i = 0; i < 2 && q->plain && !q->shortest; i++)
         q->arrivals[i] = state_new(s, largest + 1, sizeof *q->arrivals[i]);
 }
 
