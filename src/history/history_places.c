@@ -25,12 +25,12 @@ static void tables_of(const struct base *base, int type, uint32_t *first, uint32
         return;
     while (*first < *end) {
         uint32_t middle = (*first + *end) / 2;
-        if (base->tables[middle]->type < type)
+        if (base->types[middle] < type)
             *first = middle + 1;
         else
             *end = middle;
     }
-    *end = *first + (*first < base->table_count && base->tables[*first]->type == type);
+    *end = *first + (*first < base->table_count && base->types[*first] == type);
 }
 
 /* The delta's newest row that takes the place of the row of its type at its position. */

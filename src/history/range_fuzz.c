@@ -14,6 +14,7 @@ struct stage {
     struct range *range;
     struct span_view *view;
     struct table_head *tables[1];
+    uint16_t types[1];
     struct base base;
 };
 
@@ -26,6 +27,7 @@ static struct stage *stage_get(void) {
         abort();
     s->view = span_view(history_span_make(s->history, 0));
     s->range = range_create(s->history, NULL);
+    s->base.types = s->types;
     s->base.tables = (const struct table_head **)s->tables;
     s->base.current = (const struct table_head **)s->tables;
     s->base.table_count = 1;
@@ -115,6 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (t->kind == TYPE_EVENT ? table_is_top(t)
                                   : span_current_check(t, t, size) && (t->type == 0 || table_is_top(t))) {
             s->tables[0] = t;
+            s->types[0] = t->type;
             s->view->base = &s->base;
             read_all(s, t);
             s->view->base = NULL;

@@ -52,6 +52,8 @@ static const uint32_t *starts_of_owners(struct range *range, const struct table_
 
 /* --- blocks --- */
 
+#define BLOCKS_AHEAD 40 /* some ten lines: what memory can bring at a time */
+
 /* Writes the block's ends; false where they do not ascend. */
 static inline bool widen(const struct starts_block *block, uint32_t *ends) {
 #ifdef __SSE4_1__
@@ -78,6 +80,7 @@ static const uint32_t *starts_of_blocks(struct range *range, const struct table_
     bool good = true;
     starts[0] = 0;
     for (uint32_t i = 0; i < STARTS_BLOCKS_COUNT; i++) {
+        __builtin_prefetch(&blocks[i + BLOCKS_AHEAD]);
         good &= blocks[i].start == row;
         good &= widen(&blocks[i], &starts[1 + i * STARTS_BLOCK]);
         row = (uint32_t)blocks[i].start + blocks[i].ends[STARTS_BLOCK - 1];

@@ -11,17 +11,19 @@
 
 #define WIDEN(type)                                                                                                    \
     for (uint32_t i = 0; i < count; i++) {                                                                             \
-        uint64_t number = base + multiple * ((const type *)data)[i + first];                                           \
-        bad |= number - 1 >= UINT32_MAX;                                                                               \
-        out[i] = (uint32_t)number;                                                                                     \
+        type raw = ((const type *)data)[i + first];                                                                    \
+        bad |= raw > most;                                                                                             \
+        out[i] = base + multiple * (uint32_t)raw;                                                                      \
     }
 
 /* `count` numbers from row `first` on; false where one is no customer's. An absent row has the lowest of the column: a customer's too. */
 static bool numbers_of(const struct table_head *t, const struct column_head *c, uint32_t first, uint32_t count,
                        uint32_t *out) {
     const void *data = (const char *)t + c->data;
-    uint64_t base = (uint64_t)c->base, multiple = (uint64_t)c->multiple;
-    bool bad = c->width == 0 && base - 1 >= UINT32_MAX;
+    if (c->base < 1 || c->base > UINT32_MAX || c->multiple < 1 || c->multiple > UINT32_MAX)
+        return false;
+    uint32_t base = (uint32_t)c->base, multiple = (uint32_t)c->multiple, most = (UINT32_MAX - base) / multiple;
+    bool bad = false;
     switch (c->width) {
     case 1:
         WIDEN(uint8_t);
@@ -37,7 +39,7 @@ static bool numbers_of(const struct table_head *t, const struct column_head *c, 
         break;
     default:
         for (uint32_t i = 0; i < count; i++)
-            out[i] = (uint32_t)base;
+            out[i] = base;
     }
     return !bad;
 }

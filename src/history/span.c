@@ -173,6 +173,7 @@ enum status base_open(struct os *os, const char *path, uint64_t number, struct b
     b->number = number;
     b->path = memory_text(slice_text(path));
     b->bytes = image_bytes(image);
+    b->types = memory_get(index.size / 4, sizeof *b->types);
     b->tables = memory_get(index.size / 4, sizeof *b->tables);
     b->current = memory_get(index.size / 4, sizeof *b->current);
     for (size_t i = 0; i < index.size / 4 && !status; i++) {
@@ -187,6 +188,7 @@ enum status base_open(struct os *os, const char *path, uint64_t number, struct b
         if (!status)
             status = current_open(b, t, &b->current[b->table_count], fault);
         if (!status) {
+            b->types[b->table_count] = t->type;
             b->tables[b->table_count++] = t;
             b->row_count += t->row_count;
         }
@@ -202,6 +204,7 @@ void base_free(struct base *base) {
     if (!base)
         return;
     image_close(base->image);
+    free(base->types);
     free(base->tables);
     free(base->current);
     free(base->path);
@@ -228,12 +231,12 @@ static uint32_t table_index(const struct base *base, uint16_t type) {
     uint32_t low = 0, high = base->table_count;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        if (base->tables[middle]->type < type)
+        if (base->types[middle] < type)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < base->table_count && base->tables[low]->type == type ? low : base->table_count;
+    return low < base->table_count && base->types[low] == type ? low : base->table_count;
 }
 
 const struct table_head *base_table(const struct base *base, uint16_t type) {

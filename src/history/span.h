@@ -81,7 +81,8 @@ struct base {
     uint32_t row_count;
     uint32_t table_count;
     uint64_t bytes;
-    const struct table_head **tables; /* ascending by type */
+    uint16_t *types;                  /* ascending: looked for here, as a table's head is a line that is in no cache */
+    const struct table_head **tables; /* beside each */
     const struct table_head *
         *current; /* beside each: what it says now; NULL for events, and in files of before there were such */
     char *path;

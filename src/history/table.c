@@ -136,9 +136,15 @@ bool table_is_top(const struct table_head *t) {
     return order.seconds && order.ms && order.position && (t->starts || table_column(t, TABLE_OWNER));
 }
 
+/* They stand close behind each other. */
 struct table_order table_order_of(const struct table_head *t) {
-    return (struct table_order){t, table_column(t, TABLE_TIME_S), table_column(t, TABLE_TIME_MS),
-                                table_column(t, TABLE_POSITION)};
+    struct table_order order = {t, table_column(t, TABLE_TIME_S), NULL, NULL};
+    const struct column_head *end = table_columns(t) + t->column_count;
+    for (const struct column_head *c = order.seconds; c && c < end && c->property <= TABLE_POSITION; c++) {
+        order.ms = c->property == TABLE_TIME_MS ? c : order.ms;
+        order.position = c->property == TABLE_POSITION ? c : order.position;
+    }
+    return order;
 }
 
 /* As the starts say, whatever that is. */
