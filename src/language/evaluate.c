@@ -33,22 +33,31 @@ static const struct range_column no_column = {.form = COLUMN_NOTHING};
 static void items_frame(struct state *s, const struct plan_frame *frame, struct frame_now *now) {
     const struct frame_now *above = state_frame(s, frame->above);
     const struct range_column *c = above->count ? &above->rows->columns[frame->column] : &no_column;
-    uint32_t *owners = state_new(s, s->count + 1, sizeof *owners);
-    now->owners = owners;
+    now->owners = NULL;
     if (c->form != COLUMN_CHILDREN || c->kind != VALUE_ITEMS) {
         uint32_t *none = state_new(s, above->count + 1, sizeof *none);
         memset(none, 0, (above->count + 1) * sizeof *none);
-        memset(owners, 0, (s->count + 1) * sizeof *owners);
         now->parents = none;
         now->rows = NULL;
         return;
     }
     now->rows = c->child;
     now->parents = c->child_starts + above->first;
-    for (uint32_t i = 0; i <= s->count; i++)
-        owners[i] = c->child_starts[above->owners[i]];
     now->first = now->parents[0];
     now->count = now->parents[above->count] - now->first;
+}
+
+/* Of items only where they are asked for. */
+static const uint32_t *frame_owners(struct state *s, uint16_t number) {
+    struct frame_now *now = (struct frame_now *)state_frame(s, number);
+    if (now->owners)
+        return now->owners;
+    const struct frame_now *above = state_frame(s, s->plan->frames[number].above);
+    uint32_t *owners = state_new(s, s->count + 1, sizeof *owners);
+    for (uint32_t i = 0; i <= s->count; i++)
+        owners[i] = now->parents[above->owners[i] - above->first];
+    now->owners = owners;
+    return owners;
 }
 
 const struct frame_now *state_frame(struct state *s, uint16_t number) {
@@ -81,7 +90,7 @@ static uint32_t *groups_of(struct state *s, const uint32_t *starts, uint32_t gro
 const uint32_t *state_owner_of(struct state *s, uint16_t frame) {
     struct frame_now *now = (struct frame_now *)state_frame(s, frame);
     if (!now->owner_of)
-        now->owner_of = groups_of(s, now->owners, s->count);
+        now->owner_of = groups_of(s, frame_owners(s, frame), s->count);
     return now->owner_of;
 }
 
@@ -93,9 +102,8 @@ const uint32_t *state_parent_of(struct state *s, uint16_t frame) {
 }
 
 const uint32_t *state_groups(struct state *s, uint16_t frame, uint16_t by, uint32_t *groups) {
-    const struct frame_now *now = state_frame(s, frame);
     *groups = state_count(s, by);
-    return by == FRAME_CUSTOMER ? now->owners : now->parents;
+    return by == FRAME_CUSTOMER ? frame_owners(s, frame) : state_frame(s, frame)->parents;
 }
 
 /* --- results --- */
@@ -123,10 +131,38 @@ static uint64_t *set_bits(struct state *s, const struct plan_node *n) {
     return bits;
 }
 
+/* Who fulfils an inner plan, where that was answered for everybody first; else NULL. */
+static const uint64_t *targets_known(const struct state *s, const struct plan *inner) {
+    const struct evaluator *e = s->evaluator;
+    for (uint32_t i = 0; e->targets && i < e->plan->inner_count; i++)
+        if (e->plan->inners[i] == inner)
+            return e->targets[i];
+    return NULL;
+}
+
+static void targets_in(const struct vector *ends, uint32_t count, const uint64_t *known, uint32_t words,
+                       uint64_t *bits) {
+    for (uint32_t i = 0; i < count; i += 64) {
+        uint64_t word = 0;
+        for (uint32_t k = 0; k < 64 && i + k < count; k++) {
+            uint64_t end = (uint64_t)ends->integers[(i + k) & ends->mask];
+            word |= (uint64_t)(end && end / 64 < words && bit_of(known, end)) << k;
+        }
+        bits[i / 64] = word;
+    }
+    if (ends->present)
+        kernel_and(bits, ends->present, (count + 63) / 64);
+}
+
 static uint64_t *target_bits(struct state *s, const struct plan_node *n) {
     const struct vector *ends = state_values(s, n->children[0]);
     uint32_t count = state_count(s, n->frame);
     uint64_t *bits = state_zero_bits(s, count);
+    const uint64_t *known = targets_known(s, n->inner);
+    if (known && ends->form == VECTOR_NUMBERS && ends->mask == SIZE_MAX) {
+        targets_in(ends, count, known, s->evaluator->target_words, bits);
+        return bits;
+    }
     for (uint32_t i = 0; i < count; i++)
         if (vector_has(ends, i) && state_target_holds(s, n->inner, ends->integers[i & ends->mask], NULL))
             bit_set(bits, i);
