@@ -678,9 +678,9 @@ static int64_t system_value(const struct table_source *s, uint16_t which, const 
     }
 }
 
-/* Whether starts in blocks can say where its rows are, in no more bytes than a column of owners. */
+/* Whether starts in blocks can say where its rows are, in at most half as many bytes again as a column of owners. */
 static bool blocks_fit(const struct table_source *rows, uint32_t count) {
-    if (count * sizeof(uint16_t) < sizeof(struct starts_block) * STARTS_BLOCKS_COUNT)
+    if (count * sizeof(uint16_t) * 3 / 2 < sizeof(struct starts_block) * STARTS_BLOCKS_COUNT)
         return false;
     /* rows stand by owner: a block has too many where one has the 256th after it in the same block */
     for (uint32_t i = UINT8_MAX; i < count; i++)
