@@ -497,30 +497,42 @@ static const uint64_t *group_begins(struct state *s, const struct groups *g) {
     return bits;
 }
 
+/* Days of the rows of a word, for those that are set: one after the other. */
+static void days_of_word(struct state *s, const struct frame_now *f, uint32_t first, uint64_t word, int64_t days[64]) {
+    uint32_t rows[64], count = 0;
+    int64_t times[64];
+    for (; word; word &= word - 1)
+        rows[count++] = f->first + first + (uint32_t)__builtin_ctzll(word);
+    frame_times_at(f, rows, count, times);
+    calendar_days(&s->plan->calendar, times, count, days);
+}
+
 /* Rows that count and are of another day than the one of their group before that does. Only they are asked for their time. */
 static const uint64_t *new_days(struct state *s, const struct groups *g, const struct frame_now *f) {
-    const uint64_t *begins = group_begins(s, g);
-    uint64_t *days = state_new_bits(s, g->elements), *all = NULL;
-    if (!g->bits)
-        kernel_fill(all = state_new_bits(s, g->elements), g->elements, true);
-    const uint64_t *bits = all ? all : g->bits;
-    int64_t before = 0;
+    const uint64_t *begins = group_begins(s, g), *bits = g->bits;
+    uint64_t *fresh = state_new_bits(s, g->elements);
+    int64_t days[64], before = 0;
     bool begun = false; /* a group has, since the last row that counts */
+    if (!bits) {
+        uint64_t *all = state_new_bits(s, g->elements);
+        kernel_fill(all, g->elements, true);
+        bits = all;
+    }
     for (uint32_t w = 0; w < (g->elements + 63) / 64; w++) {
         uint64_t begin = begins[w], word = 0;
-        for (uint64_t left = bits[w]; left; left &= left - 1) {
+        const int64_t *day = days;
+        days_of_word(s, f, w * 64, bits[w], days);
+        for (uint64_t left = bits[w]; left; left &= left - 1, day++) {
             uint64_t lowest = left & (0 - left), up_to = lowest | (lowest - 1);
-            int64_t day = calendar_day(&s->plan->calendar, frame_time(f, w * 64 + (uint32_t)__builtin_ctzll(left)));
-            begun = begun || (begin & up_to);
+            word |= lowest & (0 - (uint64_t)(begun | ((begin & up_to) != 0) | (*day != before)));
             begin &= ~up_to;
-            word |= begun || day != before ? lowest : 0;
-            before = day;
+            before = *day;
             begun = false;
         }
-        days[w] = word;
+        fresh[w] = word;
         begun = begun || begin;
     }
-    return days;
+    return fresh;
 }
 
 /* Days ascend with their rows: a new one is one unlike the one before. */

@@ -246,9 +246,49 @@ void kernel_group_count(const uint64_t *bits, const uint32_t *starts, size_t gro
             counts[i] = starts[i + 1] - starts[i];
 }
 
+/* The group that row `row` is in, by bisection without a branch. */
+static size_t group_of_row(const uint32_t *starts, size_t groups, uint32_t row) {
+    const uint32_t *from = starts;
+    for (size_t left = groups; left > 1;) {
+        size_t half = left / 2;
+        from += half & (0 - (size_t)(from[half] <= row));
+        left -= half;
+    }
+    return (size_t)(from - starts);
+}
+
+/* Few rows among many groups: each finds its own. */
+static void few_at_least(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t least,
+                         uint64_t *group_bits) {
+    const size_t rows = starts[groups] - starts[0];
+    size_t group = SIZE_MAX;
+    uint32_t count = 0;
+    kernel_fill(group_bits, groups, false);
+    for (size_t w = 0; w < (rows + 63) / 64; w++)
+        for (uint64_t left = bits[w] & kernel_mask(rows - w * 64); left; left &= left - 1) {
+            size_t found =
+                group_of_row(starts, groups, starts[0] + (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(left));
+            count = found == group ? count + 1 : 1;
+            group = found;
+            group_bits[group / 64] |= (uint64_t)(count >= least) << (group % 64);
+        }
+}
+
+#define GROUPS_A_ROW 32 /* of so many groups and more for each row, rows look for groups */
+#define GROUPS_MANY 256
+
+static bool few_rows(const uint64_t *bits, const uint32_t *starts, size_t groups) {
+    return groups >= GROUPS_MANY &&
+           kernel_count(bits, ((size_t)(starts[groups] - starts[0]) + 63) / 64) * GROUPS_A_ROW <= groups;
+}
+
 void kernel_group_at_least(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t least,
                            uint64_t *group_bits) {
     if ((bits = bits_of(bits, starts, groups))) {
+        if (least && few_rows(bits, starts, groups)) {
+            few_at_least(bits, starts, groups, least, group_bits);
+            return;
+        }
         in_force()->group_at_least(bits, starts, groups, least, group_bits);
         return;
     }

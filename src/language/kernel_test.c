@@ -422,9 +422,9 @@ struct groups {
 /* Rows cut into groups of about `mean`, empty ones among them, beginning at any absolute row; bits sparse, dense or any. */
 static void make_groups(struct stage *s, struct groups *g) {
     static const unsigned means[] = {1, 3, 10, 70, 700};
-    static const double shares[] = {0, 0.02, 0.5, 0.95, 1};
+    static const double shares[] = {0, 0.005, 0.02, 0.5, 0.95, 1};
     unsigned mean = means[random_below(&s->r, 5)];
-    double share = shares[random_below(&s->r, 5)];
+    double share = shares[random_below(&s->r, 6)];
     uint32_t at = (uint32_t)random_below(&s->r, 1000), end = at + (uint32_t)s->count;
     size_t words = words_of(s->count);
     g->starts = malloc((s->count + 200) * 4);

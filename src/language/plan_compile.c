@@ -341,6 +341,18 @@ static uint32_t values_of(struct plan *plan, const struct node *node, const stru
     return plan_at(plan, value, frame);
 }
 
+/* Rows that have such an item: what any and none over items are asked of, so that a window over rows is not spread over items. */
+static uint32_t rows_with_items(struct plan *plan, const struct taken *t, uint32_t items) {
+    struct plan_node n = {.kind = PLAN_AGGREGATE,
+                          .op = OP_ANY,
+                          .type = TERM_BOOL,
+                          .frame = t->row,
+                          .source = t->item,
+                          .children = (uint32_t[]){items, NODE_NONE, NODE_NONE},
+                          .child_count = 3};
+    return plan_add(plan, &n);
+}
+
 static uint32_t aggregate(struct plan *plan, const struct node *node, const struct scope *scope) {
     struct taken t = take(plan, &node->source->from, scope);
     if (plan->too_large)
@@ -352,20 +364,25 @@ static uint32_t aggregate(struct plan *plan, const struct node *node, const stru
     if (node->window && node->window->window_kind != WINDOW_NONE) {
         m = window_moments(plan, node->window);
         struct plan_node n = window_node(node->window, &m, t.row);
-        window = plan_at(plan, plan_add(plan, &n), frame);
+        window = plan_add(plan, &n);
     }
     if (node->where)
         rows = plan_compile(plan, node->where, &inside);
     if (plan->too_large)
         return 0;
-    if (rows != NODE_NONE)
-        rows = plan_at(plan, rows, frame);
-    rows = both(plan, rows, window);
+    rows = plan_at(plan, rows, frame);
     bool needs_value =
         value != NODE_NONE && node->op != OP_DISTINCT_DAYS && node->source->from.value.kind != REFERENCE_NONE;
-    if (needs_value)
-        rows = both(plan, rows, plan_at(plan, call1(plan, OP_IS_PRESENT, TERM_BOOL, value), frame));
-    uint32_t children[3] = {plan_at(plan, rows, frame), value, window};
+    bool by_rows = window != NODE_NONE && t.item != FRAME_NONE && t.out == FRAME_CUSTOMER &&
+                   (node->op == OP_ANY || node->op == OP_NONE);
+    const uint16_t counted = by_rows ? t.row : frame;
+    window = plan_at(plan, window, counted);
+    uint32_t present = needs_value ? plan_at(plan, call1(plan, OP_IS_PRESENT, TERM_BOOL, value), frame) : NODE_NONE;
+    if (by_rows)
+        rows = both(plan, rows_with_items(plan, &t, both(plan, rows, present)), window);
+    else
+        rows = both(plan, both(plan, rows, window), present);
+    uint32_t children[3] = {plan_at(plan, rows, counted), value, window};
     if (node->op == OP_COUNT || node->op == OP_ANY || node->op == OP_NONE || node->op == OP_SHARE)
         children[1] = NODE_NONE;
     if (node->op != OP_SHARE)
@@ -374,7 +391,7 @@ static uint32_t aggregate(struct plan *plan, const struct node *node, const stru
                           .op = node->op == OP_DISTINCT_DAYS ? OP_DISTINCT : node->op,
                           .type = node->type,
                           .frame = t.out,
-                          .source = frame,
+                          .source = counted,
                           .children = children,
                           .child_count = 3};
     return plan_add(plan, &n);

@@ -17,6 +17,12 @@ int64_t calendar_day(const struct calendar *c, int64_t time_ms) {
     return floor_of(zone_utc_to_local(c->zone, time_ms), DAY_MS);
 }
 
+void calendar_days(const struct calendar *c, const int64_t *times_ms, uint32_t count, int64_t *days) {
+    bool utc = c->zone == zone_utc();
+    for (uint32_t i = 0; i < count; i++)
+        days[i] = utc ? floor_of(times_ms[i], DAY_MS) : calendar_day(c, times_ms[i]);
+}
+
 int64_t calendar_day_start(const struct calendar *c, int64_t days) {
     return zone_local_to_utc(c->zone, bounded((__int128)days * DAY_MS));
 }

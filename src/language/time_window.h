@@ -16,6 +16,8 @@ struct calendar {
 /* Date of an instant, and the first instant of a date. */
 int64_t calendar_day(const struct calendar *c, int64_t time_ms);
 int64_t calendar_day_start(const struct calendar *c, int64_t days);
+/* Dates of many instants; of UTC without asking the zone. */
+void calendar_days(const struct calendar *c, const int64_t *times_ms, uint32_t count, int64_t *days);
 /* First day of the day, week, month, quarter or year that `days` is in, moved by `by` of them. */
 int64_t calendar_period(const struct calendar *c, int64_t days, enum unit unit, int by);
 /* `amount` units later (earlier where negative). By the calendar days and weeks keep the time of day; as a duration they are 24 hours each.

@@ -159,9 +159,26 @@ static void windows_by_hand(void **state) {
     assert_int_equal(in.high, midnight);
 }
 
+static void days_of_many(void **state) {
+    (void)state;
+    struct random r;
+    random_init(&r, SEED);
+    for (unsigned i = 0; i < 100; i++) {
+        struct calendar c = random_calendar(&r);
+        int64_t times[40], days[40];
+        c.zone = random_chance(&r, 0.3) ? zone_utc() : c.zone;
+        for (unsigned k = 0; k < 40; k++)
+            times[k] = random_instant(&r) - (random_chance(&r, 0.2) ? 60 * 366 * DAY_MS : 0);
+        calendar_days(&c, times, 40, days);
+        for (unsigned k = 0; k < 40; k++)
+            assert_int_equal(days[k], calendar_day(&c, times[k]));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calendar_is_the_twins),
+        cmocka_unit_test(days_of_many),
         cmocka_unit_test(units_are_reached_when_they_are),
         cmocka_unit_test(windows_change_no_sooner_than_said),
         cmocka_unit_test(shifts_reach_no_sooner_than_said),
