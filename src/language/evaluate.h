@@ -107,6 +107,7 @@ struct evaluator {
         *targets; /* for each inner plan: bits of all customers that fulfil it; NULL: not known before */
     uint32_t target_words;
     struct profile *profile; /* NULL: not measured */
+    uint8_t *traits;         /* of nodes, for holds; NULL: not asked yet */
     struct arena answers;
 };
 
@@ -158,7 +159,7 @@ static inline int64_t frame_time(const struct frame_now *f, uint32_t i) {
     int64_t ms = f->rows->ms.form == COLUMN_NOTHING ? 0 : column_whole(&f->rows->ms, f->first + i);
     return column_whole(&f->rows->seconds, f->first + i) * 1000 + ms;
 }
-/* Times of rows given as they stand in the range's columns. */
+/* Times of rows given as they stand in the range's columns, of a frame that has rows; UINT32_MAX: that of any. */
 void frame_times_at(const struct frame_now *f, const uint32_t *rows, uint32_t count, int64_t *times);
 /* The next element of [i, end) in bits (NULL: all), or end. */
 static inline uint32_t bits_next(const uint64_t *bits, uint32_t i, uint32_t end) {

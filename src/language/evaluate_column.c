@@ -222,11 +222,11 @@ void frame_times_at(const struct frame_now *f, const uint32_t *rows, uint32_t co
         const uint32_t *raw = seconds->data;
         const uint64_t base = (uint64_t)seconds->base * 1000, multiple = (uint64_t)seconds->multiple * 1000;
         for (uint32_t i = 0; i < count; i++)
-            times[i] = (int64_t)(base + multiple * raw[rows[i]]);
+            times[i] = (int64_t)(base + multiple * raw[rows[i] == UINT32_MAX ? f->first : rows[i]]);
         return;
     }
     for (uint32_t i = 0; i < count; i++)
-        times[i] = frame_time(f, rows[i] - f->first);
+        times[i] = frame_time(f, rows[i] == UINT32_MAX ? 0 : rows[i] - f->first);
 }
 
 /* --- texts --- */

@@ -442,7 +442,7 @@ static bool mean_values(struct state *s, const struct plan_node *n, struct vecto
 }
 
 /* Each group's first or last row: absolute, UINT32_MAX where it has none. */
-static uint32_t *end_rows(struct state *s, const struct plan_node *n, const struct groups *g) {
+static const uint32_t *end_rows(struct state *s, const struct plan_node *n, const struct groups *g) {
     uint32_t *rows = state_new(s, g->count, sizeof *rows);
     if (n->op == OP_FIRST)
         kernel_group_first(g->bits, g->starts, g->count, rows);
@@ -458,18 +458,10 @@ static bool end_times(struct state *s, const struct plan_node *n, struct vector 
     if (value->kind != PLAN_TIME || value->frame != n->source || f->count == 0)
         return false;
     struct groups g = groups_of(s, n);
-    uint32_t *rows = end_rows(s, n, &g);
+    const uint32_t *rows = end_rows(s, n, &g);
     uint64_t *present = state_new_bits(s, g.count);
     int64_t *times = state_new(s, g.count, sizeof *times);
-    for (uint32_t i = 0; i < g.count; i += 64) {
-        uint64_t word = 0;
-        for (uint32_t k = 0; k < 64 && i + k < g.count; k++) {
-            uint32_t has = rows[i + k] != UINT32_MAX;
-            word |= (uint64_t)has << k;
-            rows[i + k] = f->first + ((rows[i + k] - f->first) & (0 - has)); /* where there is none any time will do */
-        }
-        present[i / 64] = word;
-    }
+    kernel_range(rows, 4, g.count, 0, UINT32_MAX - 1, present);
     frame_times_at(f, rows, g.count, times);
     *out = (struct vector){.type = n->type, .mask = SIZE_MAX, .present = present, .integers = times};
     return true;
