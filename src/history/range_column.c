@@ -288,10 +288,22 @@ void column_of_cells(struct arena *arena, struct cell *cells, uint32_t count, in
 
 static const void *at(const struct table_head *t, uint64_t offset) { return (const char *)t + offset; }
 
+#define OFFSETS_AT_ONCE 32
+
+/* The count is fixed, so that compilers make it vectors. */
+static uint32_t descents(const uint32_t *offsets) {
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < OFFSETS_AT_ONCE; i++)
+        found |= offsets[i] > offsets[i + 1];
+    return found;
+}
+
 /* Offsets of a file are looked at before a kernel walks by them. */
 static bool ascending(const uint32_t *offsets, uint32_t count, uint32_t limit) {
-    uint32_t bad = 0;
-    for (uint32_t i = 0; i < count; i++)
+    uint32_t bad = 0, i = 0;
+    for (; count - i >= OFFSETS_AT_ONCE; i += OFFSETS_AT_ONCE)
+        bad |= descents(offsets + i);
+    for (; i < count; i++)
         bad |= offsets[i] > offsets[i + 1];
     return !bad && offsets[count] <= limit;
 }
