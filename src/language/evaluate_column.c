@@ -221,8 +221,10 @@ void frame_times_at(const struct frame_now *f, const uint32_t *rows, uint32_t co
     if (!f->times && seconds->form == COLUMN_WHOLE && seconds->width == 4 && whole_seconds(&f->rows->ms)) {
         const uint32_t *raw = seconds->data;
         const uint64_t base = (uint64_t)seconds->base * 1000, multiple = (uint64_t)seconds->multiple * 1000;
-        for (uint32_t i = 0; i < count; i++)
-            times[i] = (int64_t)(base + multiple * raw[rows[i] == UINT32_MAX ? f->first : rows[i]]);
+        for (uint32_t i = 0; i < count; i++) { /* as likely there as not: no branch */
+            uint32_t there = 0 - (uint32_t)(rows[i] != UINT32_MAX);
+            times[i] = (int64_t)(base + multiple * raw[f->first + ((rows[i] - f->first) & there)]);
+        }
         return;
     }
     for (uint32_t i = 0; i < count; i++)

@@ -392,31 +392,43 @@ static inline uint32_t cut_to_last(const uint64_t *bits, uint32_t from, uint32_t
     return end;
 }
 
-static inline int64_t time_in(const struct sequence *q, uint32_t step, uint32_t row) {
-    const struct feeder *f = &q->feeders[q->machine.steps[step].feeder];
-    return f->times ? f->times[row] : time_of(q, f, row);
+/* A step's rows of one customer that are left to look at. */
+struct walk {
+    const uint64_t *bits; /* NULL: all rows */
+    const int64_t *times; /* NULL: asked one by one */
+    uint32_t from, end;
+};
+
+static inline int64_t time_in(const struct sequence *q, uint32_t step, const struct walk *w, uint32_t row) {
+    return w->times ? w->times[row] : time_of(q, &q->feeders[q->machine.steps[step].feeder], row);
 }
 
-/* Whether the first `count` steps hold by rows from[step] .. end[step], which are cut on the way. */
-static bool holds_backwards(const struct sequence *q, uint32_t count, const uint32_t *from, uint32_t *end) {
+/* Cuts `w`, of step `step`, to the latest row before `row` of the step after it, which is at `t`: false where there is none. */
+static inline bool walk_back(const struct sequence *q, uint32_t step, struct walk *w, uint32_t row, int64_t t,
+                             int64_t *before) {
+    while ((w->end = cut_to_last(w->bits, w->from, w->end)) > w->from) {
+        *before = time_in(q, step, w, w->end - 1);
+        if (*before < t || (*before == t && comes_before(q, step, w->end - 1, *before, step + 1, row, t)))
+            return true;
+        w->end--;
+    }
+    return false;
+}
+
+/* Whether the first `count` steps hold. */
+static bool holds_backwards(const struct sequence *q, uint32_t count, const struct walk *all) {
     const struct machine *m = &q->machine;
-    const uint32_t last = count - 1;
-    while ((end[last] = cut_to_last(q->bits[last], from[last], end[last])) > from[last]) {
-        uint32_t row = --end[last];
-        const int64_t t = time_in(q, last, row);
+    struct walk walks[STEPS_MAX], *last = &walks[count - 1];
+    for (uint32_t i = 0; i < count; i++)
+        walks[i] = all[i];
+    while ((last->end = cut_to_last(last->bits, last->from, last->end)) > last->from) {
+        uint32_t row = --last->end;
+        const int64_t t = time_in(q, count - 1, last, row);
         int64_t at = t;
-        for (uint32_t step = last; step-- > 0;) {
-            int64_t before = 0;
-            while ((end[step] = cut_to_last(q->bits[step], from[step], end[step])) > from[step]) {
-                before = time_in(q, step, end[step] - 1);
-                if (before < at || (before == at && comes_before(q, step, end[step] - 1, before, step + 1, row, at)))
-                    break;
-                end[step]--;
-            }
-            if (end[step] == from[step])
+        for (uint32_t step = count - 1; step-- > 0;) {
+            if (!walk_back(q, step, &walks[step], row, at, &at))
                 return false;
-            row = end[step] - 1;
-            at = before;
+            row = walks[step].end - 1;
         }
         if (t <= later(m, at, &m->whole))
             return true;
@@ -425,22 +437,20 @@ static bool holds_backwards(const struct sequence *q, uint32_t count, const uint
 }
 
 static uint32_t steps_backwards(const struct sequence *q, uint32_t customer) {
-    uint32_t from[STEPS_MAX], end[STEPS_MAX], all[STEPS_MAX];
-    const uint32_t steps = q->n->step_count;
-    for (uint32_t i = 0; i < steps; i++) {
-        const struct frame_now *f = q->feeders[q->machine.steps[i].feeder].now;
-        from[i] = f->owners[customer] - f->first;
-        all[i] = f->owners[customer + 1] - f->first;
-    }
-    for (uint32_t count = steps; count > 0; count--) {
-        for (uint32_t i = 0; i < count; i++)
-            end[i] = all[i];
-        if (holds_backwards(q, count, from, end))
-            return count;
-        if (q->n->op == OP_SEQUENCE)
+    struct walk walks[STEPS_MAX];
+    uint32_t steps = 0;
+    for (; steps < q->n->step_count; steps++) {
+        const struct feeder *f = &q->feeders[q->machine.steps[steps].feeder];
+        const uint32_t *owners = f->now->owners + customer;
+        walks[steps] = (struct walk){q->bits[steps], f->times, owners[0] - f->now->first, owners[1] - f->now->first};
+        if (owners[0] == owners[1])
             break;
     }
-    return 0;
+    if (q->n->op == OP_SEQUENCE)
+        return steps == q->n->step_count && holds_backwards(q, steps, walks) ? steps : 0;
+    while (steps > 1 && !holds_backwards(q, steps, walks))
+        steps--;
+    return steps; /* who is asked about has a row for the first */
 }
 
 /* --- steps, the short way or the shortest --- */
