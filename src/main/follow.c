@@ -40,6 +40,8 @@ static void drop(struct buffer *b, size_t count) {
     if (count)
         memmove(b->data, b->data + count, b->size - count);
     b->size -= count;
+    if (b->data)
+        b->data[b->size] = 0; /* in the slack: numbers are read as text */
 }
 
 /* Takes frames off: "<hex size>\r\n<bytes>\r\n". */
@@ -77,6 +79,7 @@ static enum status receive(struct follow *f, unsigned wait_ms) {
     if (got <= 0)
         return STATUS_END;
     f->raw.size += (size_t)got;
+    f->raw.data[f->raw.size] = 0;
     return STATUS_OK;
 }
 
