@@ -89,6 +89,7 @@ static int64_t evaluate_group(struct live *l, struct planned *p, struct group *g
     uint32_t end = g->first + g->count, first = next_bit(which, g->first, end), changed[64], changed_count = 0;
     int64_t due = TIMER_NEVER;
     uint64_t evaluated = 0;
+    uint8_t *slack = slack_of(p->slack, customer);
     if (first == end)
         return due;
     for (uint32_t i = first; i < end; i = next_bit(which, i + 1, end))
@@ -96,13 +97,15 @@ static int64_t evaluate_group(struct live *l, struct planned *p, struct group *g
     evaluator_customer(g->now, customer, l->now_ms, UINT64_MAX);
     for (uint32_t i = first; i < end; i = next_bit(which, i + 1, end)) {
         const struct live_root *root = &p->roots[i];
-        uint64_t bit = 0;
-        int64_t until = TIMER_NEVER;
-        evaluate_bits(g->now, root->index, &bit, root->timed ? &until : NULL);
-        assert(until > l->now_ms);
-        due = until < due ? until : due;
+        bool in;
+        struct hold hold = evaluate_hold(g->now, root->index, &in);
+        assert(hold.until_ms > l->now_ms && (root->timed || root->stored || hold.until_ms == TIMER_NEVER));
+        if (root->timed && hold.until_ms < due)
+            due = hold.until_ms;
+        if (slack)
+            slack[i] = slack_byte(hold.slack);
         evaluated++;
-        if (members_put(l->members, root->number, customer, bit & 1))
+        if (members_put(l->members, root->number, customer, in))
             changed[changed_count++] = i;
         if (changed_count == 64) {
             tell_changes(l, p, g, customer, changed, changed_count, telling);
@@ -172,6 +175,7 @@ static void leave_all(struct live *l, struct planned *p, struct customer_id cust
             live_entry(l, FEED_LEFT, cause, customer, n, 0, 0);
     members_put(l->members, MEMBERS_POPULATION, customer, false);
     timers_set(l->timers, customer, TIMER_NEVER);
+    slack_forget(p->slack, customer);
 }
 
 /* --- records --- */
@@ -181,12 +185,27 @@ static void touch(uint64_t *touched, const struct root_list *list) {
         bit_set(touched, list->roots[i]);
 }
 
-/* Of those that read the record's type the ones it can matter to. */
-static void touch_by_type(struct planned *p, const struct record_head *record) {
+/* An event that adds a row, and not one that is still to come: what slack speaks of. */
+static bool adds_event(const struct live *l, const struct record_head *record) {
+    return record->kind == TYPE_EVENT && !(record->flags & RECORD_REPLACES) && record->time_ms <= l->now_ms;
+}
+
+/* Of those that read the record's type the ones it can matter to. `slack` (NULL: not known): those that hold against it are left out. */
+static void touch_by_type(struct planned *p, const struct record_head *record, uint8_t *slack) {
     const struct root_list *list = &p->by_type[record->type];
-    for (uint32_t i = 0; i < list->count; i++)
-        if (relevance_matters(p->roots[list->roots[i]].relevance, record))
-            bit_set(p->touched, list->roots[i]);
+    for (uint32_t i = 0; i < list->count; i++) {
+        uint32_t root = list->roots[i];
+        if (slack && slack[root] == SLACK_BYTE_ANY)
+            continue;
+        if (relevance_matters(p->roots[root].relevance, record) && !(slack && slack_takes(&slack[root])))
+            bit_set(p->touched, root);
+    }
+}
+
+static void touch_any_event(struct planned *p, uint8_t *slack) {
+    for (uint32_t i = 0; i < p->any_event.count; i++)
+        if (!slack || !slack_takes(&slack[p->any_event.roots[i]]))
+            bit_set(p->touched, p->any_event.roots[i]);
 }
 
 static void touch_related(struct planned *p, const struct related_list *list) {
@@ -197,14 +216,14 @@ static void touch_related(struct planned *p, const struct related_list *list) {
     }
 }
 
-static void touch_record(struct planned *p, const struct record_head *record) {
+static void touch_record(struct planned *p, const struct record_head *record, uint8_t *slack) {
     const struct record_value *values = record_values(record);
     if (record->type < p->type_count) {
-        touch_by_type(p, record);
+        touch_by_type(p, record, slack);
         touch_related(p, &p->related_type[record->type]);
     }
     if (record->kind == TYPE_EVENT) {
-        touch(p->touched, &p->any_event);
+        touch_any_event(p, slack);
         touch_related(p, &p->related_any_event);
     }
     for (uint32_t i = 0; record->kind == TYPE_ATTRIBUTES && i < record->value_count; i++)
@@ -281,8 +300,9 @@ void live_records(struct live *l, struct planned *p, struct customer_id customer
     }
     for (uint32_t w = 0; w < p->words; w++)
         p->touched[w] = 0;
+    uint8_t *slack = was ? slack_of(p->slack, customer) : NULL;
     for (size_t i = 0; i < record_count; i++)
-        touch_record(p, records[i]);
+        touch_record(p, records[i], adds_event(l, records[i]) ? slack : NULL);
     members_put(l->members, MEMBERS_POPULATION, customer, true);
     if (!was && created)
         enter_new(l, p, customer, p->touched);
@@ -447,6 +467,7 @@ static void span_pass(struct live *l, struct planned *p, uint32_t span, const ui
     pass_begin(l, p, pass, all_timed);
     for (uint32_t i = 0; i < p->group_count && there; i++)
         there = pass_group(l, p, &p->groups[i], pass);
+    slack_forget_span(p->slack, span, which);
     if (there)
         pass_end(l, p, pass);
     else

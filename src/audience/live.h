@@ -7,6 +7,7 @@
 #define ONEFOLD_AUDIENCE_LIVE_H
 
 #include "audience/definitions.h"
+#include "audience/slack.h"
 #include "audience/timers.h"
 #include "language/relevance.h"
 
@@ -79,6 +80,7 @@ struct planned {
     struct related_list *related_type, *related_attribute, *related_set, related_any_event;
     struct over *overs;
     uint32_t over_count;
+    struct slack *slack; /* how many events the answers hold against */
     /* The answers of a customer without any record, good until `empty_until_ms`. */
     bool empty_known;
     int64_t empty_until_ms;

@@ -176,6 +176,7 @@ enum status planned_create(struct live *live, struct audience_snapshot *snapshot
     p->clauses_before = memory_get(count + 1, sizeof *p->clauses_before);
     p->clauses_after = memory_get(count + 1, sizeof *p->clauses_after);
     p->span_bits = memory_get(count + 1, sizeof *p->span_bits);
+    p->slack = slack_create(count);
     for (uint32_t i = 0; i < count; i++) {
         const struct made *made = definition_numbered(snapshot, numbers[i]);
         assert(made && made->tree && (i == 0 || numbers[i] > numbers[i - 1]));
@@ -238,6 +239,7 @@ void planned_free(struct planned *p) {
     free(p->clauses_before);
     free(p->clauses_after);
     free(p->span_bits);
+    slack_free(p->slack);
     audience_snapshot_release(p->snapshot);
     free(p);
 }

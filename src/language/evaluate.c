@@ -516,6 +516,7 @@ void evaluator_free(struct evaluator *e) {
     state_release(&e->main);
     state_release(&e->dirty);
     arena_release(&e->answers);
+    free(e->traits);
     free(e->inners);
     free(e);
 }

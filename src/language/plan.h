@@ -55,7 +55,16 @@ void evaluator_customer(struct evaluator *e, struct customer_id customer, int64_
  * for a span. `until` (NULL: not asked; [SPAN_CUSTOMERS] or [1]): for each customer the instant, after now, up to which the answer cannot change by
  * time alone; INT64_MAX: for ever; may be too early, never too late. */
 void evaluate_bits(struct evaluator *e, size_t root, uint64_t *bits, int64_t *until);
-/* The same of any type, for customer `i` of the range in hand. */
+/* For a customer in hand: the answer, and what it holds against: it cannot change before `until_ms` as long as fewer than `slack` event
+ * records come that the root reads. Both hold together. Records count that add a row to a type of events, at a time that is not
+ * ahead; of others (updates, rows that take a row's place, events dated ahead) it says nothing. */
+#define SLACK_ANY UINT32_MAX /* any number */
+struct hold {
+    int64_t until_ms; /* after now; INT64_MAX: for ever */
+    uint32_t slack;   /* at least 1 */
+};
+struct hold evaluate_hold(struct evaluator *e, size_t root, bool *answer);
+/* Root `root` of any type, for customer `i` of the range in hand. */
 struct term_value evaluate_value(struct evaluator *e, size_t root, uint32_t i);
 /* For a customer in hand: the root's clauses (operands of its outermost and/or, up to 64, else itself), one bit each that is true. */
 uint64_t evaluate_clauses(struct evaluator *e, size_t root);

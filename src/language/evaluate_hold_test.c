@@ -1,0 +1,239 @@
+/* evaluate_hold_test: what an answer is said to hold against, it holds against: after an evaluation time goes on and events come, and the
+ * slow twin is asked at every stop. Expressions are random ones and counts, joined and not, whose bounds are near. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/time.h"
+#include "language/language_random_model.h"
+#include "language/plan_model.h"
+
+#define ROOTS 32
+#define STOPS 14
+
+struct bed {
+    struct random_world w;
+    struct arena arena;
+    struct history *history;
+    struct node *roots[ROOTS];
+    struct buffer texts[ROOTS];
+    size_t root_count;
+    char folder[64];
+};
+
+static uint64_t stops, loose;
+
+/* --- expressions --- */
+
+static struct slice event_name(struct bed *b) {
+    const struct type *found = NULL;
+    unsigned seen = 0;
+    for (size_t i = 0; i < b->w.type_count; i++)
+        if (b->w.types[i]->kind == TYPE_EVENT && random_below(&b->w.random, ++seen) == 0)
+            found = b->w.types[i];
+    assert_non_null(found);
+    return found->name;
+}
+
+static void window_text(struct bed *b, struct buffer *out) {
+    static const char *const windows[] = {"",
+                                          ", last 1 day",
+                                          ", last 5 days",
+                                          ", last 40 days",
+                                          ", today",
+                                          ", this month",
+                                          ", this week",
+                                          ", last 2 months",
+                                          ", yesterday",
+                                          ", previous month",
+                                          ", last 3 hours",
+                                          ", since 2024-01-01"};
+    buffer_print(out, "%s", windows[random_below(&b->w.random, sizeof windows / sizeof *windows)]);
+}
+
+static void condition_text(struct bed *b, struct buffer *out, unsigned depth) {
+    static const char *const compares[] = {">=", ">", "<", "<=", "=", "!="};
+    struct random *r = &b->w.random;
+    unsigned dice = (unsigned)random_below(r, depth ? 10 : 6), bound = (unsigned)random_below(r, 9);
+    struct slice name = event_name(b);
+    if (dice >= 6) {
+        buffer_print(out, dice == 6 ? "not (" : "(");
+        condition_text(b, out, depth - 1);
+        for (uint64_t more = dice == 6 ? 0 : 1 + random_below(r, 2); more > 0; more--) {
+            buffer_print(out, dice < 9 ? " and " : " or ");
+            condition_text(b, out, depth - 1);
+        }
+        buffer_print(out, ")");
+        return;
+    }
+    if (dice == 5) {
+        buffer_print(out, "days since last(`%.*s`) >= %u", SLICE_ARG(name), bound);
+        return;
+    }
+    buffer_print(out, "%s(", dice == 0 ? "distinct days" : dice == 1 ? "any" : dice == 2 ? "none" : "count");
+    if (dice == 4)
+        buffer_print(out, "any event");
+    else
+        buffer_print(out, "`%.*s`", SLICE_ARG(name));
+    window_text(b, out);
+    if (dice == 1 || dice == 2)
+        buffer_print(out, ")");
+    else if (random_below(r, 6) == 0)
+        buffer_print(out, ") between %u and %u", bound, bound + (unsigned)random_below(r, 4));
+    else
+        buffer_print(out, ") %s %u", compares[random_below(r, 6)], bound);
+}
+
+static void make_roots(struct bed *b) {
+    for (unsigned tries = 0; tries < 4 * ROOTS && b->root_count < ROOTS; tries++) {
+        struct buffer *text = &b->texts[b->root_count];
+        struct fault fault = {0};
+        buffer_clear(text);
+        if (tries % 4 == 0)
+            random_expression(&b->w, true, text);
+        else
+            condition_text(b, text, 2);
+        if (check_text(&b->w.vocabulary, buffer_slice(text), TERM_BOOL, &b->arena, &b->roots[b->root_count], &fault,
+                       NULL) == STATUS_OK)
+            b->root_count++;
+        else if (tries % 4)
+            fail_msg("seed %llu: %.*s: %s", (unsigned long long)b->w.seed, SLICE_ARG(buffer_slice(text)), fault.text);
+    }
+}
+
+/* --- a bed --- */
+
+static void bed_open(struct bed *b, uint64_t seed) {
+    struct fault fault = {0};
+    *b = (struct bed){0};
+    random_world_create(&b->w, seed, false, false);
+    random_world_define(&b->w);
+    make_roots(b);
+    snprintf(b->folder, sizeof b->folder, "/tmp/onefold-evaluate-hold-test-%d", (int)getpid());
+    mkdir(b->folder, 0700);
+    if (history_create(os_real(), b->folder, b->w.dictionary, NULL, &b->history, &fault))
+        fail_msg("%s", fault.text);
+    random_world_do(&b->w, b->history, 0, b->w.step_count);
+    for (bool more = random_below(&b->w.random, 2); more;) {
+        more = history_compact(b->history, true, &fault) == STATUS_OK;
+        history_tidy(b->history);
+    }
+}
+
+static void bed_close(struct bed *b) {
+    char command[128];
+    history_free(b->history);
+    for (size_t i = 0; i < ROOTS; i++)
+        buffer_release(&b->texts[i]);
+    arena_release(&b->arena);
+    random_world_release(&b->w);
+    snprintf(command, sizeof command, "rm -rf %s", b->folder); /* the test's own */
+    if (system(command))
+        fail();
+}
+
+/* --- an event more --- */
+
+/* Another of the world's events, at a time not after now. */
+static void add_event(struct bed *b, struct customer_id customer, int64_t now_ms) {
+    struct random *r = &b->w.random;
+    const struct record_head *like = NULL;
+    while (!like || like->kind != TYPE_EVENT)
+        like = b->w.steps[random_below(r, b->w.step_count)].record;
+    struct record_head *record = memory_get(like->bytes, 1);
+    memcpy(record, like, like->bytes);
+    record->flags &= (uint16_t)~RECORD_REPLACES;
+    record->position = ++b->w.position;
+    record->received_ms = now_ms;
+    record->message_hash = 0;
+    record->time_ms =
+        now_ms - (random_below(r, 3) ? (int64_t)random_below(r, 2 * DAY_MS) : (int64_t)random_below(r, 50 * DAY_MS));
+    history_append(b->history, customer, record);
+    history_advance(b->history, b->w.position);
+    free(record);
+}
+
+static bool twin_says(struct bed *b, const struct outside *outside, size_t root, struct customer_id customer,
+                      int64_t now_ms) {
+    struct term_value v = model_evaluate(&b->w.vocabulary, outside, b->roots[root], customer, now_ms, &b->arena);
+    return v.type == TERM_BOOL && v.integer;
+}
+
+/* --- the test --- */
+
+static void check_stop(struct bed *b, const struct outside *outside, const struct hold *holds, const bool *answers,
+                       struct customer_id customer, int64_t now_ms, uint32_t events) {
+    for (size_t i = 0; i < b->root_count; i++) {
+        if (events >= holds[i].slack || now_ms >= holds[i].until_ms)
+            continue;
+        stops++;
+        if (twin_says(b, outside, i, customer, now_ms) != answers[i])
+            fail_msg("seed %llu, customer %u: %.*s was %s until %lld against %u events, is not after %u at %lld (from "
+                     "%lld)",
+                     (unsigned long long)b->w.seed, customer.number, SLICE_ARG(buffer_slice(&b->texts[i])),
+                     answers[i] ? "true" : "false", (long long)holds[i].until_ms, holds[i].slack, events,
+                     (long long)now_ms, (long long)b->w.now_ms);
+    }
+}
+
+static void one_customer(struct bed *b, const struct plan *plan, struct customer_id customer) {
+    struct outside outside = {.history = b->history, .identity = b->w.identity, .set_bits = random_set_bits};
+    struct evaluator *e = evaluator_create(plan, &outside);
+    struct hold holds[ROOTS];
+    bool answers[ROOTS];
+    int64_t now_ms = b->w.now_ms;
+    evaluator_customer(e, customer, now_ms, UINT64_MAX);
+    for (size_t i = 0; i < b->root_count; i++) {
+        holds[i] = evaluate_hold(e, i, &answers[i]);
+        loose += holds[i].slack > 1;
+    }
+    evaluator_free(e);
+    check_stop(b, &outside, holds, answers, customer, now_ms, 0);
+    for (uint32_t stop = 0, events = 0; stop < STOPS; stop++) {
+        int64_t ahead = random_below(&b->w.random, 3) ? DAY_MS / 4 : 12 * DAY_MS;
+        if (random_below(&b->w.random, 2))
+            now_ms += (int64_t)random_below(&b->w.random, (uint64_t)ahead);
+        if (random_below(&b->w.random, 3)) {
+            add_event(b, customer, now_ms);
+            events++;
+        }
+        check_stop(b, &outside, holds, answers, customer, now_ms, events);
+    }
+}
+
+static void one_seed(uint64_t seed) {
+    struct bed b;
+    struct plan *plan;
+    bed_open(&b, seed);
+    assert_int_equal(plan_create(&b.w.vocabulary, (const struct node *const *)b.roots, b.root_count, &plan, NULL),
+                     STATUS_OK);
+    for (uint32_t i = 0; i < 4; i++) {
+        struct customer_id customer = {b.w.first + (uint32_t)random_below(&b.w.random, b.w.customers)};
+        uint64_t population;
+        identity_population(b.w.identity, customer.number & ~UINT32_C(63), 1, &population);
+        if (population >> customer.number % 64 & 1) /* not merged away */
+            one_customer(&b, plan, customer);
+    }
+    plan_free(plan);
+    bed_close(&b);
+}
+
+static void answers_hold(void **state) {
+    const char *first = getenv("TEST_SEED");
+    uint64_t from = first ? strtoull(first, NULL, 10) : 1, count = getenv("TEST_LONG") ? 2000 : first ? 1 : 25;
+    (void)state;
+    for (uint64_t seed = from; seed < from + count; seed++)
+        one_seed(seed);
+    print_message("%llu answers held, %llu against events\n", (unsigned long long)stops, (unsigned long long)loose);
+    assert_true(loose > 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(answers_hold)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
