@@ -70,16 +70,30 @@ static enum feed_cause cause_for(const struct live_root *root, enum feed_cause c
 
 /* --- one customer --- */
 
+/* Clauses of a root whose answer was or is `in`. What that alone does not tell is evaluated; `at_hand`: e has the customer in hand,
+ * else it takes it, as of `then_ms` and without rows from `before` on. */
+static uint64_t clauses_of(struct evaluator *e, const struct live_root *root, bool in, bool *at_hand,
+                           struct customer_id customer, int64_t then_ms, uint64_t before) {
+    uint64_t clauses;
+    if (evaluate_clauses_told(e, root->index, in, &clauses))
+        return clauses;
+    if (!*at_hand)
+        evaluator_customer(e, customer, then_ms, before);
+    *at_hand = true;
+    return evaluate_clauses(e, root->index);
+}
+
 /* Entries of the group's roots that changed, with the clauses that were and are true. */
 static void tell_changes(struct live *l, struct planned *p, struct group *g, struct customer_id customer,
                          const uint32_t *changed, uint32_t changed_count, const struct telling *telling) {
-    if (telling->known)
-        evaluator_customer(g->then, customer, telling->then_ms, telling->before);
+    bool then = false, now = true;
     for (uint32_t i = 0; i < changed_count; i++) {
         const struct live_root *root = &p->roots[changed[i]];
-        uint64_t before = telling->known ? evaluate_clauses(g->then, root->index) : 0;
-        live_entry(l, kind_of(members_has(l->members, root->number, customer)), cause_for(root, telling->cause),
-                   customer, root->number, before, evaluate_clauses(g->now, root->index));
+        bool in = members_has(l->members, root->number, customer);
+        uint64_t before =
+            telling->known ? clauses_of(g->then, root, !in, &then, customer, telling->then_ms, telling->before) : 0;
+        uint64_t after = clauses_of(g->now, root, in, &now, customer, l->now_ms, UINT64_MAX);
+        live_entry(l, kind_of(in), cause_for(root, telling->cause), customer, root->number, before, after);
     }
 }
 
@@ -378,18 +392,20 @@ static bool pass_group(struct live *l, struct planned *p, struct group *g, struc
     return true;
 }
 
-/* Clauses of the changed roots of one customer at a moment, evaluated for it alone. */
-static void pass_clauses(struct planned *p, const struct pass *pass, struct customer_id customer, int64_t at_ms,
-                         uint64_t *clauses) {
+/* Clauses of the changed roots of one customer at a moment, evaluated for it alone. `was`: before they changed. */
+static void pass_clauses(struct live *l, struct planned *p, const struct pass *pass, struct customer_id customer,
+                         int64_t at_ms, bool was, uint64_t *clauses) {
     uint32_t group = UINT32_MAX;
+    bool at_hand = false;
     for (uint32_t r = next_bit(pass->which, 0, p->root_count); r < p->root_count;
          r = next_bit(pass->which, r + 1, p->root_count)) {
+        const struct live_root *root = &p->roots[r];
         if (!bit_get(p->span_bits[r], place_in_span(customer)))
             continue;
-        if (group != p->roots[r].group)
-            evaluator_customer(p->groups[p->roots[r].group].then, customer, at_ms, UINT64_MAX);
-        group = p->roots[r].group;
-        clauses[r] = evaluate_clauses(p->groups[group].then, p->roots[r].index);
+        at_hand = at_hand && group == root->group;
+        group = root->group;
+        clauses[r] = clauses_of(p->groups[group].then, root, was != members_has(l->members, root->number, customer),
+                                &at_hand, customer, at_ms, UINT64_MAX);
     }
 }
 
@@ -397,8 +413,8 @@ static void pass_clauses(struct planned *p, const struct pass *pass, struct cust
 static void tell_customer(struct live *l, struct planned *p, const struct pass *pass, struct customer_id customer) {
     bool timed = pass->cause == FEED_TIME;
     if (timed) {
-        pass_clauses(p, pass, customer, l->now_ms - 1, p->clauses_before);
-        pass_clauses(p, pass, customer, l->now_ms, p->clauses_after);
+        pass_clauses(l, p, pass, customer, l->now_ms - 1, true, p->clauses_before);
+        pass_clauses(l, p, pass, customer, l->now_ms, false, p->clauses_after);
     }
     for (uint32_t r = next_bit(pass->which, 0, p->root_count); r < p->root_count;
          r = next_bit(pass->which, r + 1, p->root_count))

@@ -695,3 +695,13 @@ uint64_t evaluate_clauses(struct evaluator *e, size_t root) {
         clauses |= (state_bits(&e->main, c->nodes[i], FRAME_CUSTOMER)[0] & 1) << i;
     return clauses;
 }
+
+bool evaluate_clauses_told(const struct evaluator *e, size_t root, bool answer, uint64_t *clauses) {
+    assert(root < e->plan->root_count);
+    const struct clauses *c = &e->plan->clauses[root];
+    const struct plan_node *n = &e->plan->nodes[e->plan->roots[root]];
+    assert(c->count > 0);
+    bool single = c->count == 1 && c->nodes[0] == e->plan->roots[root];
+    *clauses = answer ? UINT64_MAX >> (64 - c->count) : 0;
+    return single || (n->kind == PLAN_CALL && n->op == (answer ? OP_AND : OP_OR));
+}

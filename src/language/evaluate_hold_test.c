@@ -191,6 +191,10 @@ static void one_customer(struct bed *b, const struct plan *plan, struct customer
     for (size_t i = 0; i < b->root_count; i++) {
         holds[i] = evaluate_hold(e, i, &answers[i]);
         loose += holds[i].slack > 1;
+        uint64_t clauses;
+        if (evaluate_clauses_told(e, i, answers[i], &clauses) && clauses != evaluate_clauses(e, i))
+            fail_msg("seed %llu: clauses of %.*s", (unsigned long long)b->w.seed,
+                     SLICE_ARG(buffer_slice(&b->texts[i])));
     }
     evaluator_free(e);
     check_stop(b, &outside, holds, answers, customer, now_ms, 0);

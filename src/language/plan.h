@@ -68,6 +68,9 @@ struct hold evaluate_hold(struct evaluator *e, size_t root, bool *answer);
 struct term_value evaluate_value(struct evaluator *e, size_t root, uint32_t i);
 /* For a customer in hand: the root's clauses (operands of its outermost and/or, up to 64, else itself), one bit each that is true. */
 uint64_t evaluate_clauses(struct evaluator *e, size_t root);
+/* The same where the answer alone tells it: all of an `and` that is true, none of an `or` that is false, the one of any other. No customer
+ * need be in hand. */
+bool evaluate_clauses_told(const struct evaluator *e, size_t root, bool answer, uint64_t *clauses);
 
 /* --- batch: all customers, `workers` threads over the spans; the same answer however many --- */
 struct plan_answer {
