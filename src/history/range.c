@@ -215,6 +215,50 @@ static void fetch_heads(const struct range *range) {
             __builtin_prefetch(table_wanted(range, &range->want->rows[i]));
 }
 
+/* --- ahead of a walk over spans --- */
+
+#define HEAD_LINES 8 /* of a table: its head and the columns' */
+
+static const struct base *base_ahead(const struct range *range, uint32_t span) {
+    const struct span *found = history_span(range->history, span);
+    return found ? span_view(found)->base : NULL;
+}
+
+static void fetch_lines(const void *at, unsigned lines) {
+    for (unsigned i = 0; at && i < lines; i++)
+        __builtin_prefetch((const char *)at + 64 * i);
+}
+
+static void fetch_tables(const struct base *base, const struct range_want *want) {
+    if (want->attribute_count)
+        fetch_lines(base_current(base, 0), HEAD_LINES);
+    for (uint32_t i = 0; i < want->rows_count; i++)
+        if (want->rows[i].form == ROWS_EVENTS)
+            fetch_lines(base_table(base, want->rows[i].type), HEAD_LINES);
+        else if (want->rows[i].form != ROWS_ANY_EVENT)
+            fetch_lines(base_current(base, want->rows[i].type), HEAD_LINES);
+}
+
+void range_ahead(const struct range *range, const struct range_want *want, uint32_t span) {
+    const struct span *far = history_span(range->history, span + 5);
+    const struct base *base;
+    if (far)
+        fetch_lines(&far->view, 1);
+    if ((far = history_span(range->history, span + 4)))
+        fetch_lines(span_view(far), 1);
+    if ((far = history_span(range->history, span + 3))) {
+        fetch_lines(span_view(far)->base, 2);
+        fetch_lines(span_view(far)->delta, 4);
+    }
+    if ((base = base_ahead(range, span + 2))) {
+        fetch_lines(base->types, 1);
+        fetch_lines(base->tables, 2);
+        fetch_lines(base->current, 2);
+    }
+    if ((base = base_ahead(range, span + 1)))
+        fetch_tables(base, want);
+}
+
 bool range_span(struct range *range, const struct range_want *want, uint32_t span, uint64_t *dirty,
                 uint64_t *population) {
     const struct span *found = history_span(range->history, span);
