@@ -115,7 +115,7 @@ struct lookup *plan_lookup(struct plan *plan, uint16_t type, uint16_t property, 
     const struct type *of = dictionary_type_at(plan->vocabulary->dictionary, type);
     const struct property *field = dictionary_property_at(of, property);
     if (!master || !field || slice_is(field->name, "id") || slice_is(field->name, "valid_to"))
-        return lookup; /* these are about the version, not fields of what it describes */
+        return lookup;       /* these are about the version, not fields of what it describes */
     if (!plan->reads_master) /* the version first: what comes in between makes the plan stale */
         plan->master_version = master_version(master);
     plan->reads_master = true;
