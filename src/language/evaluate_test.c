@@ -205,11 +205,29 @@ static void values_as_json(void **state) {
     language_bed_close(&s.bed);
 }
 
+/* A month before 28 March, six in the evening, begins later than a month before 29 March, which is cut to 28 February: who was out by the
+ * hour is in again at midnight. */
+static void months_cut_short_look_back_again(void **state) {
+    struct stage s;
+    int64_t until = 0;
+    bool zoned;
+    (void)state;
+    open_stage(&s);
+    struct type *cut = language_bed_type(&s.bed, TYPE_EVENT, "cut", "k:number");
+    language_bed_row(&s.bed, s.ann, cut, "2026-02-28T12:00:00Z", 0, "k=1");
+    assert_int_equal(time_parse_iso(SLICE("2026-03-28T18:00:00Z"), &s.bed.now_ms, &zoned), STATUS_OK);
+    assert_false(live(&s, "any(cut, last 1 month)", s.ann, UINT64_MAX, &until));
+    assert_true(until > s.bed.now_ms && until <= s.bed.now_ms + 6 * HOUR);
+    s.bed.now_ms += 6 * HOUR;
+    assert_true(live(&s, "any(cut, last 1 month)", s.ann, UINT64_MAX, &until));
+    language_bed_close(&s.bed);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_hold_until), cmocka_unit_test(before_a_record_it_is_not_there),
         cmocka_unit_test(clauses_say_which),  cmocka_unit_test(spans_in_base_and_delta),
-        cmocka_unit_test(values_as_json),
+        cmocka_unit_test(values_as_json),     cmocka_unit_test(months_cut_short_look_back_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -323,14 +323,21 @@ static struct untils spread_until(struct state *s, const struct plan_node *n) {
     return out;
 }
 
+/* How far below a rolling window of months its start may still move back: on 29 March a month ago is as far back as on the 28th, at an
+ * earlier hour. */
+#define CUT_DAY_MS (25 * 3600000LL)
+
 static struct untils moving_until(struct state *s, const struct plan_node *n) {
     const struct calendar *c = &s->plan->calendar;
     const struct frame_now *f = state_frame(s, n->frame);
     struct instants in = window_instants(c, n->window_kind, n->amount, n->unit, NULL, s->now);
     struct untils u = new_untils(s, f->count);
     int64_t boundary = INT64_MIN;
+    bool cut = n->window_kind == WINDOW_ROLLING && n->unit >= UNIT_MONTH;
     for (uint32_t i = 0; i < f->count; i++) {
         int64_t t = frame_time(f, i);
+        if (cut && t < in.low && t >= in.low - CUT_DAY_MS)
+            u.each[i] = after(s, window_instants(c, WINDOW_TODAY, 0, UNIT_DAY, NULL, s->now).high);
         if (t < in.low)
             continue;
         if (n->window_kind == WINDOW_ROLLING) {
