@@ -118,15 +118,6 @@ void show_values(struct show *show, const struct record_head *record) {
     json_end_object(show->json);
 }
 
-static const char *kind_name(uint8_t kind) {
-    static const char *const names[] = {[TYPE_ATTRIBUTES] = "attributes",
-                                        [TYPE_EVENT] = "event",
-                                        [TYPE_DOCUMENT] = "document",
-                                        [TYPE_MASTER] = "master",
-                                        [TYPE_ITEM] = "item"};
-    return kind < sizeof names / sizeof *names ? names[kind] : "unknown";
-}
-
 static void show_document_key(struct show *show, uint32_t document) {
     json_key(show->json, "document");
     show_identifier(show, (struct identifier_id){document});
@@ -135,7 +126,7 @@ static void show_document_key(struct show *show, uint32_t document) {
 void show_row(struct show *show, const struct record_head *record) {
     struct json_writer *w = show->json;
     json_object(w);
-    json_member_cstring(w, "kind", kind_name(record->kind));
+    json_member_cstring(w, "kind", type_kind_name((enum type_kind)record->kind));
     json_member_text(w, "type", dictionary_type_at(show->parts->dictionary, record->type)->name);
     json_member_time(w, "time", record->time_ms);
     json_member_time(w, "received", record->received_ms);
