@@ -329,7 +329,8 @@ enum status identity_resolve(struct identity *identity, const struct governed *r
     w.out = out;
     w.count = w.waiting_count = w.target = 0;
     out->created = false;
-    out->merge_count = 0;
+    out->merge_count = out->move_count = 0;
+    out->moves = NULL;
     memset(out->documents, 0, sizeof out->documents);
     items_collect(&w);
     items_settle(&w);

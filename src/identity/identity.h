@@ -63,6 +63,14 @@ struct merge {
 };
 #define MERGES_MAX 64
 
+/* Rows of `from` that arrived through one of `arrivals` are to be moved to `to`, which may be a customer that was merged away
+ * before and lives again. */
+struct move {
+    struct customer_id from, to;
+    const struct identifier_id *arrivals;
+    size_t arrival_count;
+};
+
 struct resolution {
     struct customer_id customer;  /* who the record belongs to; never 0 */
     struct identifier_id arrival; /* the strongest identifier that was accepted (or a document key) */
@@ -70,6 +78,8 @@ struct resolution {
     bool created;
     struct merge merges[MERGES_MAX]; /* in order; apply them to the history before adding the record */
     size_t merge_count;
+    struct move *moves; /* in order; apply them after the merges, before adding the record. Valid until the next call */
+    size_t move_count;
 };
 
 /* Resolves one governed record at log position `position`. `rows` is how many history rows it will add (weight for the
@@ -113,6 +123,7 @@ enum journal_kind {
     JOURNAL_SHARED_DEVICE = 5
 };
 struct journal_entry {
+    uint64_t number;   /* of the entry, from 1 */
     uint64_t position; /* of the record that caused it */
     int64_t received_ms;
     uint16_t source;

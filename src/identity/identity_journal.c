@@ -24,6 +24,7 @@ void identity_journal_append_chain(struct identity *identity, struct customer *i
 static void entry_add(struct identity *identity, const struct journal_entry *entry) {
     struct journal_link *link = chunks_next(&identity->journal);
     link->entry = *entry;
+    link->entry.number = chunks_count(&identity->journal) + 1;
     uint32_t number = chunks_publish(&identity->journal);
     assert(number < 1u << 31 && entry->winner.number);
     uint32_t winner = identity_root_shorten(identity, entry->winner.number);
