@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/csv_write.h"
 #include "serve/expression.h"
 #include "serve/show.h"
 
@@ -38,50 +39,32 @@ static _Atomic unsigned exports_open;
 
 /* --- CSV --- */
 
-/* RFC 4180: quoted where it must be. */
-static void add_cell(struct buffer *out, struct slice text) {
-    bool plain = true;
-    for (size_t i = 0; i < text.size && plain; i++)
-        plain = text.data[i] != ',' && text.data[i] != '"' && text.data[i] != '\n' && text.data[i] != '\r';
-    if (plain) {
-        buffer_add_slice(out, text);
-        return;
-    }
-    buffer_add_char(out, '"');
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] == '"')
-            buffer_add_char(out, '"');
-        buffer_add_char(out, text.data[i]);
-    }
-    buffer_add_char(out, '"');
-}
-
-/* A value as a cell: texts and times bare, lists as JSON, missing as nothing. */
+/* A value as a cell: texts and times bare, lists as JSON, missing as nothing. No text of a source's becomes a formula. */
 static void add_value(struct export *e, const struct term_value *value) {
     struct json_writer w = {.out = &e->value};
     buffer_clear(&e->value);
     if (value->type == TERM_NONE)
         return;
     if (value->type == TERM_TEXT) {
-        add_cell(&e->out, value->text);
+        csv_cell_of_text(&e->out, value->text);
         return;
     }
     expression_write_value(value, &w);
     struct slice text = buffer_slice(&e->value);
     if (value->type == TERM_TIME || value->type == TERM_DATE)
         text = slice_of(text.data + 1, text.size - 2);
-    add_cell(&e->out, text);
+    csv_cell(&e->out, text);
 }
 
 static void add_heading(struct export *e) {
     buffer_add_slice(&e->out, SLICE("oneid"));
     for (size_t i = 0; i < e->namespace_count; i++) {
         buffer_add_char(&e->out, ',');
-        add_cell(&e->out, dictionary_namespace_at(e->parts.dictionary, e->namespaces[i])->name);
+        csv_cell(&e->out, dictionary_namespace_at(e->parts.dictionary, e->namespaces[i])->name);
     }
     for (size_t i = 0; i < e->columns.count; i++) {
         buffer_add_char(&e->out, ',');
-        add_cell(&e->out, e->columns.names[i]);
+        csv_cell_of_text(&e->out, e->columns.names[i]);
     }
     buffer_add_slice(&e->out, SLICE("\r\n"));
 }
@@ -115,7 +98,7 @@ static void add_csv(struct export *e, const char *oneid, const struct found *fou
     buffer_add(&e->out, oneid, ONEID_BYTES);
     for (size_t i = 0; i < e->namespace_count; i++) {
         buffer_add_char(&e->out, ',');
-        add_cell(&e->out, found->values[i]);
+        csv_cell_of_text(&e->out, found->values[i]);
     }
     for (size_t i = 0; i < e->columns.count; i++) {
         struct term_value value = columns_value(&e->columns, i);

@@ -159,11 +159,28 @@ static void write_content(struct json_writer *w, const char *media, const char *
     json_end_object(w);
 }
 
+/* What is answered otherwise than in JSON: the word in routes.def, as it is called on the wire, as docs/api.md says it. */
+static const struct media {
+    const char *schema, *type, *text;
+} medias[] = {{"text", "text/plain", "plain text"},
+              {"table", "text/csv", "CSV, or JSON lines"},
+              {"stream", "text/event-stream", "server-sent events"}};
+
+static const struct media *media_of(const char *schema) {
+    for (size_t i = 0; i < sizeof medias / sizeof *medias; i++)
+        if (strcmp(schema, medias[i].schema) == 0)
+            return &medias[i];
+    return NULL;
+}
+
+bool openapi_is_media(const char *name) { return media_of(name) != NULL; }
+
 static void write_response(struct json_writer *w, const char *code, const char *text, const char *schema) {
+    const struct media *media = media_of(schema);
     json_key(w, code);
     json_object(w);
     json_member_cstring(w, "description", text);
-    write_content(w, strcmp(schema, "text") == 0 ? "text/plain" : "application/json", schema);
+    write_content(w, media ? media->type : "application/json", media ? "text" : schema);
     json_end_object(w);
 }
 
@@ -307,9 +324,10 @@ static void write_route_reference(struct buffer *into, const struct route *r) {
     if (r->request)
         buffer_print(into, strcmp(r->request, "bytes") == 0 ? " Body: raw bytes." : " Body: [%s](#%s).", r->request,
                      r->request);
-    if (r->response)
-        buffer_print(into, strcmp(r->response, "text") == 0 ? " Answer: plain text." : " Answer: [%s](#%s).",
-                     r->response, r->response);
+    if (r->response && media_of(r->response))
+        buffer_print(into, " Answer: %s.", media_of(r->response)->text);
+    else if (r->response)
+        buffer_print(into, " Answer: [%s](#%s).", r->response, r->response);
     buffer_print(into, "\n");
     if (r->parameters->name)
         buffer_print(into, "\n| parameter | type | meaning |\n|---|---|---|\n");

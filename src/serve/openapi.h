@@ -7,5 +7,7 @@
 void openapi_write_json(struct json_writer *w);
 /* True when `name` is a schema of schemas.def. */
 bool openapi_has_schema(const char *name);
+/* Whether a route's response is named by what it is instead: text, table (CSV), stream. */
+bool openapi_is_media(const char *name);
 
 #endif
