@@ -1,4 +1,4 @@
-/* history: spans, appending, merging, and the memory readers look at.
+/* history: spans, appending, and the memory readers look at.
  *
  * Readers announce the epoch they entered in; what the fold thread takes out of use is stamped with the epoch of that moment and freed
  * once every announced epoch is later. So a reader costs two stores, and the fold never waits for one. */
@@ -117,7 +117,7 @@ char *history_file(const struct history *h, uint32_t span, uint64_t number) {
 
 /* --- fold thread --- */
 
-static void append_to(struct history *h, struct span *span, uint32_t owner, const struct record_head *record) {
+void history_put(struct history *h, struct span *span, uint32_t owner, const struct record_head *record) {
     struct delta *delta = span_view(span)->delta;
     uint64_t before = atomic_load_explicit(&delta->bytes, memory_order_relaxed);
     delta_append(delta, owner, record);
@@ -129,51 +129,9 @@ static void append_to(struct history *h, struct span *span, uint32_t owner, cons
 void history_append(struct history *h, struct customer_id customer, const struct record_head *record) {
     struct span *span = history_span_make(h, customer.number / SPAN_CUSTOMERS);
     assert(customer.number && !span_gone(span, customer.number % SPAN_CUSTOMERS));
-    append_to(h, span, customer.number % SPAN_CUSTOMERS, record);
+    history_put(h, span, customer.number % SPAN_CUSTOMERS, record);
     if (!(record->flags & RECORD_REPLACES))
         atomic_fetch_add_explicit(&h->row_count, 1, memory_order_relaxed);
-}
-
-static void sequence_bump(struct span *span) { atomic_fetch_add_explicit(&span->sequence, 1, memory_order_acq_rel); }
-
-/* Copies the rows of `owner` in `from`, base first, then the delta's oldest first. */
-static uint64_t move_rows(struct history *h, struct span *from, uint32_t owner, struct span *to, uint32_t to_owner) {
-    struct span_view *view = span_view(from);
-    struct record_builder builder = {0};
-    struct buffer chain = {0};
-    uint64_t moved = 0;
-    uint32_t first, end;
-    for (uint32_t i = 0; view->base && i < view->base->table_count; i++) {
-        table_range(view->base->tables[i], owner, &first, &end);
-        for (uint32_t row = first; row < end; row++, moved++)
-            append_to(h, to, to_owner, table_record(view->base->tables[i], row, &builder));
-    }
-    for (const struct delta_row *row = delta_head(view->delta, owner); row; row = row->before)
-        buffer_add(&chain, &row, sizeof row);
-    for (size_t i = chain.size / sizeof(struct delta_row *); i-- > 0; moved++)
-        append_to(h, to, to_owner, delta_record(((const struct delta_row **)chain.data)[i]));
-    buffer_release(&chain);
-    record_builder_release(&builder);
-    return moved;
-}
-
-void history_merge(struct history *h, struct customer_id winner, struct customer_id loser) {
-    struct span *from = history_span(h, loser.number / SPAN_CUSTOMERS);
-    uint32_t owner = loser.number % SPAN_CUSTOMERS;
-    assert(winner.number && loser.number && winner.number != loser.number);
-    if (!from)
-        return;
-    struct span *to = history_span_make(h, winner.number / SPAN_CUSTOMERS);
-    sequence_bump(from);
-    if (to != from)
-        sequence_bump(to);
-    uint64_t moved = move_rows(h, from, owner, to, winner.number % SPAN_CUSTOMERS);
-    atomic_fetch_or_explicit(&from->gone[owner / 64], (uint64_t)1 << (owner % 64), memory_order_release);
-    atomic_fetch_add_explicit(&from->gone_count, 1, memory_order_release);
-    sequence_bump(from);
-    if (to != from)
-        sequence_bump(to);
-    atomic_fetch_add_explicit(&h->merged_rows, moved, memory_order_relaxed);
 }
 
 void history_advance(struct history *h, uint64_t position) {

@@ -3,14 +3,15 @@
  * A span holds 4,096 consecutive customer numbers. Its base is an immutable, mapped file (docs/formats/span.md): per type
  * one table, rows sorted by (customer, time, log position), a column per property in the narrowest width. Its delta is
  * what came since: typed records as govern made them, chained per customer. A compactor folds deltas into new bases in the background.
- * A merge copies the loser's rows into the winner's delta and marks the loser gone.
+ * A merge copies the loser's rows into the winner's delta and marks the loser gone; a split copies the rows of some arrival identifiers to
+ * whom they belong to and leaves a note in the delta they were in, that they count there no more (moved.h). Nothing of who stays is touched.
  *
  * Ties: rows of equal time are ordered by log position, those of one record by type. Late rows simply sort where they belong.
  * Attributes and documents are folds over rows at reading time: an attribute's value is that of the strongest source
  * (lowest priority number), among equals the latest time, then position; an explicit null unsets. A document's field likewise, by time and
  * position alone; items are put in place whole, or appended row by row (RECORD_ITEMS_APPEND).
  *
- * Threads: the fold thread appends and merges. Readers on any thread take a snapshot (history_enter/_leave: a few
+ * Threads: the fold thread appends, merges and moves. Readers on any thread take a snapshot (history_enter/_leave: a few
  * nanoseconds) and never block the fold; what they see of one customer is whole up to some log position. */
 #ifndef ONEFOLD_HISTORY_HISTORY_H
 #define ONEFOLD_HISTORY_HISTORY_H
@@ -40,6 +41,14 @@ void history_free(struct history *history);
 void history_append(struct history *history, struct customer_id customer, const struct record_head *record);
 /* Moves all rows of `loser` to `winner`. Cost: rows of the loser. */
 void history_merge(struct history *history, struct customer_id winner, struct customer_id loser);
+/* Moves the rows of `from` that arrived through one of `arrivals` to `to`, who comes back to life where it was merged away before (without
+ * the rows it had then). What arrives through them later stays where it is put. Returns how many moved. Cost: a copy of each row that moves,
+ * and a look at the arrival of each that stays: a few ns. */
+uint64_t history_move(struct history *history, struct customer_id from, struct customer_id to,
+                      const struct identifier_id *arrivals, size_t count);
+/* From now on `moved` is called, on the fold thread, for each row that a merge or a split gives to another customer. */
+void history_follow(struct history *history, void (*moved)(void *context, uint64_t position, struct customer_id to),
+                    void *context);
 /* Everything up to log position `position` is in: readers may be told so. Wakes history_wait. */
 void history_advance(struct history *history, uint64_t position);
 

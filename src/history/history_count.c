@@ -162,38 +162,47 @@ static uint64_t count_base(const struct span *span, const struct table_head *t, 
     return found;
 }
 
-/* Base rows that count and whose place a row of the delta has taken. */
-static uint64_t count_replaced(const struct table_head *t, uint16_t property, const struct delta_row *row,
-                               const struct range *r) {
+/* Base rows of the owner of `row` that count, and that count no more because of that row of the delta: it takes the place of one, or notes
+ * that some moved away. What is both is counted with the newest such note. */
+static uint64_t count_edited(const struct table_head *t, uint16_t property, const struct delta_row *newest,
+                             const struct delta_row *row, const struct range *r) {
     const struct column_head *c = t ? table_column(t, property) : NULL;
+    bool usable = c && (c->encoding == COLUMN_INTEGER || c->encoding == COLUMN_REAL);
+    bool note = moved_is_note(delta_record(row));
     uint32_t first = 0, end = 0;
     uint64_t found = 0;
     if (t)
         table_range(t, row->owner, &first, &end);
     for (uint32_t i = first; i < end; i++) {
-        bool usable = c && (c->encoding == COLUMN_INTEGER || c->encoding == COLUMN_REAL);
-        if ((uint64_t)table_system_value(t, TABLE_POSITION, i) == delta_record(row)->position)
+        uint32_t arrival = (uint32_t)table_system_value(t, TABLE_ARRIVAL, i);
+        bool edited = note ? moved_note_covers(delta_record(row), arrival) && !moved_from_chain(newest, row, arrival)
+                           : (uint64_t)table_system_value(t, TABLE_POSITION, i) == delta_record(row)->position &&
+                                 !moved_from_chain(newest, NULL, arrival);
+        if (edited)
             found += usable ? count_rows(t, c, i, i + 1, r) : r->outside;
     }
     return found;
 }
 
-/* What the delta adds; less than nothing where it replaces rows of the base. */
+/* What the delta adds; less than nothing where it replaces rows of the base, or where they moved. */
 static int64_t count_delta(const struct span *span, const struct span_view *view, uint16_t type, uint16_t property,
                            const struct range *r) {
     const struct delta *delta = view->delta;
     struct delta_walk walk = delta_start(delta, atomic_load_explicit(&delta->row_count, memory_order_acquire));
-    bool replaces = atomic_load_explicit(&delta->replace_count, memory_order_acquire) > 0;
+    bool edits = atomic_load_explicit(&delta->edit_count, memory_order_acquire) > 0;
     const struct delta_row *row;
     int64_t found = 0;
     while ((row = delta_next(&walk))) {
         const struct record_head *record = delta_record(row);
-        if (record->type != type || span_gone(span, row->owner))
+        const struct delta_row *newest = edits ? delta_head(delta, row->owner) : NULL;
+        if ((record->type != type && !moved_is_note(record)) || span_gone(span, row->owner))
             continue;
-        if (replaces && delta_replaced(delta_head(delta, row->owner), row, type, record->position))
+        if (edits && delta_replaced(newest, row, type, record->position))
             continue;
-        if (record->flags & RECORD_REPLACES)
-            found -= (int64_t)count_replaced(base_table(view->base, type), property, row, r);
+        if (record->flags & (RECORD_REPLACES | RECORD_MOVED))
+            found -= (int64_t)count_edited(base_table(view->base, type), property, newest, row, r);
+        if (moved_is_note(record) || (edits && moved_from_chain(newest, row, record->arrival)))
+            continue;
         const struct record_value *v = record_find(record, property);
         bool number = v && v->kind >= VALUE_BOOL && v->kind <= VALUE_DATE;
         found += (number && in_range(r, record_number(v))) != r->outside;

@@ -176,7 +176,8 @@ static enum status load_rows(struct history *h, const char *path, struct slice s
         at += sizeof head;
         memcpy(&record, section.data + at, sizeof record);
         if (record.bytes > section.size - at || !record_check(slice_of(section.data + at, record.bytes)) ||
-            record.type >= dictionary_type_count(h->dictionary) || head.customer / SPAN_CUSTOMERS >= SPANS_MAX)
+            (record.type >= dictionary_type_count(h->dictionary) && !moved_is_note(&record)) ||
+            head.customer / SPAN_CUSTOMERS >= SPANS_MAX)
             return fault_set(fault, STATUS_DAMAGED, "%s: the row at %zu of section rows does not hold together", path,
                              at);
         struct delta *delta = span_view(history_span_make(h, head.customer / SPAN_CUSTOMERS))->delta;

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "history/span.h"
+#include "history/moved.h"
 
 #define SPANS_MAX (1u << 20) /* 4.29 billion customer numbers */
 #define SPAN_PAGE 1024u
@@ -45,6 +45,8 @@ struct history {
     _Atomic uint64_t delta_bytes; /* of all spans' deltas, as of the last tidy, plus what was appended since */
     _Atomic uint64_t row_count, merged_rows, compactions;
     _Atomic uint64_t position;
+    void (*moved)(void *context, uint64_t position, struct customer_id to); /* or NULL: history_follow */
+    void *moved_context;
     pthread_mutex_t lock; /* finished, obsolete, compacting flags, file numbers, waiters */
     pthread_cond_t advanced;
     struct finished *finished;
@@ -62,6 +64,8 @@ struct span *history_span_make(struct history *history, uint32_t number);  /* fo
 static inline struct span_view *span_view(const struct span *span) {
     return atomic_load_explicit(&((struct span *)span)->view, memory_order_acquire);
 }
+/* Fold thread: adds a row, or a note, to the span's delta. */
+void history_put(struct history *history, struct span *span, uint32_t owner, const struct record_head *record);
 /* Fold thread: puts `view` in force and retires the old one's struct, and its base or delta where they differ. */
 void history_swap(struct history *history, struct span *span, struct span_view *view);
 char *history_file(const struct history *history, uint32_t span, uint64_t number); /* path; free() */
@@ -76,11 +80,13 @@ struct row_place {
 };
 
 /* The rows of `owner` in `base` (may be NULL) and in the chain from `newest` (may be NULL) back, newest first by (time, position), those of
- * one record by type; returns how many. What was replaced is left out; `replaces`: the delta has rows that replace others. `type`: a
- * number, or one of these. */
+ * one record by type; returns how many. What was replaced or moved away is left out; `edits`: the delta has rows that say so of others.
+ * `type`: a number, or one of these. places_through: only rows that arrived through one of `arrivals`. */
 #define PLACES_ALL (-1)
 #define PLACES_EVENTS (-2)
-size_t places_find(const struct base *base, const struct delta_row *newest, bool replaces, uint32_t owner, int type,
+size_t places_find(const struct base *base, const struct delta_row *newest, bool edits, uint32_t owner, int type,
                    struct arena *arena, struct row_place **places);
+size_t places_through(const struct base *base, const struct delta_row *newest, bool edits, uint32_t owner,
+                      const struct arrivals *arrivals, struct arena *arena, struct row_place **places);
 
 #endif

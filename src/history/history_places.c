@@ -88,6 +88,25 @@ static struct replacement *replacement_at(const struct replacements *r, uint16_t
     return r->count ? bsearch(&key, r->all, r->count, sizeof key, by_place) : NULL;
 }
 
+/* What the chain says of older rows. */
+struct edits {
+    struct replacements replaced;
+    struct moved moved; /* by the whole chain; in a walk along it, by what was passed */
+};
+
+static void edits_of(const struct delta_row *newest, struct arena *arena, struct edits *out) {
+    *out = (struct edits){.replaced = replacements_of(newest, arena)};
+    size_t notes = moved_count_notes(newest);
+    if (notes)
+        out->moved.notes = arena_get(arena, notes * sizeof *out->moved.notes);
+}
+
+/* Which rows are looked for. */
+struct wish {
+    int type;
+    const struct arrivals *arrivals; /* or NULL: through whichever */
+};
+
 static size_t base_count(const struct base *base, uint32_t owner, int type) {
     size_t count = 0;
     uint32_t from, to, first, end;
@@ -101,21 +120,33 @@ static size_t base_count(const struct base *base, uint32_t owner, int type) {
     return count;
 }
 
-/* The places of base rows, newest first within each table, without those that the delta replaced. */
-static size_t base_places(const struct base *base, uint32_t owner, int type, const struct replacements *replaced,
+/* Whether a row of the base is one that is looked for and still the owner's. */
+static bool base_row_counts(const struct table_head *t, const struct column_head *arrivals, uint32_t row,
+                            const struct wish *wish, const struct moved *moved) {
+    if (!wish->arrivals && !moved->count)
+        return true;
+    uint32_t arrival = arrivals ? (uint32_t)column_integer(t, arrivals, row) : 0;
+    return (!wish->arrivals || arrivals_have(wish->arrivals, arrival)) && !moved_covers(moved, arrival);
+}
+
+/* The places of base rows, newest first within each table, without those that the delta replaced or that moved away. */
+static size_t base_places(const struct base *base, uint32_t owner, const struct wish *wish, const struct edits *edits,
                           struct row_place *places) {
     size_t count = 0;
     uint32_t from, to, first, end;
-    tables_of(base, type, &from, &to);
-    for (uint32_t i = from; i < to; i++) {
+    tables_of(base, wish->type, &from, &to);
+    for (uint32_t i = from; i < to && !edits->moved.all; i++) {
         const struct table_head *t = base->tables[i];
-        if (!wanted(type, t->type, t->kind))
+        if (!wanted(wish->type, t->type, t->kind))
             continue;
         table_range(t, owner, &first, &end);
         struct table_order order = table_order_of(t);
+        const struct column_head *arrivals = table_column(t, TABLE_ARRIVAL);
         for (uint32_t row = end; row-- > first;) {
+            if (!base_row_counts(t, arrivals, row, wish, &edits->moved))
+                continue;
             uint64_t position = table_order_position(&order, row);
-            if (replacement_at(replaced, t->type, position))
+            if (replacement_at(&edits->replaced, t->type, position))
                 continue;
             places[count++] = (struct row_place){.time_ms = table_order_time(&order, row),
                                                  .position = position,
@@ -130,21 +161,29 @@ static size_t base_places(const struct base *base, uint32_t owner, int type, con
 static size_t delta_count(const struct delta_row *row, int type) {
     size_t count = 0;
     for (; row; row = row->before)
-        count += wanted(type, delta_record(row)->type, delta_record(row)->kind);
+        count += !moved_is_note(delta_record(row)) && wanted(type, delta_record(row)->type, delta_record(row)->kind);
     return count;
 }
 
-/* The places of a chain's rows, the last to come first, without those that a later one replaced. */
-static size_t delta_places(const struct delta_row *row, int type, const struct replacements *replaced,
+/* The places of a chain's rows, the last to come first, without those that a later one replaced or that moved away. A repair that moved
+ * away still takes the place of what it repaired. */
+static size_t delta_places(const struct delta_row *row, const struct wish *wish, struct edits *edits,
                            struct row_place *places) {
     size_t count = 0;
     for (; row; row = row->before) {
         const struct record_head *r = delta_record(row);
-        struct replacement *by = replacement_at(replaced, r->type, r->position);
-        if (!wanted(type, r->type, r->kind) || (by && by->passed))
+        if (moved_is_note(r)) {
+            moved_meet(&edits->moved, r);
+            continue;
+        }
+        struct replacement *by = replacement_at(&edits->replaced, r->type, r->position);
+        if (!wanted(wish->type, r->type, r->kind) || (by && by->passed))
             continue;
         if (by && by->row == row)
             by->passed = true;
+        if ((wish->arrivals && !arrivals_have(wish->arrivals, r->arrival)) ||
+            (moved_any(&edits->moved) && moved_covers(&edits->moved, r->arrival)))
+            continue;
         places[count++] =
             (struct row_place){.time_ms = r->time_ms, .position = r->position, .record = r, .type = r->type};
     }
@@ -207,14 +246,26 @@ static void sort_places(struct row_place *places, size_t count) {
     }
 }
 
-size_t places_find(const struct base *base, const struct delta_row *newest, bool replaces, uint32_t owner, int type,
-                   struct arena *arena, struct row_place **places) {
-    struct replacements replaced = replacements_of(replaces ? newest : NULL, arena);
-    size_t most = base_count(base, owner, type) + delta_count(newest, type);
+/* The chain first: what it says of older rows is said of the base's too. */
+static size_t find(const struct base *base, const struct delta_row *newest, bool has_edits, uint32_t owner,
+                   const struct wish *wish, struct arena *arena, struct row_place **places) {
+    struct edits edits;
+    edits_of(has_edits ? newest : NULL, arena, &edits);
+    size_t most = base_count(base, owner, wish->type) + delta_count(newest, wish->type);
     *places = arena_get(arena, (most ? most : 1) * sizeof **places);
-    size_t count = base_places(base, owner, type, &replaced, *places);
-    count += delta_places(newest, type, &replaced, *places + count);
-    assert(count <= most && (replaced.count || count == most));
+    size_t count = delta_places(newest, wish, &edits, *places);
+    count += base_places(base, owner, wish, &edits, *places + count);
+    assert(count <= most && (has_edits || wish->arrivals || count == most));
     sort_places(*places, count);
     return count;
+}
+
+size_t places_find(const struct base *base, const struct delta_row *newest, bool edits, uint32_t owner, int type,
+                   struct arena *arena, struct row_place **places) {
+    return find(base, newest, edits, owner, &(struct wish){type, NULL}, arena, places);
+}
+
+size_t places_through(const struct base *base, const struct delta_row *newest, bool edits, uint32_t owner,
+                      const struct arrivals *arrivals, struct arena *arena, struct row_place **places) {
+    return find(base, newest, edits, owner, &(struct wish){PLACES_ALL, arrivals}, arena, places);
 }

@@ -25,8 +25,8 @@ void history_rows(struct history *h, struct customer_id customer, int type, stru
         if (!span_gone(span, owner)) {
             struct span_view *view = span_view(span);
             const struct delta_row *newest = delta_head(view->delta, owner);
-            bool replaces = atomic_load_explicit(&view->delta->replace_count, memory_order_acquire) > 0;
-            rows->count = places_find(view->base, newest, replaces, owner, type, arena, &rows->places);
+            bool edits = atomic_load_explicit(&view->delta->edit_count, memory_order_acquire) > 0;
+            rows->count = places_find(view->base, newest, edits, owner, type, arena, &rows->places);
         }
         atomic_thread_fence(memory_order_acquire);
         after = atomic_load_explicit(&span->sequence, memory_order_relaxed);

@@ -1,4 +1,4 @@
-/* history_test: random rows, merges, compactions, saves and loads against a plain list of records per customer. */
+/* history_test: random rows, merges, splits, compactions, saves and loads against a plain list of records per customer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -304,6 +304,29 @@ static void merge_some(struct world *w, struct history *h, struct model *m) {
             m->rows[i].customer = a;
 }
 
+/* Rows of some arrivals go to another, who may have been merged away before. */
+static void split_some(struct world *w, struct history *h, struct model *m) {
+    uint32_t a = (uint32_t)random_between(&w->random, 1, CUSTOMERS),
+             b = (uint32_t)random_between(&w->random, 1, CUSTOMERS);
+    struct identifier_id arrivals[40];
+    size_t count = random_below(&w->random, 40);
+    uint64_t moved = 0;
+    if (a == b || m->redirect[a])
+        return;
+    for (size_t i = 0; i < count; i++)
+        arrivals[i].number = (uint32_t)random_between(&w->random, 1, 60);
+    m->redirect[b] = 0;
+    for (size_t i = 0; i < m->count; i++)
+        for (size_t k = 0; k < count && m->rows[i].customer == a; k++)
+            if (m->rows[i].record->arrival == arrivals[k].number) {
+                m->rows[i].customer = b;
+                moved++;
+            }
+    assert_int_equal(
+        history_move(h, (struct customer_id){number_of(a)}, (struct customer_id){number_of(b)}, arrivals, count),
+        moved);
+}
+
 /* A repaired record takes the place of one that is there. */
 static void replace_some(struct world *w, struct history *h, struct model *m) {
     if (!m->count)
@@ -338,8 +361,10 @@ static void run(uint64_t seed) {
         uint64_t what = random_below(&w.random, 100);
         if (what >= 90)
             replace_some(&w, h, &m);
-        if (what < 3)
+        if (what < 4)
             merge_some(&w, h, &m);
+        if (what >= 80 && what < 90)
+            split_some(&w, h, &m);
         else if (what < 5)
             compact_all(h);
         else if (what < 6)

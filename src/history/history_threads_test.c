@@ -1,4 +1,4 @@
-/* history_threads_test: one thread appends, merges and takes compactions in, one compacts and saves, two read rows, two ranges. What a reader
+/* history_threads_test: one thread appends, merges, splits and takes compactions in, one compacts and saves, two read rows, two ranges. What a reader
  * sees of a customer must be whole: rows in order, none missing of those that were told to be in, none twice. For the thread sanitizer too. */
 #include <pthread.h>
 #include <setjmp.h>
@@ -16,12 +16,14 @@
 #define FOLDER "/tmp/onefold-history-threads-test"
 #define CUSTOMERS 64
 #define ROUNDS 300
+#define ARRIVALS 4
 
 struct shared {
     struct history *history;
     struct dictionary *dictionary;
     uint16_t type, property, attribute;
-    _Atomic uint32_t told[CUSTOMERS + 1]; /* rows that are surely in; 0 for customers that were merged away */
+    _Atomic uint32_t told[CUSTOMERS + 1];  /* rows that are surely in; 0 for customers that were merged away */
+    _Atomic uint32_t moves[CUSTOMERS + 1]; /* times that rows left: what was told before need not hold */
     _Atomic bool stop;
     _Atomic uint64_t reads, ranges;
     _Atomic bool wrong;
@@ -29,9 +31,15 @@ struct shared {
 
 static uint32_t number_of(uint32_t customer) { return SPAN_CUSTOMERS - CUSTOMERS / 2 + customer; }
 
+static uint32_t arrival_of(uint64_t position) { return 1 + (uint32_t)(position % ARRIVALS); }
+
 static void append(struct shared *s, struct record_builder *b, uint32_t customer, uint64_t position, int64_t time_ms) {
-    struct record_head head = {
-        .type = 0, .kind = TYPE_ATTRIBUTES, .position = position, .time_ms = time_ms, .source = 1};
+    struct record_head head = {.type = 0,
+                               .kind = TYPE_ATTRIBUTES,
+                               .position = position,
+                               .time_ms = time_ms,
+                               .source = 1,
+                               .arrival = arrival_of(position)};
     record_begin(b, &head);
     record_set(b, s->attribute, VALUE_NUMBER, (int64_t)position, 0);
     history_append(s->history, (struct customer_id){number_of(customer)}, record_end(b));
@@ -42,11 +50,16 @@ static void append(struct shared *s, struct record_builder *b, uint32_t customer
     history_append(s->history, (struct customer_id){number_of(customer)}, record_end(b));
 }
 
+static void leave(struct shared *s, uint32_t customer) {
+    atomic_store(&s->told[customer], 0);
+    atomic_fetch_add(&s->moves[customer], 1);
+}
+
 static void *fold(void *context) {
     struct shared *s = context;
     struct random random;
     struct record_builder builder = {0};
-    uint32_t rows[CUSTOMERS + 1] = {0};
+    uint32_t rows[CUSTOMERS + 1][ARRIVALS + 1] = {{0}};
     bool gone[CUSTOMERS + 1] = {false};
     uint64_t position = 0;
     random_init(&random, 7);
@@ -56,22 +69,42 @@ static void *fold(void *context) {
             if (gone[customer])
                 continue;
             append(s, &builder, customer, ++position, random_between(&random, 0, 1000000));
-            rows[customer]++;
+            rows[customer][arrival_of(position)]++;
         }
         if (round % 10 == 9) {
             uint32_t winner = (uint32_t)random_between(&random, 1, CUSTOMERS),
                      loser = (uint32_t)random_between(&random, 1, CUSTOMERS);
             if (winner != loser && !gone[winner] && !gone[loser]) {
-                atomic_store(&s->told[loser], 0);
+                leave(s, loser);
                 history_merge(s->history, (struct customer_id){number_of(winner)},
                               (struct customer_id){number_of(loser)});
-                rows[winner] += rows[loser];
+                for (unsigned k = 1; k <= ARRIVALS; k++) {
+                    rows[winner][k] += rows[loser][k];
+                    rows[loser][k] = 0;
+                }
                 gone[loser] = true;
             }
         }
-        for (uint32_t c = 1; c <= CUSTOMERS; c++)
+        if (round % 5 == 4) { /* the other may be one who was merged away */
+            uint32_t from = (uint32_t)random_between(&random, 1, CUSTOMERS),
+                     to = (uint32_t)random_between(&random, 1, CUSTOMERS);
+            struct identifier_id arrival = {(uint32_t)random_between(&random, 1, ARRIVALS)};
+            if (from != to && !gone[from]) {
+                leave(s, from);
+                history_move(s->history, (struct customer_id){number_of(from)}, (struct customer_id){number_of(to)},
+                             &arrival, 1);
+                rows[to][arrival.number] += rows[from][arrival.number];
+                rows[from][arrival.number] = 0;
+                gone[to] = false;
+            }
+        }
+        for (uint32_t c = 1; c <= CUSTOMERS; c++) {
+            uint32_t sum = 0;
+            for (unsigned k = 1; k <= ARRIVALS; k++)
+                sum += rows[c][k];
             if (!gone[c])
-                atomic_store(&s->told[c], rows[c]);
+                atomic_store(&s->told[c], sum);
+        }
         history_advance(s->history, position);
         history_tidy(s->history);
         usleep(500);
@@ -120,10 +153,10 @@ static void *reader(void *context) {
         uint32_t customer = (uint32_t)random_between(&random, 1, CUSTOMERS);
         struct history_rows rows;
         struct history_hold hold = history_enter(s->history);
-        uint32_t told = atomic_load(&s->told[customer]);
+        uint32_t moves = atomic_load(&s->moves[customer]), told = atomic_load(&s->told[customer]);
         history_rows(s->history, (struct customer_id){number_of(customer)}, s->type, &arena, &rows);
-        bool merged_away = atomic_load(&s->told[customer]) == 0; /* while we looked, perhaps */
-        if (!rows_whole(s, &rows, &builder) || (rows.count < told && !merged_away))
+        bool left = atomic_load(&s->moves[customer]) != moves; /* while we looked, perhaps */
+        if (!rows_whole(s, &rows, &builder) || (rows.count < told && !left))
             atomic_store(&s->wrong, true);
         history_leave(s->history, hold);
         arena_reset(&arena);
@@ -161,11 +194,13 @@ static bool range_whole(struct range *range, uint32_t i, uint32_t told) {
 
 static bool span_whole(struct shared *s, struct range *range, const struct range_want *want, uint32_t span) {
     uint64_t dirty[SPAN_CUSTOMERS / 64], population[SPAN_CUSTOMERS / 64];
-    uint32_t told[CUSTOMERS + 1], count = 0, who[CUSTOMERS];
+    uint32_t moves[CUSTOMERS + 1], told[CUSTOMERS + 1], count = 0, who[CUSTOMERS];
     uint16_t owners[CUSTOMERS];
     bool good = true;
-    for (uint32_t c = 1; c <= CUSTOMERS; c++)
+    for (uint32_t c = 1; c <= CUSTOMERS; c++) {
+        moves[c] = atomic_load(&s->moves[c]);
         told[c] = atomic_load(&s->told[c]);
+    }
     if (!range_span(range, want, span, dirty, population))
         return true;
     for (uint32_t c = 1; c <= CUSTOMERS; c++) {
@@ -177,13 +212,13 @@ static bool span_whole(struct shared *s, struct range *range, const struct range
             owners[count] = (uint16_t)owner;
             who[count++] = c;
         } else {
-            good &= range_whole(range, owner, told[c]);
+            good &= range_whole(range, owner, atomic_load(&s->moves[c]) == moves[c] ? told[c] : 0);
         }
     }
     range_owners(range, want, span, owners, count);
     for (uint32_t i = 0; i < count; i++) {
-        bool merged_away = atomic_load(&s->told[who[i]]) == 0;
-        good &= merged_away || range_whole(range, i, told[who[i]]);
+        bool left = atomic_load(&s->moves[who[i]]) != moves[who[i]];
+        good &= range_whole(range, i, left ? 0 : told[who[i]]);
     }
     return good;
 }
@@ -200,14 +235,14 @@ static void *range_reader(void *context) {
     while (!atomic_load(&s->stop)) {
         uint32_t customer = (uint32_t)random_between(&random, 1, CUSTOMERS);
         struct history_hold hold = history_enter(s->history);
-        uint32_t told = atomic_load(&s->told[customer]);
+        uint32_t moves = atomic_load(&s->moves[customer]), told = atomic_load(&s->told[customer]);
         bool good;
         if (random_chance(&random, 0.2)) {
             good = span_whole(s, range, &want, customer % 2);
         } else {
             range_customer(range, &want, (struct customer_id){number_of(customer)}, UINT64_MAX);
-            bool merged_away = atomic_load(&s->told[customer]) == 0;
-            good = range_whole(range, 0, merged_away ? 0 : told);
+            bool left = atomic_load(&s->moves[customer]) != moves;
+            good = range_whole(range, 0, left ? 0 : told);
         }
         if (!good)
             atomic_store(&s->wrong, true);

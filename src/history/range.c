@@ -43,7 +43,7 @@ static void start(struct range *range, const struct range_want *want, uint32_t s
     range->before = UINT64_MAX;
     range->base = NULL;
     range->delta = NULL;
-    range->replaces = false;
+    range->edits = false;
     range->owners = NULL;
     if (want->rows_count > range->rows_capacity) {
         range->rows = memory_resize(range->rows, want->rows_count, sizeof *range->rows);
@@ -71,7 +71,7 @@ static void read_span(struct range *range, const struct span *span,
         struct span_view *view = span_view(span);
         range->base = view->base;
         range->delta = view->delta;
-        range->replaces = atomic_load_explicit(&view->delta->replace_count, memory_order_acquire) > 0;
+        range->edits = atomic_load_explicit(&view->delta->edit_count, memory_order_acquire) > 0;
         read(range, span, context);
         atomic_thread_fence(memory_order_acquire);
         after = atomic_load_explicit(&s->sequence, memory_order_relaxed);
@@ -140,6 +140,8 @@ static void rows_dirty(const struct range *range, const struct rows_want *want, 
 static bool sets_one(const struct delta_row *row, const uint64_t *properties) {
     for (; row; row = row->before) {
         const struct record_head *r = delta_record(row);
+        if (moved_is_note(r))
+            return true;
         if (r->type != DICTIONARY_CUSTOMER)
             continue;
         /* what a repaired row takes the place of may have named others */

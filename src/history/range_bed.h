@@ -24,6 +24,7 @@ struct world {
     uint64_t replaceable[64]; /* positions of rows, with customer and type */
     uint32_t replaceable_customer[64];
     uint16_t replaceable_type[64];
+    uint32_t replaceable_arrival[64];
     struct column_want view_columns[EVENT_COLUMNS], order_columns[ORDER_COLUMNS], item_columns[3],
         relation_columns[RELATION_COLUMNS], any_columns[ANY_COLUMNS], attributes[ATTRIBUTES];
     struct rows_want rows[5];
@@ -47,5 +48,7 @@ uint32_t world_number(uint32_t customer);
 void world_add_row(struct world *w, uint32_t customer);
 void world_compact(struct world *w);
 void world_merge_some(struct world *w);
+/* Rows of some arrivals go to another, who may be gone. */
+void world_split_some(struct world *w);
 
 #endif

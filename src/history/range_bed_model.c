@@ -253,6 +253,7 @@ void world_add_row(struct world *w, uint32_t customer) {
                                                                 : random_between(r, 0, 4000000),
                                .received_ms = 1700000000000 + random_between(r, 0, 1000000),
                                .position = replaces ? w->replaceable[slot] : ++w->position,
+                               .arrival = (uint32_t)random_between(r, 1, 20),
                                .document = t == w->order || t == w->knows ? (uint32_t)random_between(r, 1, 4) : 0,
                                .flags = replaces                                 ? RECORD_REPLACES
                                         : t == w->order && random_chance(r, 0.3) ? RECORD_ITEMS_APPEND
@@ -265,6 +266,7 @@ void world_add_row(struct world *w, uint32_t customer) {
         w->replaceable_type[slot] = t->number;
         w->replaceable_customer[slot] = customer;
     }
+    w->replaceable_arrival[slot] = head.arrival;
     record_begin(&w->builder, &head);
     if (t == w->view)
         fill_view(w);
@@ -304,4 +306,22 @@ void world_merge_some(struct world *w) {
     for (unsigned i = 0; i < 64; i++)
         if (w->replaceable_customer[i] == b)
             w->replaceable_customer[i] = a;
+}
+
+void world_split_some(struct world *w) {
+    uint32_t a = (uint32_t)random_between(&w->random, 1, CUSTOMERS),
+             b = (uint32_t)random_between(&w->random, 1, CUSTOMERS);
+    struct identifier_id arrivals[10];
+    size_t count = random_below(&w->random, 10);
+    if (a == b || w->gone[a])
+        return;
+    for (size_t i = 0; i < count; i++) {
+        arrivals[i].number = (uint32_t)random_between(&w->random, 1, 20);
+        for (unsigned k = 0; k < 64; k++)
+            if (w->replaceable_customer[k] == a && w->replaceable_arrival[k] == arrivals[i].number)
+                w->replaceable_customer[k] = b;
+    }
+    history_move(w->history, (struct customer_id){world_number(a)}, (struct customer_id){world_number(b)}, arrivals,
+                 count);
+    w->gone[b] = false;
 }

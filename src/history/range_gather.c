@@ -38,7 +38,7 @@ static void add_sources(struct range *range, const struct range_owner *o, int ty
     struct row_place *places;
     if (o->gone)
         return;
-    size_t count = places_find(range->base, o->newest, range->replaces, o->owner, type, &range->arena, &places);
+    size_t count = places_find(range->base, o->newest, range->edits, o->owner, type, &range->arena, &places);
     buffer_reserve(&range->sources, count * sizeof(struct table_source));
     for (size_t end = count, first; end > 0; end = first) {
         /* rows of one record stand by type in either direction */

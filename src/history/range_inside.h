@@ -42,7 +42,7 @@ struct range {
     uint32_t count;
     const struct base *base; /* or NULL */
     const struct delta *delta;
-    bool replaces;                    /* the delta has rows that replace others */
+    bool edits;                       /* the delta has rows that say something of others: replaced, moved */
     const struct range_owner *owners; /* [count]; NULL for a span */
     struct range_owner one;
     /* rows of type 0 of the owners, for attributes that must be gathered: made when first needed */

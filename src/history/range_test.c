@@ -1,5 +1,5 @@
 /* range_test: every column of every kind of range against what rows, attributes and documents say one by one, over random histories: before,
- * between and after compactions, with late, replaced and merged rows. */
+ * between and after compactions, with late, replaced, merged and moved rows. */
 #include "history/range.h"
 
 #include <setjmp.h>
@@ -366,6 +366,8 @@ static void run(uint64_t seed) {
         uint64_t what = random_below(&w.random, 100);
         if (what < 3)
             world_merge_some(&w);
+        else if (what >= 90)
+            world_split_some(&w);
         else if (what < 6)
             world_compact(&w);
         else if (what < 12)

@@ -1,5 +1,5 @@
 /* span: delta rows and base files. */
-#include "history/span.h"
+#include "history/moved.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -69,18 +69,36 @@ const struct delta_touched *delta_touched(const struct delta *delta, uint16_t ty
     return t;
 }
 
-static void touch(struct delta *delta, const struct record_head *record, uint32_t owner) {
-    struct delta_touched *t = (struct delta_touched *)delta_touched(delta, record->type);
+static void touch(struct delta *delta, uint16_t type, uint8_t kind, uint32_t owner) {
+    struct delta_touched *t = (struct delta_touched *)delta_touched(delta, type);
     if (!t) {
         t = memory_get(1, sizeof *t);
-        t->type = record->type;
-        t->kind = record->kind;
-        t->next = atomic_load_explicit(&delta->touched[record->type % TOUCHED_BUCKETS], memory_order_relaxed);
+        t->type = type;
+        t->kind = kind;
+        t->next = atomic_load_explicit(&delta->touched[type % TOUCHED_BUCKETS], memory_order_relaxed);
         atomic_fetch_add_explicit(&delta->bytes, sizeof *t, memory_order_relaxed);
-        atomic_store_explicit(&delta->touched[record->type % TOUCHED_BUCKETS], t, memory_order_release);
+        atomic_store_explicit(&delta->touched[type % TOUCHED_BUCKETS], t, memory_order_release);
     }
     uint64_t word = atomic_load_explicit(&t->owners[owner / 64], memory_order_relaxed);
     atomic_store_explicit(&t->owners[owner / 64], word | (uint64_t)1 << (owner % 64), memory_order_release);
+}
+
+struct touching {
+    struct delta *delta;
+    uint32_t owner;
+};
+
+static void touch_noted(void *context, uint16_t type, uint8_t kind) {
+    struct touching *t = context;
+    touch(t->delta, type, kind, t->owner);
+}
+
+/* Answers over types that lost rows are no more what the base says, as over those that gain one. */
+static void touch_record(struct delta *delta, const struct record_head *record, uint32_t owner) {
+    if (moved_is_note(record))
+        moved_note_types(record, touch_noted, &(struct touching){delta, owner});
+    else
+        touch(delta, record->type, record->kind, owner);
 }
 
 void delta_append(struct delta *delta, uint32_t owner, const struct record_head *record) {
@@ -88,13 +106,13 @@ void delta_append(struct delta *delta, uint32_t owner, const struct record_head 
     assert(owner < SPAN_CUSTOMERS && record->bytes % 8 == 0);
     struct delta_row *row = delta_room(delta, size);
     const struct delta_row *_Atomic *head = head_of(delta, owner);
-    touch(delta, record, owner);
+    touch_record(delta, record, owner);
     row->before = atomic_load_explicit(head, memory_order_relaxed);
     row->owner = owner;
     row->reserved = 0;
     memcpy(row + 1, record, record->bytes);
-    if (record->flags & RECORD_REPLACES)
-        atomic_fetch_add_explicit(&delta->replace_count, 1, memory_order_release);
+    if (record->flags & (RECORD_REPLACES | RECORD_MOVED))
+        atomic_fetch_add_explicit(&delta->edit_count, 1, memory_order_release);
     atomic_fetch_add_explicit(&delta->last->used, size, memory_order_release);
     atomic_store_explicit(head, row, memory_order_release);
     atomic_fetch_add_explicit(&delta->row_count, 1, memory_order_release);
@@ -262,12 +280,27 @@ static int by_place(const void *a, const void *b) {
     return (x->row > y->row) - (x->row < y->row); /* of replaced rows: by arrival */
 }
 
-/* The delta's rows, grouped by type (each group in order of arrival). */
+/* A note in the delta that is compacted: rows of `owner` that came before `index`. */
+struct owner_note {
+    uint32_t owner, index;
+    const struct record_head *note;
+};
+
+/* The delta's rows, grouped by type (each group in order of arrival), and its notes by owner. */
 struct typed_rows {
     struct table_source *rows;
     uint32_t *start; /* [types + 1] */
     uint32_t types;
+    struct owner_note *notes;
+    size_t note_count;
 };
+
+static int by_note_owner(const void *a, const void *b) {
+    const struct owner_note *x = a, *y = b;
+    if (x->owner != y->owner)
+        return x->owner < y->owner ? -1 : 1;
+    return (x->index > y->index) - (x->index < y->index);
+}
 
 static bool kept(const uint64_t *gone, uint32_t owner) { return !(gone[owner / 64] >> (owner % 64) & 1); }
 
@@ -277,15 +310,21 @@ static struct typed_rows delta_by_type(const struct delta *delta, uint32_t delta
     const struct delta_row *row;
     struct delta_walk walk = delta_start(delta, delta_rows);
     while ((row = delta_next(&walk)))
-        if (kept(gone, row->owner))
+        if (moved_is_note(delta_record(row)))
+            r.note_count++;
+        else if (kept(gone, row->owner))
             r.start[delta_record(row)->type + 2]++;
     for (uint32_t i = 2; i <= types + 1; i++)
         r.start[i] += r.start[i - 1];
     r.rows = memory_get(r.start[types + 1], sizeof *r.rows);
+    r.notes = memory_get(r.note_count, sizeof *r.notes);
+    r.note_count = 0;
     walk = delta_start(delta, delta_rows);
     for (uint32_t i = 0; (row = delta_next(&walk)); i++) {
         const struct record_head *record = delta_record(row);
-        if (kept(gone, row->owner))
+        if (moved_is_note(record))
+            r.notes[r.note_count++] = (struct owner_note){row->owner, i, record};
+        else if (kept(gone, row->owner))
             r.rows[r.start[record->type + 1]++] = (struct table_source){.record = record,
                                                                         .values = record_values(record),
                                                                         .value_count = record->value_count,
@@ -294,6 +333,8 @@ static struct typed_rows delta_by_type(const struct delta *delta, uint32_t delta
                                                                         .time_ms = record->time_ms,
                                                                         .position = record->position};
     }
+    if (r.note_count)
+        qsort(r.notes, r.note_count, sizeof *r.notes, by_note_owner);
     return r;
 }
 
@@ -358,6 +399,40 @@ static void apply_replacements(struct table_source *old_rows, uint32_t *old_coun
     free(by);
 }
 
+/* The first note of `owner` or behind. */
+static size_t notes_from(const struct typed_rows *r, uint32_t owner) {
+    size_t low = 0, high = r->note_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (r->notes[middle].owner < owner)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool moved_away(const struct typed_rows *r, const struct table_source *row) {
+    size_t at = notes_from(r, row->owner);
+    if (at == r->note_count || r->notes[at].owner != row->owner)
+        return false;
+    uint32_t arrival =
+        row->table ? (uint32_t)table_system_value(row->table, TABLE_ARRIVAL, row->row) : row->record->arrival;
+    for (; at < r->note_count && r->notes[at].owner == row->owner; at++)
+        if ((row->table || row->row < r->notes[at].index) && moved_note_covers(r->notes[at].note, arrival))
+            return true;
+    return false;
+}
+
+/* Leaves out rows that are another customer's by now. After apply_replacements: a row whose repair moved away stays replaced. */
+static uint32_t without_moved(const struct typed_rows *r, struct table_source *rows, uint32_t count) {
+    uint32_t kept_count = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (!moved_away(r, &rows[i]))
+            rows[kept_count++] = rows[i];
+    return kept_count;
+}
+
 /* Merges two sorted runs into `out`, which may be the room in front of `a`. */
 static uint32_t merge_rows(const struct table_source *a, uint32_t a_count, const struct table_source *b,
                            uint32_t b_count, struct table_source *out) {
@@ -404,8 +479,12 @@ enum status span_compact(struct os *os, const struct span_view *view, uint32_t d
         /* old rows stand at its end and are merged to its front: what is written never overtakes what is read */
         struct table_source *all = memory_get((size_t)old_most + new_count, sizeof *all), *old_rows = all + new_count;
         uint32_t old_count = base_rows(t, gone, old_rows);
-        if (atomic_load_explicit(&view->delta->replace_count, memory_order_acquire))
+        if (atomic_load_explicit(&view->delta->edit_count, memory_order_acquire))
             apply_replacements(old_rows, &old_count, new_rows, &new_count);
+        if (fresh.note_count) {
+            old_count = without_moved(&fresh, old_rows, old_count);
+            new_count = without_moved(&fresh, new_rows, new_count);
+        }
         qsort(new_rows, new_count, sizeof *new_rows, by_place);
         uint32_t count = merge_rows(old_rows, old_count, new_rows, new_count, all);
         if (count) {
@@ -433,5 +512,6 @@ enum status span_compact(struct os *os, const struct span_view *view, uint32_t d
     buffer_release(&index);
     free(fresh.rows);
     free(fresh.start);
+    free(fresh.notes);
     return status;
 }

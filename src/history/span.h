@@ -50,13 +50,14 @@ struct delta {
     struct delta_touched *_Atomic touched[TOUCHED_BUCKETS]; /* by type number % TOUCHED_BUCKETS */
     struct heads_page *_Atomic pages[SPAN_CUSTOMERS / HEADS_PER_PAGE];
     _Atomic uint32_t row_count;
-    _Atomic uint32_t replace_count; /* rows with RECORD_REPLACES; nearly always none */
-    _Atomic uint64_t bytes;         /* memory of all blocks and pages */
+    _Atomic uint32_t
+        edit_count; /* rows that say something of older ones: RECORD_REPLACES, RECORD_MOVED; nearly always none */
+    _Atomic uint64_t bytes; /* memory of all blocks and pages */
 };
 
 struct delta *delta_create(void);
 void delta_free(struct delta *delta);
-/* Fold thread. Copies the record. */
+/* Fold thread. Copies the record: a row, or a note that rows moved (history/moved.h). */
 void delta_append(struct delta *delta, uint32_t owner, const struct record_head *record);
 /* The customer's newest row, or NULL. */
 const struct delta_row *delta_head(const struct delta *delta, uint32_t owner);
@@ -115,8 +116,10 @@ struct span_view {
 struct span {
     uint32_t number;
     struct span_view *_Atomic view;
-    _Atomic uint32_t sequence;                  /* odd while a merge moves rows in or out */
-    _Atomic uint64_t gone[SPAN_CUSTOMERS / 64]; /* merged away: their base and delta rows count no more */
+    _Atomic uint32_t sequence; /* odd while a merge moves rows in or out */
+    _Atomic uint64_t gone[SPAN_CUSTOMERS /
+                          64]; /* merged away: their base and delta rows count no more; where a split brings one back, a
+                                                 * note in its chain says so of the rows of before */
     _Atomic uint32_t gone_count;
     bool compacting; /* under history's lock */
 };

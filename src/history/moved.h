@@ -1,0 +1,60 @@
+/* moved: rows that belong to somebody else by now, as the chain they stood in says. Inside of history/ only.
+ *
+ * A split must cost what moves and not what stays: a customer with a million rows gives away ten. So nothing of the million is touched: the
+ * ten are copied to their new owner, and the old owner's chain gets a *note*, a row that names the arrival identifiers whose rows, as far
+ * as they are older (all of the base, and of the chain what the note links back to), count no more. A note without identifiers says so of
+ * all rows: that is how a customer who was merged away comes back to life, with none of the rows of before. Rows that come later through
+ * the same identifiers stand before the note and count. Chains stay immutable, so a reader who took one sees rows and note as they fit
+ * together; compaction leaves out what notes of its part of the delta cover, and the notes with them.
+ *
+ * A note is a typed record, so that checkpoints keep it as they keep rows: kind TYPE_MASTER and type MOVED_TYPE, which no customer's row
+ * has, flag RECORD_MOVED; a list of arrival identifiers, ascending, and a list of the types (type | kind << 16) that rows were taken of. */
+#ifndef ONEFOLD_HISTORY_MOVED_H
+#define ONEFOLD_HISTORY_MOVED_H
+
+#include "history/span.h"
+
+#define MOVED_TYPE UINT16_MAX
+
+static inline bool moved_is_note(const struct record_head *r) { return r->flags & RECORD_MOVED; }
+
+/* A set of identifiers, looked up for every row of a customer. */
+#define ARRIVALS_FILTER_WORDS 64
+struct arrivals {
+    const uint32_t *sorted; /* ascending; borrowed */
+    size_t count;
+    uint64_t filter[ARRIVALS_FILTER_WORDS]; /* a bit per number modulo 4,096: nearly every miss ends here */
+};
+void arrivals_of(const uint32_t *sorted, size_t count, struct arrivals *out);
+bool arrivals_search(const struct arrivals *a, uint32_t arrival);
+static inline bool arrivals_have(const struct arrivals *a, uint32_t arrival) {
+    uint32_t bit = arrival % (ARRIVALS_FILTER_WORDS * 64);
+    return (a->filter[bit / 64] >> (bit % 64) & 1) && arrivals_search(a, arrival);
+}
+
+/* Makes a note in `b`: of `a`, or of everything where `a` is NULL; `types` are type | kind << 16. */
+const struct record_head *moved_note(struct record_builder *b, const struct arrivals *a, const uint32_t *types,
+                                     size_t type_count);
+/* Whether older rows of this arrival count no more. Cost: O(log identifiers). */
+bool moved_note_covers(const struct record_head *note, uint32_t arrival);
+bool moved_note_covers_all(const struct record_head *note);
+/* The types it names: calls `each`. */
+void moved_note_types(const struct record_head *note, void (*each)(void *context, uint16_t type, uint8_t kind),
+                      void *context);
+
+/* Notes met on the way from a chain's newest row back. */
+struct moved {
+    const struct record_head **notes; /* room of the caller's */
+    size_t count;
+    bool all; /* everything older is gone */
+};
+void moved_meet(struct moved *m, const struct record_head *note);
+static inline bool moved_any(const struct moved *m) { return m->count || m->all; }
+bool moved_covers(const struct moved *m, uint32_t arrival);
+/* How many notes the chain has. */
+size_t moved_count_notes(const struct delta_row *newest);
+/* Whether a note of the chain from `newest` back to, without, `until` covers a row of this arrival; `until` NULL: the whole chain, for a row of
+ * the base. Cost: a walk; for few rows. */
+bool moved_from_chain(const struct delta_row *newest, const struct delta_row *until, uint32_t arrival);
+
+#endif
