@@ -22,6 +22,11 @@ static void find_clauses(struct plan *plan, const struct node *root, uint32_t nu
 
 enum status plan_create(const struct vocabulary *vocabulary, const struct node *const *roots, size_t root_count,
                         struct plan **out, struct fault *fault) {
+    return plan_create_rows(vocabulary, roots, root_count, NULL, 0, out, fault);
+}
+
+enum status plan_create_rows(const struct vocabulary *vocabulary, const struct node *const *roots, size_t root_count,
+                             const struct rows_root *rows, size_t rows_count, struct plan **out, struct fault *fault) {
     const struct scope scope = {FRAME_NONE, FRAME_NONE, false};
     struct plan *plan = memory_get(1, sizeof *plan);
     plan->vocabulary = vocabulary;
@@ -36,6 +41,10 @@ enum status plan_create(const struct vocabulary *vocabulary, const struct node *
         plan->roots[i] = plan_compile(plan, roots[i], &scope);
         find_clauses(plan, roots[i], i);
     }
+    plan->rows_count = (uint32_t)rows_count;
+    plan->rows = memory_get(rows_count + 1, sizeof *plan->rows);
+    for (uint32_t i = 0; i < plan->rows_count; i++)
+        plan_compile_rows(plan, &rows[i], &plan->rows[i]);
     if (plan->too_large) {
         plan_free(plan);
         *out = NULL;
@@ -66,6 +75,7 @@ void plan_free(struct plan *plan) {
     free(plan->nodes);
     free(plan->slots);
     free(plan->roots);
+    free(plan->rows);
     free(plan->clauses);
     arena_release(&plan->arena);
     free(plan);
@@ -79,4 +89,9 @@ enum term_type plan_type(const struct plan *plan, size_t root) {
 bool plan_timed(const struct plan *plan, size_t root) {
     assert(root < plan->root_count);
     return plan->nodes[plan->roots[root]].timed;
+}
+
+uint32_t plan_rows_kind(const struct plan *plan, size_t rows) {
+    assert(rows < plan->rows_count);
+    return plan->rows[rows].frame;
 }

@@ -397,6 +397,32 @@ static uint32_t aggregate(struct plan *plan, const struct node *node, const stru
     return plan_add(plan, &n);
 }
 
+/* A set of rows: what any(...) of it would look at, and values beside it. */
+void plan_compile_rows(struct plan *plan, const struct rows_root *root, struct plan_rows *out) {
+    const struct scope none = {FRAME_NONE, FRAME_NONE, false};
+    const struct node *any = root->any;
+    struct taken t = take(plan, &any->source->from, &none);
+    const uint16_t frame = source_frame(&t);
+    const struct scope inside = {t.row, t.item, false};
+    uint32_t bits = NODE_NONE;
+    *out = (struct plan_rows){.row = t.row, .frame = frame, .bits = NODE_NONE, .value_count = root->value_count};
+    out->values = arena_get(&plan->arena, (root->value_count + 1) * sizeof *out->values);
+    if (any->window && any->window->window_kind != WINDOW_NONE) {
+        struct moments m = window_moments(plan, any->window);
+        struct plan_node n = window_node(any->window, &m, t.row);
+        bits = plan_add(plan, &n);
+    }
+    if (any->where && !plan->too_large)
+        bits = both(plan, bits, plan_compile(plan, any->where, &inside));
+    if (plan->too_large)
+        return;
+    out->bits = plan_at(plan, bits, frame);
+    out->time = plan_at(plan, row_time(plan, frame), frame);
+    out->position = plan_column(plan, t.row, RANGE_POSITION, TERM_NUMBER);
+    for (uint32_t i = 0; i < root->value_count && !plan->too_large; i++)
+        out->values[i] = plan_at(plan, plan_compile(plan, root->values[i], &inside), frame);
+}
+
 /* --- sequences --- */
 
 static uint32_t step_rows(struct plan *plan, const struct node *step, const struct taken *t) {

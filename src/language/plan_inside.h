@@ -4,6 +4,7 @@
 
 #include "language/number.h"
 #include "language/plan.h"
+#include "language/rows.h"
 #include "language/time_window.h"
 
 #define NODE_NONE UINT32_MAX
@@ -98,6 +99,15 @@ struct clauses {
     uint32_t count;
 };
 
+/* A set of rows. */
+struct plan_rows {
+    uint16_t row, frame; /* `frame`: of the items, else the row's */
+    uint32_t bits;       /* NODE_NONE: all */
+    uint32_t time, position;
+    uint32_t *values;
+    uint32_t value_count;
+};
+
 struct plan {
     const struct vocabulary *vocabulary;
     struct calendar calendar;
@@ -111,6 +121,8 @@ struct plan {
     uint32_t *roots;
     struct clauses *clauses;
     uint32_t root_count;
+    struct plan_rows *rows;
+    uint32_t rows_count;
     struct lookup **lookups;
     uint32_t lookup_count;
     struct plan **inners;
@@ -134,6 +146,7 @@ struct scope {
     bool related;       /* level 0 is the customer at the other end of the row, which is a relation's */
 };
 uint32_t plan_compile(struct plan *plan, const struct node *node, const struct scope *scope);
+void plan_compile_rows(struct plan *plan, const struct rows_root *root, struct plan_rows *out);
 /* The node's value at `frame`, which is its own or below. */
 uint32_t plan_at(struct plan *plan, uint32_t node, uint16_t frame);
 

@@ -6,9 +6,8 @@
 #include "base/json_read.h"
 #include "govern/json_text.h"
 #include "main/args.h"
+#include "main/ask.h"
 #include "main/commands.h"
-#include "main/client.h"
-#include "main/server.h"
 
 enum asked { ASKED_COUNT, ASKED_EXPLAIN, ASKED_CHECK, ASKED_FORMAT };
 
@@ -166,45 +165,11 @@ static void write_request(const char *expression, const char *values, uint64_t l
     json_end_object(&w);
 }
 
-/* A server of our own on the folder, with a passing admin key. */
-static enum status own_server(const char *folder, struct server **server, char key[48], struct fault *fault) {
-    struct serve_options options = {.port = 0};
-    enum status status = server_start(os_real(), folder, NULL, &options, server, fault);
-    return status ? status : server_admin_key(*server, key, fault);
-}
-
-/* The server's own sentence, without what HTTP and JSON put around it. */
-static enum status refused(int http, const struct buffer *answer, struct fault *fault) {
-    struct json_parser *p = json_parser_create();
-    const struct json *root;
-    struct slice message = SLICE("");
-    if (json_parse(p, buffer_slice(answer), true, &root, NULL) == STATUS_OK)
-        message = json_get_text(p, json_get(p, root, "error"), "message");
-    enum status status = message.size ? fault_set(fault, STATUS_INVALID, "%.*s", (int)message.size, message.data)
-                                      : fault_set(fault, STATUS_IO, "the server answered %d", http);
-    json_parser_free(p);
-    return status;
-}
-
-static enum status ask(const char *url, const char *key, enum asked asked, struct slice body, struct buffer *answer,
-                       struct fault *fault) {
-    struct client *client = NULL;
-    int http = 0;
-    enum status status = client_create(url, key, &client, fault);
-    if (!status)
-        status = client_request(client, "POST", paths[asked], "application/json", body, &http, answer, fault);
-    if (!status && http >= 400)
-        status = refused(http, answer, fault);
-    client_free(client);
-    return status;
-}
-
 int query_command(int argc, char **argv) {
     const char *expression, *url = NULL, *key = getenv("ONEFOLD_KEY"), *folder = "onefold-data", *values = NULL;
     bool explain = false, check = false, format = false, json = false;
     uint64_t limit = 5;
     int count = 1;
-    char own_key[48];
     const struct arg table[] = {
         {"data", ARG_TEXT, &folder, "data folder to ask, no server running on it (onefold-data)"},
         {"url", ARG_TEXT, &url, "or a running server, such as http://127.0.0.1:8080"},
@@ -222,21 +187,18 @@ int query_command(int argc, char **argv) {
         return 2;
     }
     enum asked asked = explain ? ASKED_EXPLAIN : check ? ASKED_CHECK : format ? ASKED_FORMAT : ASKED_COUNT;
-    struct server *server = NULL;
+    struct ask asking = {0};
     struct buffer body = {0}, answer = {0};
     struct fault fault = {0};
     server_signals();
     write_request(expression, values, limit, &body);
-    enum status status = url ? STATUS_OK : own_server(folder, &server, own_key, &fault);
+    enum status status = ask_open(&asking, url, key, folder, &fault);
     if (!status)
-        status = ask(url ? url : serve_address(server->serve), url ? key : own_key, asked, buffer_slice(&body), &answer,
-                     &fault);
+        status = ask_for(&asking, "POST", paths[asked], buffer_slice(&body), &answer, &fault);
     int code = status ? 1 : show(asked, &answer, json);
     if (status)
         fprintf(stderr, "onefold: %s\n", fault.text);
-    if (server && server_drop_key(server, own_key, &fault))
-        fprintf(stderr, "onefold: %s\n", fault.text);
-    server_stop(server);
+    ask_close(&asking);
     buffer_release(&body);
     buffer_release(&answer);
     return code;

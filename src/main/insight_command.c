@@ -1,0 +1,117 @@
+/* insight_command: `onefold insight KIND member=value ...`: runs an analysis and prints its tables. Asks a running server (--url, --key), or opens
+ * a data folder of its own for the time (--data). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json_read.h"
+#include "base/json_write.h"
+#include "insight/insight.h"
+#include "main/args.h"
+#include "main/ask.h"
+#include "main/commands.h"
+
+#define REST_MAX 40
+
+/* A value as JSON where it is a list, an object, a number, true or false; else as a text. */
+static void write_value(struct json_writer *w, struct slice value) {
+    struct json_parser *p = json_parser_create();
+    const struct json *root;
+    bool json = value.size && json_parse(p, value, false, &root, NULL) == STATUS_OK && root->kind != JSON_TEXT &&
+                root->kind != JSON_NULL;
+    if (json)
+        json_raw(w, value);
+    else
+        json_text(w, value);
+    json_parser_free(p);
+}
+
+static enum status write_definition(const char *file, const char *const *rest, int count, struct buffer *out,
+                                    struct fault *fault) {
+    if (count == 1 && rest[0][0] == '{') {
+        buffer_add_slice(out, slice_text(rest[0]));
+        return STATUS_OK;
+    }
+    if (file && count)
+        return fault_set(fault, STATUS_INVALID, "either --definition FILE, or member=value");
+    if (file)
+        return os_read_file(os_real(), file, out, fault);
+    struct json_writer w = {.out = out};
+    json_object(&w);
+    for (int i = 0; i < count; i++) {
+        const char *equal = strchr(rest[i], '=');
+        if (!equal)
+            return fault_set(fault, STATUS_INVALID, "\"%s\": member=value is expected, or the definition as JSON",
+                             rest[i]);
+        json_key_slice(&w, slice_of(rest[i], (size_t)(equal - rest[i])));
+        write_value(&w, slice_text(equal + 1));
+    }
+    json_end_object(&w);
+    return STATUS_OK;
+}
+
+static int print_help(const struct insight_kind *kind) {
+    struct buffer text = {0};
+    insight_write_help(kind, &text);
+    printf("%.*s", SLICE_ARG(buffer_slice(&text)));
+    buffer_release(&text);
+    return 0;
+}
+
+static enum status run(struct ask *ask, const struct insight_kind *kind, const char *format, const char *table,
+                       struct slice definition, struct buffer *answer, struct fault *fault) {
+    char path[300];
+    (void)snprintf(path, sizeof path, "/v1/insight/%s?format=%s%s%s", kind->name, format, table ? "&table=" : "",
+                   table ? table : "");
+    return ask_for(ask, "POST", path, definition, answer, fault);
+}
+
+int insight_command(int argc, char **argv) {
+    const char *rest[REST_MAX + 1], *url = NULL, *key = getenv("ONEFOLD_KEY"), *folder = "onefold-data", *file = NULL,
+                                    *table_name = NULL;
+    bool csv = false, json = false, explain = false;
+    int count = REST_MAX;
+    struct ask ask = {0};
+    struct fault fault = {0};
+    struct buffer definition = {0}, answer = {0};
+    const struct arg table[] = {
+        {"data", ARG_TEXT, &folder, "data folder to ask, no server running on it (onefold-data)"},
+        {"url", ARG_TEXT, &url, "or a running server, such as http://127.0.0.1:8080"},
+        {"key", ARG_TEXT, &key, "its admin key (or ONEFOLD_KEY in the environment)"},
+        {"definition", ARG_TEXT, &file, "the definition's file, instead of member=value"},
+        {"csv", ARG_FLAG, &csv, "the tables as CSV"},
+        {"table", ARG_TEXT, &table_name, "of CSV: only this table"},
+        {"json", ARG_FLAG, &json, "the answer as JSON"},
+        {"explain", ARG_FLAG, &explain, "what the kind takes; without a kind: the kinds"},
+        {0}};
+    args_parse(argc, argv,
+               "insight KIND [member=value ... | --definition FILE | '{...}'] [--data DIR | --url URL --key KEY]",
+               table, rest, &count);
+    if (count == 0)
+        return print_help(NULL);
+    const struct insight_kind *kind = insight_find(slice_text(rest[0]));
+    if (kind && explain)
+        return print_help(kind);
+    server_signals();
+    enum status status = kind ? STATUS_OK : insight_unknown(slice_text(rest[0]), &fault);
+    if (!status && count > REST_MAX)
+        status = fault_set(&fault, STATUS_INVALID, "more than %d members; write a file", REST_MAX - 1);
+    if (!status)
+        status = write_definition(file, rest + 1, count - 1, &definition, &fault);
+    if (!status)
+        status = ask_open(&ask, url, key, folder, &fault);
+    if (!status)
+        status = run(&ask, kind,
+                     csv    ? "csv"
+                     : json ? "json"
+                            : "text",
+                     table_name, buffer_slice(&definition), &answer, &fault);
+    if (status)
+        fprintf(stderr, "onefold: %s\n", fault.text);
+    else
+        printf("%.*s%s", SLICE_ARG(buffer_slice(&answer)), json ? "\n" : "");
+    ask_close(&ask);
+    buffer_release(&definition);
+    buffer_release(&answer);
+    return status ? 1 : 0;
+}
