@@ -11,8 +11,12 @@
 /* --- paths --- */
 
 static bool counts(const struct attribution_rule *rule, const struct attribution_history *h, size_t conversion) {
-    return rule->repeat == ATTRIBUTION_EVERY || (rule->repeat == ATTRIBUTION_FIRST && conversion == 0) ||
-           (rule->repeat == ATTRIBUTION_LAST && conversion + 1 == h->conversion_count);
+    size_t before = 0, after = h->conversion_count - conversion - 1;
+    for (size_t i = 0; i < conversion; i++)
+        before += h->conversion_times[i] >= rule->counted_from;
+    return h->conversion_times[conversion] >= rule->counted_from &&
+           (rule->repeat == ATTRIBUTION_EVERY || (rule->repeat == ATTRIBUTION_FIRST && before == 0) ||
+            (rule->repeat == ATTRIBUTION_LAST && after == 0));
 }
 
 static void add(struct model_paths *m, const struct attribution_rule *rule, const struct attribution_history *h,
@@ -42,10 +46,12 @@ void model_customer(struct model_paths *m, const struct attribution_rule *rule, 
         if (counts(rule, h, i))
             add(m, rule, h, rule->cut && i ? h->conversion_times[i - 1] : INT64_MIN, h->conversion_times[i], true,
                 h->conversion_values[i]);
-    int64_t after = h->conversion_count ? h->conversion_times[h->conversion_count - 1] : INT64_MIN;
-    bool open = h->conversion_count == 0 || (rule->cut && rule->repeat != ATTRIBUTION_FIRST);
-    if (open && h->touch_count && h->touch_times[h->touch_count - 1] > after)
-        add(m, rule, h, after, h->touch_times[h->touch_count - 1], false, 0);
+    bool converted = h->conversion_count && h->conversion_times[h->conversion_count - 1] >= rule->counted_from;
+    int64_t after = h->conversion_count && rule->cut ? h->conversion_times[h->conversion_count - 1] : INT64_MIN;
+    bool open = !converted || (rule->cut && rule->repeat != ATTRIBUTION_FIRST);
+    int64_t newest = h->touch_count ? h->touch_times[h->touch_count - 1] : INT64_MIN;
+    if (open && newest > after && newest >= rule->counted_from)
+        add(m, rule, h, after, newest, false, 0);
 }
 
 /* --- rules --- */

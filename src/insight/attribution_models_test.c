@@ -96,7 +96,7 @@ static void a_round(uint64_t seed) {
     const bool direct[MODEL_CHANNELS_MAX] = {random_below(&r, 2), random_below(&r, 2), false, false, false};
     const struct attribution_rule rule = {1 + (int64_t)random_below(&r, 30),
                                           (enum attribution_repeat)random_below(&r, 3), random_below(&r, 2),
-                                          random_below(&r, 2)};
+                                          random_below(&r, 2), (int64_t)random_below(&r, 3) * 10};
     struct attribution *alone = tally_like(channels, direct), *several[3], *merged = tally_like(channels, direct);
     struct model_paths m = {.channels = channels, .direct = direct, .half_life_ms = HALF_LIFE};
     for (size_t i = 0; i < 3; i++)

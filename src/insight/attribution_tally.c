@@ -89,36 +89,49 @@ void attribution_add(struct attribution *t, const uint8_t *codes, const int64_t 
         path_book_add(&t->book, codes, length, conversions, misses, value);
 }
 
-static void merge_counts(struct tally_count *into, const struct tally_count *from) {
-    for (size_t i = 0; i < ATTRIBUTION_CHANNELS_MAX; i++)
-        count_in(&into[i], from[i].conversions, from[i].value);
+static void merge_counts(struct tally_count *into, const struct tally_count *from, const uint8_t *map, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        count_in(&into[map[i]], from[i].conversions, from[i].value);
 }
 
-void attribution_merge(struct attribution *t, const struct attribution *from) {
-    assert(t->channel_count == from->channel_count && t->half_life_ms == from->half_life_ms);
-    t->conversions += from->conversions;
-    t->misses += from->misses;
-    t->value += from->value;
-    t->uncovered += from->uncovered;
-    t->uncovered_value += from->uncovered_value;
-    t->timed = t->timed && from->timed;
-    for (size_t i = 0; i < ATTRIBUTION_CHANNELS_MAX; i++) {
-        t->touches[i] += from->touches[i];
-        t->decay[i] += from->decay[i];
-        t->decay_value[i] += from->decay_value[i];
-    }
-    merge_counts(t->last_non_direct, from->last_non_direct);
+static void merge_lengths(struct attribution *t, const struct attribution *from, const uint8_t *map) {
     for (size_t length = 0; length <= ATTRIBUTION_TOUCHES_MAX; length++) {
         const struct tally_length *of = from->by_length[length];
         if (!of)
             continue;
         if (!t->by_length[length])
             t->by_length[length] = memory_get(1, sizeof *of);
-        merge_counts(t->by_length[length]->first, of->first);
-        merge_counts(t->by_length[length]->last, of->last);
-        merge_counts(t->by_length[length]->touches, of->touches);
+        merge_counts(t->by_length[length]->first, of->first, map, from->channel_count);
+        merge_counts(t->by_length[length]->last, of->last, map, from->channel_count);
+        merge_counts(t->by_length[length]->touches, of->touches, map, from->channel_count);
     }
-    path_book_merge(&t->book, &from->book);
+}
+
+void attribution_merge_mapped(struct attribution *t, const struct attribution *from, const uint8_t *map) {
+    uint8_t same[ATTRIBUTION_CHANNELS_MAX];
+    assert(t->half_life_ms == from->half_life_ms);
+    for (size_t i = 0; i < ATTRIBUTION_CHANNELS_MAX; i++)
+        same[i] = (uint8_t)i;
+    map = map ? map : same;
+    t->conversions += from->conversions;
+    t->misses += from->misses;
+    t->value += from->value;
+    t->uncovered += from->uncovered;
+    t->uncovered_value += from->uncovered_value;
+    t->timed = t->timed && from->timed;
+    for (size_t i = 0; i < from->channel_count; i++) {
+        assert(map[i] < t->channel_count);
+        t->touches[map[i]] += from->touches[i];
+        t->decay[map[i]] += from->decay[i];
+        t->decay_value[map[i]] += from->decay_value[i];
+    }
+    merge_counts(t->last_non_direct, from->last_non_direct, map, from->channel_count);
+    merge_lengths(t, from, map);
+    path_book_merge(&t->book, &from->book, map);
+}
+
+void attribution_merge(struct attribution *t, const struct attribution *from) {
+    attribution_merge_mapped(t, from, NULL);
 }
 
 /* --- a customer --- */
@@ -144,24 +157,35 @@ static size_t touch_from(const struct attribution_history *h, size_t at, int64_t
     return at;
 }
 
-void attribution_customer(struct attribution *t, const struct attribution_rule *rule, const struct attribution_history *h) {
-    size_t from = 0, end = 0, first = 0, count = h->conversion_count;
-    if (count && rule->repeat == ATTRIBUTION_FIRST)
-        count = 1;
-    if (count && rule->repeat == ATTRIBUTION_LAST)
-        first = count - 1;
+/* The customer's conversions that count: [*first, *end). */
+static void counted(const struct attribution_rule *rule, const struct attribution_history *h, size_t *first,
+                    size_t *end) {
+    *first = 0;
+    *end = h->conversion_count;
+    while (*first < *end && h->conversion_times[*first] < rule->counted_from)
+        ++*first;
+    if (*first < *end && rule->repeat == ATTRIBUTION_FIRST)
+        *end = *first + 1;
+    if (*first < *end && rule->repeat == ATTRIBUTION_LAST)
+        *first = *end - 1;
+}
+
+void attribution_customer(struct attribution *t, const struct attribution_rule *rule,
+                          const struct attribution_history *h) {
+    size_t from = 0, end = 0, first, last;
+    counted(rule, h, &first, &last);
     if (first && rule->cut)
         end = touch_from(h, 0, h->conversion_times[first - 1] + 1);
-    for (size_t i = first; i < count; i++) {
+    for (size_t i = first; i < last; i++) {
         int64_t at = h->conversion_times[i];
         from = rule->cut ? end : from;
         from = touch_from(h, from, at - rule->look_back_ms);
         end = touch_from(h, end > from ? end : from, at + 1);
         add_path(t, rule, h, from, end, at, true, h->conversion_values[i]);
     }
-    bool open = count == 0 || (rule->cut && rule->repeat != ATTRIBUTION_FIRST);
-    if (!open || end == h->touch_count)
+    bool open = first == last || (rule->cut && rule->repeat != ATTRIBUTION_FIRST);
+    if (!open || end == h->touch_count || h->touch_times[h->touch_count - 1] < rule->counted_from)
         return;
-    int64_t last = h->touch_times[h->touch_count - 1];
-    add_path(t, rule, h, touch_from(h, end, last - rule->look_back_ms), h->touch_count, last, false, 0);
+    int64_t newest = h->touch_times[h->touch_count - 1];
+    add_path(t, rule, h, touch_from(h, end, newest - rule->look_back_ms), h->touch_count, newest, false, 0);
 }

@@ -50,8 +50,10 @@ void attribution_free(struct attribution *tally);
 /* `ages_ms` (may be NULL: not known): how long before the conversion each touch was. A path without touches counts as uncovered. */
 void attribution_add(struct attribution *t, const uint8_t *codes, const int64_t *ages_ms, size_t length, uint64_t conversions,
                uint64_t misses, __int128 value);
-/* Both made alike. */
+/* `from` must have been set up alike. */
 void attribution_merge(struct attribution *t, const struct attribution *from);
+/* The same; channel c of `from` is channel map[c] of `t` (NULL: the same one). */
+void attribution_merge_mapped(struct attribution *t, const struct attribution *from, const uint8_t *map);
 
 /* --- from a customer's touches and conversions to paths --- */
 
@@ -61,6 +63,7 @@ struct attribution_rule {
     enum attribution_repeat repeat;
     bool cut;      /* a path begins after the conversion before; what comes after the last conversion is a path that came to none */
     bool collapse; /* the same channel several times on end is one touch, the last of them */
+    int64_t counted_from; /* conversions before it only cut; who has no touch since has no path */
 };
 struct attribution_history {
     const int64_t *touch_times; /* ascending */

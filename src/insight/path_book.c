@@ -77,12 +77,20 @@ bool path_book_add(struct path_book *book, const uint8_t *codes, size_t length, 
                &(struct path_entry){.conversions = conversions, .misses = misses, .value = value});
 }
 
-bool path_book_merge(struct path_book *book, const struct path_book *from) {
+static bool add_mapped(struct path_book *book, const uint8_t *codes, const struct path_entry *e, const uint8_t *map) {
+    uint8_t mapped[PATH_CODES_MAX];
+    for (size_t i = 0; i < e->length; i++)
+        mapped[i] = map[codes[i]];
+    return add(book, hash_bytes(slice_of(mapped, e->length), 0), mapped, e->length, e);
+}
+
+bool path_book_merge(struct path_book *book, const struct path_book *from, const uint8_t *map) {
     bool all = from->lost == 0;
     book->lost += from->lost;
     for (size_t i = 0; i < from->count; i++) {
         const struct path_entry *e = &from->entries[i];
-        all = add(book, e->hash, path_codes(from, e), e->length, e) && all;
+        const uint8_t *codes = path_codes(from, e);
+        all = (map ? add_mapped(book, codes, e, map) : add(book, e->hash, codes, e->length, e)) && all;
     }
     return all;
 }

@@ -32,8 +32,8 @@ struct path_book {
 /* `book` starts zeroed. Adds to the path's entry; a path of a full book is counted as lost and false is returned. */
 bool path_book_add(struct path_book *book, const uint8_t *codes, size_t length, uint64_t conversions, uint64_t misses,
                    __int128 value);
-/* Adds everything of `from`; false where something was lost. */
-bool path_book_merge(struct path_book *book, const struct path_book *from);
+/* Adds everything of `from`, its code c as map[c] (NULL: as it is); false where something was lost. */
+bool path_book_merge(struct path_book *book, const struct path_book *from, const uint8_t *map);
 /* Puts the entries into the order of their codes (a beginning comes first). Nothing may be added afterwards. */
 void path_book_sort(struct path_book *book);
 void path_book_release(struct path_book *book);

@@ -1,0 +1,179 @@
+/* path_flow: one pass over a customer's rows; see the header. */
+#include "insight/path_flow.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+void flow_init(struct flow *f, const struct flow_settings *settings) {
+    const size_t n = settings->node_count;
+    assert(n && n <= FLOW_NODES_MAX && settings->steps && settings->steps <= FLOW_STEPS_MAX);
+    *f = (struct flow){.settings = *settings};
+    f->nodes = memory_get(n, sizeof *f->nodes);
+    f->links = memory_get(settings->steps * n * n, sizeof *f->links);
+    f->at_step = memory_get(settings->steps * n, sizeof *f->at_step);
+}
+
+void flow_release(struct flow *f) {
+    free(f->nodes);
+    free(f->links);
+    free(f->at_step);
+    path_book_release(&f->book);
+    *f = (struct flow){0};
+}
+
+static void merge_node(struct flow_node *n, const struct flow_node *from) {
+    n->visits += from->visits;
+    n->sessions += from->sessions;
+    n->entries += from->entries;
+    n->exits += from->exits;
+    n->before_goal += from->before_goal;
+    n->before_goal_converted += from->before_goal_converted;
+    n->dwell_count += from->dwell_count;
+    n->dwell_ms += from->dwell_ms;
+    for (size_t i = 0; i < FLOW_BUCKETS; i++)
+        n->dwells[i] += from->dwells[i];
+}
+
+void flow_merge(struct flow *f, const struct flow *from) {
+    const size_t n = f->settings.node_count, steps = f->settings.steps;
+    assert(from->settings.node_count == n && from->settings.steps == steps);
+    f->customers += from->customers;
+    f->sessions += from->sessions;
+    f->converted += from->converted;
+    f->rows += from->rows;
+    for (size_t i = 0; i < n; i++)
+        merge_node(&f->nodes[i], &from->nodes[i]);
+    for (size_t i = 0; i < steps * n * n; i++) {
+        f->links[i].count += from->links[i].count;
+        f->links[i].ms += from->links[i].ms;
+    }
+    for (size_t i = 0; i < steps * n; i++)
+        f->at_step[i] += from->at_step[i];
+    path_book_merge(&f->book, &from->book, NULL);
+}
+
+/* --- durations --- */
+
+/* 0 to 15 as they are, then sixteen to a doubling. */
+static uint32_t bucket_of(int64_t ms) {
+    if (ms < 16)
+        return (uint32_t)(ms < 0 ? 0 : ms);
+    uint32_t log = 63 - (uint32_t)__builtin_clzll((uint64_t)ms);
+    return (log - 3) * 16 + (uint32_t)((uint64_t)ms >> (log - 4) & 15);
+}
+
+static double bucket_middle(uint32_t bucket) {
+    if (bucket < 16)
+        return bucket;
+    return ldexp(16.5 + bucket % 16, (int)(bucket / 16) - 1);
+}
+
+double flow_dwell_median(const struct flow_node *node) {
+    uint64_t below = 0;
+    for (uint32_t i = 0; i < FLOW_BUCKETS; i++) {
+        below += node->dwells[i];
+        if (below * 2 >= node->dwell_count && node->dwell_count)
+            return bucket_middle(i);
+    }
+    return -1;
+}
+
+/* --- a session --- */
+
+static void count_nodes(struct flow *f, const int64_t *times, const uint8_t *codes, size_t count, bool converted,
+                        size_t goal) {
+    uint64_t seen[4] = {0}, before[4] = {0};
+    f->nodes[codes[0]].entries++;
+    f->nodes[codes[count - 1]].exits++;
+    for (size_t i = 0; i < count; i++) {
+        uint8_t code = codes[i];
+        struct flow_node *n = &f->nodes[code];
+        uint64_t bit = UINT64_C(1) << (code % 64);
+        n->visits++;
+        n->sessions += !(seen[code / 64] & bit);
+        seen[code / 64] |= bit;
+        if (i < goal && !(before[code / 64] & bit)) {
+            before[code / 64] |= bit;
+            n->before_goal++;
+            n->before_goal_converted += converted;
+        }
+        if (i + 1 < count) {
+            int64_t ms = times[i + 1] - times[i];
+            n->dwell_count++;
+            n->dwell_ms += ms;
+            n->dwells[bucket_of(ms)]++;
+        }
+    }
+}
+
+/* The path [from, end) whose first node is at step `step`. */
+static void count_path(struct flow *f, const int64_t *times, const uint8_t *codes, size_t from, size_t end, size_t step,
+                       bool converted) {
+    for (size_t i = from; i < end; i++, step++) {
+        f->at_step[step * f->settings.node_count + codes[i]]++;
+        if (i + 1 < end) {
+            struct flow_link *link = flow_link_at(f, (uint32_t)step, codes[i], codes[i + 1]);
+            link->count++;
+            link->ms += times[i + 1] - times[i];
+        }
+    }
+    path_book_add(&f->book, codes + from, end - from, converted, !converted, 0);
+}
+
+static size_t find(const uint8_t *codes, size_t from, size_t count, uint8_t code) {
+    while (from < count && codes[from] != code)
+        from++;
+    return from;
+}
+
+static void count_session(struct flow *f, const int64_t *times, const uint8_t *codes, size_t count) {
+    const struct flow_settings *s = &f->settings;
+    size_t from = 0, end = count, goal = count, step = 0;
+    if (s->start != FLOW_NONE && (from = find(codes, 0, count, s->start)) == count)
+        return;
+    if (s->end != FLOW_NONE) {
+        size_t at = find(codes, s->start == FLOW_NONE ? 0 : from + 1, count, s->end);
+        if (at >= count)
+            return;
+        end = at + 1;
+        if (s->start == FLOW_NONE) {
+            from = end > s->steps ? end - s->steps : 0;
+            step = s->steps - (end - from);
+        }
+    }
+    if (s->goal != FLOW_NONE)
+        goal = find(codes, 0, count, s->goal);
+    bool converted = s->goal != FLOW_NONE && goal < count;
+    end = end - from > s->steps ? from + s->steps : end;
+    f->sessions++;
+    f->converted += converted;
+    f->rows += count;
+    f->counted = true;
+    count_nodes(f, times, codes, count, converted, goal);
+    count_path(f, times, codes, from, end, step, converted);
+}
+
+static size_t collapse(int64_t *times, uint8_t *codes, size_t from, size_t end) {
+    size_t count = from;
+    for (size_t i = from; i < end; i++)
+        if (i == from || codes[i] != codes[count - 1]) {
+            times[count] = times[i];
+            codes[count++] = codes[i];
+        }
+    return count;
+}
+
+void flow_customer(struct flow *f, int64_t *times, uint8_t *codes, size_t count) {
+    const int64_t gap = f->settings.gap_ms ? f->settings.gap_ms : INT64_MAX;
+    f->counted = false;
+    for (size_t from = 0, end; from < count; from = end) {
+        for (end = from + 1; end < count && times[end] - times[end - 1] <= gap;)
+            end++;
+        size_t kept = f->settings.collapse ? collapse(times, codes, from, end) : end;
+        count_session(f, times + from, codes + from, kept - from);
+    }
+    f->customers += f->counted;
+}
