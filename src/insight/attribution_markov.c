@@ -107,10 +107,11 @@ static enum status chain_build(const struct attribution *t, uint32_t order, stru
         c->states[at].conversions += (double)e->conversions;
         c->states[at].value += ATTRIBUTION_VALUE(e->value);
         if (c->state_count > STATES_MAX)
-            return fault_set(fault, STATUS_TOO_LARGE,
-                             "a Markov chain of order %u of these paths has more than %u states; a lower markov_order or "
-                             "fewer channels would do",
-                             order, STATES_MAX);
+            return fault_set(
+                fault, STATUS_TOO_LARGE,
+                "a Markov chain of order %u of these paths has more than %u states; a lower markov_order or "
+                "fewer channels would do",
+                order, STATES_MAX);
     }
     return STATUS_OK;
 }
@@ -215,7 +216,8 @@ static void share_out(const struct attribution *t, struct credit *credits) {
     }
     for (uint32_t i = 0; i < t->channel_count; i++) {
         credits[i].conversions = sum > 0 ? credits[i].removal_effect / sum * (double)t->conversions : 0;
-        credits[i].value = sum_value > 0 ? credits[i].removal_effect_value / sum_value * ATTRIBUTION_VALUE(t->value) : 0;
+        credits[i].value =
+            sum_value > 0 ? credits[i].removal_effect_value / sum_value * ATTRIBUTION_VALUE(t->value) : 0;
     }
 }
 

@@ -198,7 +198,7 @@ static void worth(const struct model_paths *m, uint32_t coalition, enum shapley_
 }
 
 static void orders_from(const struct model_paths *m, uint32_t coalition, enum shapley_game game, double share,
-                          struct credit *credits) {
+                        struct credit *credits) {
     uint32_t left = m->channels - (uint32_t)__builtin_popcount(coalition);
     double before, value_before, after, value_after;
     worth(m, coalition, game, &before, &value_before);
@@ -252,8 +252,8 @@ void model_credit(const struct model_paths *m, enum attribution_model model,
     for (size_t i = 0; i < m->count; i++)
         for (size_t k = 0; k < m->paths[i].length && m->paths[i].converted; k++) {
             const struct model_path *p = &m->paths[i];
-            double w = model == ATTRIBUTION_COUNTERFACTUAL ? counterfactual_weight(m, p, k)
-                                                           : weight(m, model, settings, p, k);
+            double w =
+                model == ATTRIBUTION_COUNTERFACTUAL ? counterfactual_weight(m, p, k) : weight(m, model, settings, p, k);
             credits[p->codes[k]].conversions += w;
             credits[p->codes[k]].value += w * ATTRIBUTION_VALUE(p->value);
         }

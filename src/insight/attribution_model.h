@@ -24,7 +24,7 @@ struct model_paths {
 };
 
 void model_customer(struct model_paths *m, const struct attribution_rule *rule, const struct attribution_history *h);
-void model_credit(const struct model_paths *m, enum attribution_model model, const struct attribution_settings *settings,
-                  struct credit *credits);
+void model_credit(const struct model_paths *m, enum attribution_model model,
+                  const struct attribution_settings *settings, struct credit *credits);
 
 #endif

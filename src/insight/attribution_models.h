@@ -19,9 +19,9 @@ extern const bool attribution_model_books[ATTRIBUTION_MODELS]; /* needs want_boo
 
 struct credit {
     double conversions;
-    double value;             /* in whole units */
-    double error;             /* half width of the 95 % interval of conversions; 0: exact */
-    double removal_effect;    /* of MARKOV, by conversions */
+    double value;          /* in whole units */
+    double error;          /* half width of the 95 % interval of conversions; 0: exact */
+    double removal_effect; /* of MARKOV, by conversions */
     double removal_effect_value;
 };
 

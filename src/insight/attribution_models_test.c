@@ -245,8 +245,10 @@ static void a_full_book_says_so(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(models_agree_with_their_twins),    cmocka_unit_test(a_worked_example),
-        cmocka_unit_test(sampled_shapley_has_honest_bars), cmocka_unit_test(large_chains_are_swept),
+        cmocka_unit_test(models_agree_with_their_twins),
+        cmocka_unit_test(a_worked_example),
+        cmocka_unit_test(sampled_shapley_has_honest_bars),
+        cmocka_unit_test(large_chains_are_swept),
         cmocka_unit_test(a_full_book_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

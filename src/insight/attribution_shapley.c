@@ -31,7 +31,7 @@ struct sets {
     enum shapley_game game;
 };
 
-static int by_bits(const void *a, const void *b) { return memcmp(a, b, sizeof ((struct set *)a)->bits); }
+static int by_bits(const void *a, const void *b) { return memcmp(a, b, sizeof((struct set *)a)->bits); }
 
 static bool in_set(const struct set *s, uint32_t player) { return s->bits[player / 64] >> (player % 64) & 1; }
 

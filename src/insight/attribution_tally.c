@@ -38,8 +38,7 @@ static void add_decay(struct attribution *t, const uint8_t *codes, const int64_t
     for (size_t i = 0; i < length; i++)
         sum += weights[i] = exp2(-(double)(ages_ms[i] - newest) / (double)t->half_life_ms);
     for (size_t i = 0; i < length; i++) {
-        int64_t share =
-            i + 1 == length ? left : (int64_t)llround(weights[i] / sum * (double)ATTRIBUTION_SHARE_UNIT);
+        int64_t share = i + 1 == length ? left : (int64_t)llround(weights[i] / sum * (double)ATTRIBUTION_SHARE_UNIT);
         left -= share;
         t->decay[codes[i]] += (__int128)share * conversions;
         t->decay_value[codes[i]] += share * value;
@@ -65,8 +64,8 @@ static void add_converted(struct attribution *t, const uint8_t *codes, const int
         add_decay(t, codes, ages_ms, length, conversions, value);
 }
 
-void attribution_add(struct attribution *t, const uint8_t *codes, const int64_t *ages_ms, size_t length, uint64_t conversions,
-               uint64_t misses, __int128 value) {
+void attribution_add(struct attribution *t, const uint8_t *codes, const int64_t *ages_ms, size_t length,
+                     uint64_t conversions, uint64_t misses, __int128 value) {
     if (length == 0) {
         t->uncovered += conversions;
         t->uncovered_value += value;

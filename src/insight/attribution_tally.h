@@ -36,7 +36,7 @@ struct attribution {
     __int128 value;
     uint64_t uncovered; /* conversions without a touch */
     __int128 uncovered_value;
-    uint64_t touches[ATTRIBUTION_CHANNELS_MAX];        /* in all paths, as often as they were in one */
+    uint64_t touches[ATTRIBUTION_CHANNELS_MAX]; /* in all paths, as often as they were in one */
     struct tally_length *by_length[ATTRIBUTION_TOUCHES_MAX + 1];
     struct tally_count last_non_direct[ATTRIBUTION_CHANNELS_MAX];
     __int128 decay[ATTRIBUTION_CHANNELS_MAX];       /* conversions, in 1/ATTRIBUTION_SHARE_UNIT */
@@ -48,8 +48,8 @@ struct attribution {
 struct attribution *attribution_create(uint32_t channel_count);
 void attribution_free(struct attribution *tally);
 /* `ages_ms` (may be NULL: not known): how long before the conversion each touch was. A path without touches counts as uncovered. */
-void attribution_add(struct attribution *t, const uint8_t *codes, const int64_t *ages_ms, size_t length, uint64_t conversions,
-               uint64_t misses, __int128 value);
+void attribution_add(struct attribution *t, const uint8_t *codes, const int64_t *ages_ms, size_t length,
+                     uint64_t conversions, uint64_t misses, __int128 value);
 /* `from` must have been set up alike. */
 void attribution_merge(struct attribution *t, const struct attribution *from);
 /* The same; channel c of `from` is channel map[c] of `t` (NULL: the same one). */
@@ -57,12 +57,17 @@ void attribution_merge_mapped(struct attribution *t, const struct attribution *f
 
 /* --- from a customer's touches and conversions to paths --- */
 
-enum attribution_repeat { ATTRIBUTION_EVERY, ATTRIBUTION_FIRST, ATTRIBUTION_LAST }; /* which of a customer's conversions count */
+enum attribution_repeat {
+    ATTRIBUTION_EVERY,
+    ATTRIBUTION_FIRST,
+    ATTRIBUTION_LAST
+}; /* which of a customer's conversions count */
 struct attribution_rule {
     int64_t look_back_ms; /* touches count from conversion - look_back to the conversion, both included */
     enum attribution_repeat repeat;
-    bool cut;      /* a path begins after the conversion before; what comes after the last conversion is a path that came to none */
-    bool collapse; /* the same channel several times on end is one touch, the last of them */
+    bool
+        cut; /* a path begins after the conversion before; what comes after the last conversion is a path that came to none */
+    bool collapse;        /* the same channel several times on end is one touch, the last of them */
     int64_t counted_from; /* conversions before it only cut; who has no touch since has no path */
 };
 struct attribution_history {
@@ -74,6 +79,7 @@ struct attribution_history {
     size_t conversion_count;
 };
 /* Adds the paths of one customer. Who never converted has one path: the touches within look_back of the last. */
-void attribution_customer(struct attribution *t, const struct attribution_rule *rule, const struct attribution_history *h);
+void attribution_customer(struct attribution *t, const struct attribution_rule *rule,
+                          const struct attribution_history *h);
 
 #endif

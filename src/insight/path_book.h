@@ -9,8 +9,8 @@
 #include "base/slice.h"
 
 #define PATH_CODES_MAX 1000
-#define PATH_CODES 256                  /* codes are below this */
-#define PATH_BOOK_MAX (8u * 1024 * 1024) /* distinct paths */
+#define PATH_CODES 256                   /* codes are below this */
+#define PATH_BOOK_MAX (2u * 1024 * 1024) /* distinct paths */
 
 struct path_entry {
     uint64_t hash;

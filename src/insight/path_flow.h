@@ -17,13 +17,14 @@
 struct flow_settings {
     uint32_t node_count;
     uint32_t steps;
-    int64_t gap_ms; /* 0: all of a customer's rows are one session */
-    bool collapse;  /* the same node several times on end is one visit */
+    int64_t gap_ms;           /* 0: all of a customer's rows are one session */
+    bool collapse;            /* the same node several times on end is one visit */
     uint8_t start, end, goal; /* codes of nodes, or FLOW_NONE */
 };
 struct flow_node {
     uint64_t visits, sessions, entries, exits;
-    uint64_t before_goal, before_goal_converted; /* sessions with the node before their goal (or without one); and of these those with */
+    uint64_t before_goal,
+        before_goal_converted; /* sessions with the node before their goal (or without one); and of these those with */
     uint64_t dwell_count;
     __int128 dwell_ms; /* from the visit to the next of the session */
     uint32_t dwells[FLOW_BUCKETS];

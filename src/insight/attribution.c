@@ -1,0 +1,428 @@
+/* attribution: the analysis: touches and conversions out of the histories, paths of them (attribution_tally.h), shares (attribution_models.h).
+ *
+ * A worker numbers channels in the order it meets them; its counts are put under the names' order when all are done, so that the sums
+ * of doubles behind Markov and Shapley are the same however many workers there were. */
+#include "insight/attribution.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "insight/insight.h"
+#include "insight/stream.h"
+
+struct value {
+    bool given;
+    unsigned number;
+};
+struct run {
+    struct attribution_asked asked;
+    struct attribution_found found;
+    struct scan *scan;
+    struct stream touches, conversions, costs;
+    struct value values[STREAM_SETS_MAX], amounts[STREAM_SETS_MAX];
+    struct worker *done; /* merged when all are */
+};
+
+struct worker {
+    struct worker *next;
+    struct run *run;
+    struct channels channels;
+    struct attribution *counts;
+    struct stream_part *touches, *conversions, *costs;
+    const struct vector *values[STREAM_SETS_MAX], *amounts[STREAM_SETS_MAX];
+    __int128 cost[CHANNELS_MAX];
+    uint64_t customers;
+    uint8_t *codes;
+    int64_t *conversion_values;
+    size_t code_room, value_room;
+    struct arena arena; /* of names */
+    struct slice names[CHANNELS_MAX];
+    uint64_t direct_known; /* channels whose being direct was looked up */
+};
+
+/* --- reading the definition --- */
+
+static enum status read_position(struct attribution_settings *s, const struct definition_part *d, struct fault *fault) {
+    double *shares, sum = 0;
+    size_t count;
+    enum status status = definition_reals(d, "position", 3, false, &shares, &count, fault);
+    if (status || count == 0)
+        return status;
+    for (size_t i = 0; i < count; i++)
+        sum += shares[i];
+    double scale = sum > 1.5 ? 100 : 1; /* 40, 20, 40 */
+    bool all = count == 3 && fabs(sum / scale - 1) < 1e-9, ends = count == 2 && sum / scale <= 1;
+    for (size_t i = 0; i < count; i++)
+        all = all && shares[i] >= 0, ends = ends && shares[i] >= 0;
+    if (!all && !ends)
+        return definition_fail(d, "position", fault,
+                               "shares of the first touch, those between and the last, adding up to 1, are expected "
+                               "here, such as [0.4, 0.2, 0.4]");
+    s->position_first = shares[0] / scale;
+    s->position_last = shares[count - 1] / scale;
+    return STATUS_OK;
+}
+
+static enum status read_models(struct attribution_asked *asked, const struct definition_part *d, struct fault *fault) {
+    struct slice *names;
+    size_t count;
+    enum status status = definition_texts(d, "models", 32, &names, &count, fault);
+    for (size_t i = 0; i < count && !status; i++) {
+        unsigned model = 0;
+        while (model < ATTRIBUTION_MODELS && !slice_is(names[i], attribution_model_names[model]))
+            model++;
+        if (model == ATTRIBUTION_MODELS) {
+            struct buffer all = {0};
+            for (unsigned k = 0; k < ATTRIBUTION_MODELS; k++)
+                buffer_print(&all, "%s%s", k ? ", " : "", attribution_model_names[k]);
+            status = definition_fail(d, "models", fault, "there is no model \"%.*s\"; there are %.*s",
+                                     names[i].size > 40 ? 40 : (int)names[i].size, names[i].data,
+                                     SLICE_ARG(buffer_slice(&all)));
+            buffer_release(&all);
+            return status;
+        }
+        asked->models[model] = true;
+    }
+    for (unsigned model = 0; model < ATTRIBUTION_MODELS; model++)
+        asked->models[model] = asked->models[model] || (count == 0 && model != ATTRIBUTION_COUNTERFACTUAL);
+    return status;
+}
+
+static enum status read_length(const struct definition_part *d, const char *key, int64_t *ms, struct fault *fault) {
+    struct length length = {0};
+    enum status status = definition_length(d, key, &length, fault);
+    if (!status && length.amount)
+        *ms = length_ms(length);
+    return status;
+}
+
+enum status attribution_read(struct attribution_asked *asked, const struct definition_part *d, struct fault *fault) {
+    static struct slice usually_direct[] = {SLICE("direct"), SLICE("Direct"), SLICE("(direct)"), SLICE("(none)"),
+                                            SLICE("直接访问")};
+    unsigned repeat = ATTRIBUTION_EVERY, game = SHAPLEY_CONVERSIONS;
+    int64_t order = 1, samples = 0, seed = 1;
+    *asked = (struct attribution_asked){.rule = {.look_back_ms = 30 * INT64_C(86400000), .cut = true},
+                                        .settings = {.position_first = 0.4, .position_last = 0.4},
+                                        .half_life_ms = 7 * INT64_C(86400000),
+                                        .paths_shown = 20};
+    enum status status = read_models(asked, d, fault);
+    if (!status)
+        status = read_length(d, "look_back", &asked->rule.look_back_ms, fault);
+    if (!status)
+        status = read_length(d, "half_life", &asked->half_life_ms, fault);
+    if (!status)
+        status = definition_choice(d, "repeat", "every|first|last", &repeat, fault);
+    if (!status)
+        status = definition_flag(d, "cut", &asked->rule.cut, fault);
+    if (!status)
+        status = definition_flag(d, "collapse", &asked->rule.collapse, fault);
+    if (!status)
+        status = read_position(&asked->settings, d, fault);
+    if (!status)
+        status = definition_texts(d, "direct", 32, &asked->direct, &asked->direct_count, fault);
+    if (!status)
+        status = definition_integer(d, "markov_order", 1, ATTRIBUTION_ORDER_MAX, &order, fault);
+    if (!status)
+        status = definition_choice(d, "game", "conversions|rate", &game, fault);
+    if (!status)
+        status = definition_integer(d, "samples", 0, 10000000, &samples, fault);
+    if (!status)
+        status = definition_integer(d, "seed", 0, INT64_MAX, &seed, fault);
+    if (!status)
+        status = definition_integer(d, "paths", 0, 100000, &asked->paths_shown, fault);
+    if (!asked->direct_count && !definition_get(d, "direct")) {
+        asked->direct = usually_direct;
+        asked->direct_count = sizeof usually_direct / sizeof *usually_direct;
+    }
+    asked->rule.repeat = (enum attribution_repeat)repeat;
+    asked->settings.markov_order = (uint32_t)order;
+    asked->settings.game = (enum shapley_game)game;
+    asked->settings.samples = (uint32_t)samples;
+    asked->settings.seed = (uint64_t)seed;
+    asked->want_book = asked->paths_shown > 0;
+    for (unsigned model = 0; model < ATTRIBUTION_MODELS; model++)
+        asked->want_book = asked->want_book || (asked->models[model] && attribution_model_books[model]);
+    return status;
+}
+
+/* One of the lists of rows: `text_key` names what gives a row its channel, `number_key` its value or amount; both may also stand once, at the
+ * top, under the same name. */
+static enum status read_rows(struct run *r, const struct definition_part *d, const char *key, const char *text_key,
+                             const char *number_key, struct stream *stream, struct value *numbers,
+                             struct fault *fault) {
+    const char *known[] = {"event", "name", text_key ? text_key : "event", number_key ? number_key : "event", NULL};
+    struct slice usual_text = SLICE_NONE, usual_number = SLICE_NONE;
+    struct definition_rows *rows;
+    size_t count;
+    enum status status = definition_rows(d, key, 1, ATTRIBUTION_SETS_MAX, &rows, &count, fault);
+    if (!status && text_key)
+        status = definition_text(d, text_key, &usual_text, fault);
+    if (!status && number_key)
+        status = definition_text(d, number_key, &usual_number, fault);
+    stream->scan = r->scan;
+    for (size_t i = 0; i < count && !status; i++) {
+        struct slice text = usual_text, number = usual_number;
+        struct definition_part part;
+        unsigned set = 0;
+        if (rows[i].json) {
+            status = definition_enter(d, key, rows[i].json, i, &part, fault);
+            if (!status)
+                status = definition_only(&part, known, fault);
+            text = !status && definition_get(&part, "name") ? SLICE_NONE : text;
+            if (!status && text_key)
+                status = definition_text(&part, text_key, &text, fault);
+            if (!status && number_key)
+                status = definition_text(&part, number_key, &number, fault);
+        }
+        if (!status)
+            status = stream_add(stream, &rows[i], text, rows[i].path, &set, fault);
+        if (!status && number.size) {
+            numbers[set].given = true;
+            status = scan_row_value(r->scan, stream->sets[set].rows, number, rows[i].path, TERM_NUMBER,
+                                    &numbers[set].number, fault);
+        }
+    }
+    return status;
+}
+
+/* {"event": rows, "channel": ..., "amount": ...}: what channels cost stands in rows; else {"channel": amount}. */
+static enum status read_costs(struct run *r, const struct definition_part *d, struct fault *fault) {
+    const struct json *json = definition_get(d, "costs");
+    if (!json)
+        return STATUS_OK;
+    r->found.costed = true;
+    if (json->kind == JSON_OBJECT && !json_get(d->parser, json, "event"))
+        return STATUS_OK; /* attribution_fixed_costs, when the channels are known */
+    r->found.cost_of_customers = true;
+    return read_rows(r, d, "costs", "channel", "amount", &r->costs, r->amounts, fault);
+}
+
+static enum status read_definition(struct run *r, const struct definition_part *d, struct fault *fault) {
+    struct period period;
+    enum status status = definition_period(d, &period, fault);
+    if (!status)
+        status = scan_create(d, &r->scan, fault);
+    if (!status)
+        status = read_rows(r, d, "touches", "channel", NULL, &r->touches, NULL, fault);
+    if (!status)
+        status = read_rows(r, d, "conversions", NULL, "value", &r->conversions, r->values, fault);
+    if (!status)
+        status = read_costs(r, d, fault);
+    if (status)
+        return status;
+    for (unsigned i = 0; i < r->conversions.count; i++)
+        r->asked.valued = r->asked.valued || r->values[i].given;
+    r->asked.rule.counted_from = period.from_ms;
+    r->costs.period = period;
+    period.from_ms = period.from_ms == INT64_MIN ? INT64_MIN : period.from_ms - r->asked.rule.look_back_ms;
+    r->touches.period = r->conversions.period = period;
+    return STATUS_OK;
+}
+
+/* --- counting --- */
+
+struct attribution *attribution_new(const struct attribution_asked *asked, const struct channel_names *channels,
+                                    uint32_t channel_count) {
+    struct attribution *t = attribution_create(channel_count);
+    t->half_life_ms = asked->models[ATTRIBUTION_TIME_DECAY] ? asked->half_life_ms : 0;
+    t->want_book = asked->want_book;
+    for (uint32_t c = 0; channels && c < channels->count; c++)
+        for (size_t i = 0; i < asked->direct_count; i++)
+            t->direct[c] = t->direct[c] || slice_equal(channels->names[c], asked->direct[i]);
+    return t;
+}
+
+static void *begin(void *context) {
+    struct worker *w = memory_get(1, sizeof *w);
+    w->run = context;
+    w->counts = attribution_new(&w->run->asked, NULL, 0);
+    w->touches = stream_part_create(&w->run->touches);
+    w->conversions = stream_part_create(&w->run->conversions);
+    w->costs = stream_part_create(&w->run->costs);
+    return w;
+}
+
+/* A worker lives on after its pass: all are merged at the end. */
+static void worker_free(struct worker *w) {
+    channels_release(&w->channels);
+    attribution_free(w->counts);
+    stream_part_free(w->touches);
+    stream_part_free(w->conversions);
+    stream_part_free(w->costs);
+    arena_release(&w->arena);
+    free(w->codes);
+    free(w->conversion_values);
+    free(w);
+}
+
+static int64_t in_units(const struct vector *v, uint32_t element) {
+    if (!v || !vector_has(v, element))
+        return 0;
+    struct number n = vector_number(v, element);
+    if (n.scale == NUMBER_REAL)
+        return fabs(n.real) < 9e12 ? llround(n.real * ATTRIBUTION_VALUE_UNIT) : 0;
+    return decimal_rescale(&n.integer, n.scale, DECIMAL_SCALE_MAX) ? n.integer : 0;
+}
+_Static_assert(ATTRIBUTION_VALUE_UNIT == 1000000 && DECIMAL_SCALE_MAX == 6,
+               "values are in units of the finest decimal");
+
+static void begin_part(struct stream_part *p, struct scan_part *part, const struct value *numbers,
+                       const struct vector **vectors) {
+    stream_part_begin(p, part);
+    for (unsigned i = 0; numbers && i < p->stream->count; i++)
+        vectors[i] = numbers[i].given && p->sources[i].rows.count
+                         ? scan_part_row_values(part, p->stream->sets[i].rows, numbers[i].number)
+                         : NULL;
+}
+
+/* Channels are direct by name: looked at when a channel is new to the worker. */
+static void know_direct(struct worker *w) {
+    for (; w->direct_known < w->channels.count; w->direct_known++) {
+        struct slice name = scan_worker_text(w->touches->part->worker, w->channels.texts[w->direct_known]);
+        for (size_t i = 0; i < w->run->asked.direct_count; i++)
+            if (slice_equal(name, w->run->asked.direct[i]))
+                w->counts->direct[w->direct_known] = true;
+    }
+    w->counts->channel_count = w->channels.count;
+}
+
+static size_t take_touches(struct worker *w, uint32_t customer) {
+    size_t count = stream_customer(w->touches, customer), kept = 0;
+    if (count > w->code_room)
+        w->codes = memory_resize(w->codes, w->code_room = count * 2, 1);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t code = channels_code(&w->channels, w->touches->texts[i]);
+        if (code == CHANNEL_NONE)
+            continue;
+        w->touches->times[kept] = w->touches->times[i];
+        w->codes[kept++] = code;
+    }
+    if (w->direct_known < w->channels.count)
+        know_direct(w);
+    return kept;
+}
+
+static size_t take_conversions(struct worker *w, uint32_t customer) {
+    const struct stream_part *c = w->conversions;
+    size_t count = stream_customer(w->conversions, customer);
+    if (count > w->value_room)
+        w->conversion_values = memory_resize(w->conversion_values, (w->value_room = count * 2), sizeof(int64_t));
+    for (size_t i = 0; i < count; i++)
+        w->conversion_values[i] = in_units(w->values[c->sets[i]], c->elements[i]);
+    return count;
+}
+
+static void take_costs(struct worker *w, uint32_t customer) {
+    size_t count = stream_customer(w->costs, customer);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t code = channels_code(&w->channels, w->costs->texts[i]);
+        if (code != CHANNEL_NONE)
+            w->cost[code] += in_units(w->amounts[w->costs->sets[i]], w->costs->elements[i]);
+    }
+    if (w->direct_known < w->channels.count)
+        know_direct(w);
+}
+
+static void visit(void *state, struct scan_part *part) {
+    struct worker *w = state;
+    const struct run *r = w->run;
+    begin_part(w->touches, part, NULL, NULL);
+    begin_part(w->conversions, part, r->values, w->values);
+    begin_part(w->costs, part, r->amounts, w->amounts);
+    for (uint32_t i = scan_next(part, 0); i < part->count; i = scan_next(part, i + 1)) {
+        size_t touches = take_touches(w, i), conversions = take_conversions(w, i);
+        const struct attribution_history h = {w->touches->times,    w->codes,   touches, w->conversions->times,
+                                              w->conversion_values, conversions};
+        w->customers += touches || conversions;
+        attribution_customer(w->counts, &r->asked.rule, &h);
+        if (r->costs.count)
+            take_costs(w, i);
+    }
+}
+
+static void merge(void *context, void *state, struct scan_worker *texts) {
+    struct run *r = context;
+    struct worker *w = state;
+    channels_named(&w->channels, r->scan, texts, &w->arena, w->names);
+    w->next = r->done;
+    r->done = w;
+}
+
+static void end(void *state) {
+    struct worker *w = state;
+    for (struct worker *done = w->run->done; done; done = done->next)
+        if (done == w)
+            return;
+    worker_free(w);
+}
+
+static void merge_all(struct run *r, const struct definition_part *d) {
+    struct attribution_found *f = &r->found;
+    if (f->costed && !f->cost_of_customers)
+        attribution_cost_names(d, &f->channels);
+    for (struct worker *w = r->done; w; w = w->next) {
+        channel_names_add(&f->channels, w->names, w->channels.count);
+        f->too_many = f->too_many || w->channels.full;
+    }
+    f->too_many = f->too_many || f->channels.full;
+    channel_names_sort(&f->channels);
+    f->all = attribution_new(&r->asked, &f->channels, f->channels.count);
+    for (struct worker *w = r->done, *next; w; w = next) {
+        uint8_t map[CHANNELS_MAX];
+        next = w->next;
+        for (uint32_t i = 0; i < w->channels.count && !f->too_many; i++) {
+            map[i] = channel_names_code(&f->channels, w->names[i]);
+            f->costs[map[i]] += w->cost[i];
+        }
+        if (!f->too_many)
+            attribution_merge_mapped(f->all, w->counts, map);
+        f->customers += w->customers;
+        worker_free(w);
+    }
+    r->done = NULL;
+}
+
+static enum status of_histories(struct run *r, const struct definition_part *d, struct fault *fault) {
+    enum status status = read_definition(r, d, fault);
+    if (!status)
+        status = scan_run(r->scan, &(struct scan_work){r, begin, visit, merge, end}, fault);
+    if (!status)
+        merge_all(r, d);
+    if (!status && r->found.too_many)
+        return definition_fail(d, "channel", fault,
+                               "there are more than %d channels; give rows of touches names, by conditions, such as "
+                               "{\"event\": \"page_viewed where medium = \\\"cpc\\\"\", \"name\": \"Paid\"}",
+                               CHANNELS_MAX);
+    return status;
+}
+
+enum status insight_attribution(const struct insight *insight, struct definition_part *d, struct answer *answer,
+                                struct fault *fault) {
+    struct run *r = memory_get(1, sizeof *r);
+    (void)insight;
+    enum status status = attribution_read(&r->asked, d, fault);
+    r->asked.ready = definition_get(d, "table") != NULL;
+    r->found.costed = definition_get(d, "costs") != NULL;
+    if (!status && definition_get(d, "split"))
+        status = definition_fail(d, "split", fault, "attribution does not tell groups apart; take one as population");
+    if (!status)
+        status = r->asked.ready ? attribution_of_table(&r->asked, d, &r->found, fault) : of_histories(r, d, fault);
+    if (!status && r->found.costed && !r->found.cost_of_customers)
+        status = attribution_fixed_costs(d, &r->found, fault);
+    if (!status && r->found.all->book.lost)
+        status =
+            definition_fail(d, "models", fault,
+                            "there are more than %u different paths; fewer channels, \"collapse\": true or a shorter "
+                            "look_back would do, or only models that are rules and \"paths\": 0",
+                            PATH_BOOK_MAX);
+    if (!status) {
+        path_book_sort(&r->found.all->book);
+        status = attribution_show(&r->asked, &r->found, answer, fault);
+    }
+    scan_free(r->scan);
+    attribution_free(r->found.all);
+    channel_names_release(&r->found.channels);
+    free(r);
+    return status;
+}

@@ -1,0 +1,342 @@
+/* path: the analysis: which ways customers take through sessions, where they end, which nodes lead to a goal. Rows are ordered by stream.h, nodes
+ * chosen by nodes.h, ways counted by path_flow.h; here the definition is read and the counts are shown. */
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "insight/insight.h"
+#include "insight/nodes.h"
+#include "insight/path_flow.h"
+#include "insight/path_show.h"
+#include "insight/statistics.h"
+
+#define NONE UINT_MAX
+#define SIGNIFICANT 0.05
+
+struct run {
+    struct scan *scan;
+    struct stream stream;
+    struct nodes nodes;
+    struct flow_settings settings;
+    struct flow flow;
+    unsigned start, end, goal; /* sets of the stream, or NONE */
+    int64_t most, paths_shown;
+};
+
+/* --- reading the definition --- */
+
+static enum status read_one(struct run *r, const struct definition_part *d, const char *key, unsigned *set,
+                            struct fault *fault) {
+    static const char *const known[] = {"event", "name", NULL};
+    struct definition_rows *rows;
+    struct definition_part part;
+    size_t count;
+    *set = NONE;
+    enum status status = definition_rows(d, key, 0, 1, &rows, &count, fault);
+    if (status || count == 0)
+        return status;
+    if (rows->json) {
+        status = definition_enter(d, key, rows->json, SIZE_MAX, &part, fault);
+        if (!status)
+            status = definition_only(&part, known, fault);
+    }
+    return status ? status : stream_add(&r->stream, rows, SLICE_NONE, rows->path, set, fault);
+}
+
+static enum status read_events(struct run *r, const struct definition_part *d, struct fault *fault) {
+    static const char *const known[] = {"event", "name", "node", NULL};
+    struct slice usual = SLICE_NONE;
+    struct definition_rows *rows;
+    size_t count;
+    enum status status = definition_rows(d, "events", 1, 50, &rows, &count, fault);
+    if (!status)
+        status = definition_text(d, "node", &usual, fault);
+    for (size_t i = 0; i < count && !status; i++) {
+        struct slice node = usual;
+        struct definition_part part;
+        if (rows[i].json) {
+            status = definition_enter(d, "events", rows[i].json, i, &part, fault);
+            if (!status)
+                status = definition_only(&part, known, fault);
+            node = !status && definition_get(&part, "name") ? SLICE_NONE : node;
+            if (!status)
+                status = definition_text(&part, "node", &node, fault);
+        }
+        if (!status)
+            status = stream_add(&r->stream, &rows[i], node, rows[i].path, NULL, fault);
+    }
+    return status;
+}
+
+/* A length, or "none": all of a customer's rows are one. */
+static enum status read_session(struct run *r, const struct definition_part *d, struct fault *fault) {
+    const struct json *json = definition_get(d, "session");
+    struct length length = {30, UNIT_MINUTE};
+    if (json && json->kind == JSON_TEXT && slice_is(json->text, "none"))
+        return STATUS_OK;
+    enum status status = definition_length(d, "session", &length, fault);
+    r->settings.gap_ms = length_ms(length);
+    return status;
+}
+
+static enum status read_definition(struct run *r, const struct definition_part *d, struct fault *fault) {
+    int64_t steps = 5;
+    r->most = r->paths_shown = 20;
+    r->settings.collapse = true;
+    enum status status = definition_period(d, &r->stream.period, fault);
+    if (!status)
+        status = scan_create(d, &r->scan, fault);
+    r->stream.scan = r->scan;
+    if (!status)
+        status = read_one(r, d, "start", &r->start, fault);
+    if (!status)
+        status = read_one(r, d, "end", &r->end, fault);
+    if (!status)
+        status = read_one(r, d, "goal", &r->goal, fault);
+    if (!status)
+        status = read_events(r, d, fault);
+    if (!status)
+        status = read_session(r, d, fault);
+    if (!status)
+        status = definition_integer(d, "steps", 1, FLOW_STEPS_MAX, &steps, fault);
+    if (!status)
+        status = definition_integer(d, "nodes", 1, 200, &r->most, fault);
+    if (!status)
+        status = definition_integer(d, "paths", 0, 100000, &r->paths_shown, fault);
+    if (!status)
+        status = definition_flag(d, "collapse", &r->settings.collapse, fault);
+    if (!status && definition_get(d, "split"))
+        status = definition_fail(d, "split", fault, "paths do not tell groups apart; take one as population");
+    r->settings.steps = (uint32_t)steps;
+    return status;
+}
+
+/* --- counting --- */
+
+struct worker {
+    struct run *run;
+    struct stream_part *rows;
+    struct node_codes nodes;
+    struct flow flow;
+    uint8_t *codes;
+    size_t room;
+};
+
+static void *begin(void *context) {
+    struct worker *w = memory_get(1, sizeof *w);
+    w->run = context;
+    w->rows = stream_part_create(&w->run->stream);
+    flow_init(&w->flow, &w->run->settings);
+    return w;
+}
+
+static void end(void *state) {
+    struct worker *w = state;
+    stream_part_free(w->rows);
+    node_codes_release(&w->nodes);
+    flow_release(&w->flow);
+    free(w->codes);
+    free(w);
+}
+
+static void merge(void *context, void *state, struct scan_worker *texts) {
+    struct run *r = context;
+    (void)texts;
+    flow_merge(&r->flow, &((struct worker *)state)->flow);
+}
+
+static void visit(void *state, struct scan_part *part) {
+    struct worker *w = state;
+    stream_part_begin(w->rows, part);
+    if (!w->nodes.bound)
+        node_codes_bind(&w->nodes, &w->run->nodes, part->worker);
+    for (uint32_t i = scan_next(part, 0); i < part->count; i = scan_next(part, i + 1)) {
+        size_t count = stream_customer(w->rows, i), kept = 0;
+        if (count > w->room)
+            w->codes = memory_resize(w->codes, w->room = count * 2, 1);
+        for (size_t k = 0; k < count; k++) {
+            uint8_t code = node_code(&w->nodes, w->rows->texts[k]);
+            if (code == NODE_NONE)
+                continue;
+            w->rows->times[kept] = w->rows->times[k];
+            w->codes[kept++] = code;
+        }
+        flow_customer(&w->flow, w->rows->times, w->codes, kept);
+    }
+}
+
+/* --- showing --- */
+
+static uint8_t code_of_set(const struct run *r, unsigned set) {
+    return set == NONE ? FLOW_NONE : nodes_code(&r->nodes, r->stream.sets[set].name);
+}
+
+static void show_summary(const struct run *r, struct answer *answer) {
+    const struct flow *f = &r->flow;
+    struct answer_table *t = answer_table(answer, "summary");
+    answer_column(t, "customers", ANSWER_INTEGER);
+    answer_column(t, "sessions", ANSWER_INTEGER);
+    answer_column(t, "nodes_a_session", ANSWER_NUMBER);
+    if (r->goal != NONE) {
+        answer_column(t, "converted", ANSWER_INTEGER);
+        answer_column(t, "conversion_rate", ANSWER_PERCENT);
+    }
+    answer_integer(t, (int64_t)f->customers);
+    answer_integer(t, (int64_t)f->sessions);
+    answer_real(t, f->sessions ? (double)f->rows / (double)f->sessions : NAN);
+    if (r->goal != NONE) {
+        answer_integer(t, (int64_t)f->converted);
+        answer_share(t, f->converted, f->sessions);
+    }
+}
+
+struct ranked {
+    uint8_t node;
+    double z, p;
+    uint64_t part_a, whole_a, part_b, whole_b;
+};
+
+static int by_z(const void *a, const void *b) {
+    const struct ranked *x = a, *y = b;
+    double zx = fabs(x->z), zy = fabs(y->z);
+    return zx != zy ? (zx < zy ? 1 : -1) : (x->node > y->node) - (x->node < y->node);
+}
+
+static void test_all(struct ranked *all, size_t count) {
+    double *p = memory_get(count + 1, sizeof *p);
+    for (size_t i = 0; i < count; i++)
+        p[i] = shares_differ(all[i].part_a, all[i].whole_a, all[i].part_b, all[i].whole_b, &all[i].z);
+    holm_adjust(p, count);
+    for (size_t i = 0; i < count; i++)
+        all[i].p = p[i];
+    if (count)
+        qsort(all, count, sizeof *all, by_z);
+    free(p);
+}
+
+static double share(uint64_t part, uint64_t whole) { return whole ? (double)part / (double)whole : NAN; }
+
+static void show_ranked(const struct run *r, struct answer_table *t, const struct ranked *all, size_t count,
+                        const char *higher, const char *lower) {
+    for (size_t i = 0; i < count; i++) {
+        const struct ranked *k = &all[i];
+        double with = share(k->part_a, k->whole_a), without = share(k->part_b, k->whole_b);
+        answer_text(t, r->nodes.names[k->node]);
+        answer_integer(t, (int64_t)k->whole_a);
+        answer_share(t, k->part_a, k->whole_a);
+        answer_integer(t, (int64_t)k->whole_b);
+        answer_share(t, k->part_b, k->whole_b);
+        answer_real(t, with - without);
+        answer_real(t, k->z);
+        answer_real(t, k->p);
+        answer_cstring(t, k->p >= SIGNIFICANT || isnan(with - without) ? "" : with > without ? higher : lower);
+    }
+}
+
+/* Sessions that had the node before their goal against those that had not. */
+static void show_key_nodes(const struct run *r, struct answer *answer) {
+    static const char *const names[] = {"node", "with", "rate_with", "without", "rate_without", "difference", "z", "p"};
+    static const enum answer_type types[] = {ANSWER_TEXT,    ANSWER_INTEGER, ANSWER_PERCENT, ANSWER_INTEGER,
+                                             ANSWER_PERCENT, ANSWER_PERCENT, ANSWER_NUMBER,  ANSWER_NUMBER};
+    struct ranked all[NODES_MAX];
+    size_t count = 0;
+    struct answer_table *t = answer_table(answer, "key_nodes");
+    const struct flow *f = &r->flow;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        answer_column(t, names[i], types[i]);
+    answer_column(t, "leads", ANSWER_TEXT);
+    for (uint32_t i = 0; i < r->nodes.count; i++) {
+        const struct flow_node *n = &f->nodes[i];
+        if (i == f->settings.goal || n->before_goal == 0)
+            continue;
+        all[count++] = (struct ranked){.node = (uint8_t)i,
+                                       .part_a = n->before_goal_converted,
+                                       .whole_a = n->before_goal,
+                                       .part_b = f->converted - n->before_goal_converted,
+                                       .whole_b = f->sessions - n->before_goal};
+    }
+    test_all(all, count);
+    show_ranked(r, t, all, count, "to the goal", "away from it");
+    answer_note(
+        answer,
+        "key_nodes: sessions with the node before their goal against all others; p of the two-proportion z test, "
+        "corrected by Holm for %zu nodes at once; \"leads\" is said below %g. A difference is no cause: who "
+        "wants to buy also looks at more",
+        count, SIGNIFICANT);
+}
+
+/* Visits that ended the session, here against elsewhere. */
+static void show_loss_nodes(const struct run *r, struct answer *answer) {
+    static const char *const names[] = {"node",       "visits", "exit_rate", "visits_elsewhere", "exit_rate_elsewhere",
+                                        "difference", "z",      "p"};
+    static const enum answer_type types[] = {ANSWER_TEXT,    ANSWER_INTEGER, ANSWER_PERCENT, ANSWER_INTEGER,
+                                             ANSWER_PERCENT, ANSWER_PERCENT, ANSWER_NUMBER,  ANSWER_NUMBER};
+    struct ranked all[NODES_MAX];
+    size_t count = 0;
+    struct answer_table *t = answer_table(answer, "loss_nodes");
+    const struct flow *f = &r->flow;
+    uint64_t visits = 0, exits = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        answer_column(t, names[i], types[i]);
+    answer_column(t, "loses", ANSWER_TEXT);
+    for (uint32_t i = 0; i < r->nodes.count; i++) {
+        visits += f->nodes[i].visits;
+        exits += f->nodes[i].exits;
+    }
+    for (uint32_t i = 0; i < r->nodes.count; i++) {
+        const struct flow_node *n = &f->nodes[i];
+        if (n->visits)
+            all[count++] = (struct ranked){.node = (uint8_t)i,
+                                           .part_a = n->exits,
+                                           .whole_a = n->visits,
+                                           .part_b = exits - n->exits,
+                                           .whole_b = visits - n->visits};
+    }
+    test_all(all, count);
+    show_ranked(r, t, all, count, "more", "less");
+}
+
+static void show(const struct run *r, struct answer *answer) {
+    show_summary(r, answer);
+    path_show_nodes(&r->flow, r->nodes.names, answer);
+    path_show_links(&r->flow, r->nodes.names, r->end != NONE && r->start == NONE, answer);
+    path_show_paths(&r->flow.book, r->nodes.names, (size_t)r->paths_shown, r->goal != NONE, answer);
+    if (r->goal != NONE)
+        show_key_nodes(r, answer);
+    show_loss_nodes(r, answer);
+    if (r->nodes.others != NODE_NONE)
+        answer_note(answer, "%llu different nodes; the %u most frequent are shown, the others (%llu rows) as one",
+                    (unsigned long long)r->nodes.different, r->nodes.count - 1,
+                    (unsigned long long)r->nodes.merged_rows);
+    if (r->nodes.missing)
+        answer_note(answer, "%llu rows without a node are left out", (unsigned long long)r->nodes.missing);
+}
+
+enum status insight_path(const struct insight *insight, struct definition_part *d, struct answer *answer,
+                         struct fault *fault) {
+    struct run *r = memory_get(1, sizeof *r);
+    (void)insight;
+    enum status status = read_definition(r, d, fault);
+    if (!status)
+        status = nodes_find(&r->nodes, &r->stream, (uint32_t)r->most, fault);
+    if (!status) {
+        r->settings.node_count = r->nodes.count ? r->nodes.count : 1;
+        r->settings.start = code_of_set(r, r->start);
+        r->settings.end = code_of_set(r, r->end);
+        r->settings.goal = code_of_set(r, r->goal);
+        flow_init(&r->flow, &r->settings);
+        status = scan_run(r->scan, &(struct scan_work){r, begin, visit, merge, end}, fault);
+    }
+    if (!status && r->flow.book.lost)
+        status = definition_fail(
+            d, "steps", fault, "there are more than %u different paths; fewer steps or nodes would do", PATH_BOOK_MAX);
+    if (!status) {
+        path_book_sort(&r->flow.book);
+        show(r, answer);
+    }
+    flow_release(&r->flow);
+    nodes_release(&r->nodes);
+    scan_free(r->scan);
+    free(r);
+    return status;
+}

@@ -1,0 +1,67 @@
+/* stream: the rows of several sets, of one customer after the other, in one order of time, each with a text: the page, the channel, the name of
+ * its event. What paths, attribution and cross-channel analysis look at.
+ *
+ * A row that is in more than one set counts in the first of them, so that sets can be rules: "page_viewed where medium = \"cpc\"" called
+ * Paid, then "page_viewed" called Other. Rows of equal time come by log position.
+ *
+ *     stream_add(&stream, scan, &rows, SLICE("page"), fault) ...         before the scan runs
+ *     struct stream_part *p = stream_part_create(&stream);               a worker's
+ *     stream_part_begin(p, part); n = stream_customer(p, i);             p->times[], p->texts[], p->sets[]
+ */
+#ifndef ONEFOLD_INSIGHT_STREAM_H
+#define ONEFOLD_INSIGHT_STREAM_H
+
+#include "insight/scan.h"
+
+#define STREAM_SETS_MAX 64
+
+struct stream_set {
+    unsigned rows;
+    bool valued; /* the text is a value of the row; else `name` */
+    unsigned value;
+    struct slice name;
+};
+struct stream {
+    struct scan *scan;
+    unsigned count;
+    struct stream_set sets[STREAM_SETS_MAX];
+    struct period period;
+};
+/* `value`: an expression about the row whose text is taken; empty: `rows->name`. *set (may be NULL) is its number. */
+enum status stream_add(struct stream *stream, const struct definition_rows *rows, struct slice value,
+                       const char *value_path, unsigned *set, struct fault *fault) WARN_UNUSED;
+
+struct stream_source {
+    struct scan_rows rows;
+    const uint64_t *own; /* bits of rows that are in no set before; NULL: all */
+    uint64_t *room;
+    size_t room_words;
+    struct scan_texts texts;
+    uint32_t text; /* of all rows, where the set has a name */
+};
+struct stream_part {
+    const struct stream *stream;
+    struct scan_part *part;
+    struct stream_source sources[STREAM_SETS_MAX];
+    /* of the customer in hand, in order */
+    int64_t *times;
+    uint32_t *texts; /* numbers of the worker's, 0: missing */
+    uint8_t *sets;
+    uint32_t *elements;
+    size_t room;
+    /* before they are in order */
+    int64_t *raw_times;
+    uint32_t *raw_texts, *raw_elements;
+    uint8_t *raw_sets;
+    uint32_t *order, *order_room;
+};
+struct stream_part *stream_part_create(const struct stream *stream);
+void stream_part_free(struct stream_part *part);
+void stream_part_begin(struct stream_part *p, struct scan_part *part);
+/* How many rows customer i has. */
+size_t stream_customer(struct stream_part *p, uint32_t i);
+
+/* The stable order of `count` times: order[k] is the index of the k-th. `room` [count]. Cost: branch-free for up to 40, n log n above. */
+void stream_order(const int64_t *times, size_t count, uint32_t *order, uint32_t *room);
+
+#endif
