@@ -307,6 +307,46 @@ void audience_merged(struct audience *a, struct customer_id winner, struct custo
     work_busy(a, began);
 }
 
+/* What the last run of a scheduled segment says of a customer whose rows are others now. */
+static void restore_stored(struct audience *a, struct planned *own, const struct run *run,
+                           struct customer_id customer) {
+    uint64_t bit = 0;
+    if (live_in_population(&a->live, customer)) {
+        evaluator_customer(own->groups[0].now, customer, run->ran_ms, run->ran_position);
+        evaluate_bits(own->groups[0].now, own->roots[0].index, &bit, NULL);
+    }
+    live_put_stored(&a->live, run->number, customer, bit & 1, FEED_SPLIT);
+}
+
+static void restore_run(struct audience *a, const struct run *run, const struct move *moves, size_t count) {
+    struct planned *own;
+    struct fault fault = {0};
+    if (!run->ran_ms)
+        return;
+    if (planned_create(&a->live, a->snapshot, &run->number, 1, &own, &fault)) {
+        os_stop(a->os, fault.text);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        restore_stored(a, own, run, moves[i].from);
+        restore_stored(a, own, run, moves[i].to);
+    }
+    planned_free(own);
+}
+
+void audience_split(struct audience *a, const struct move *moves, size_t count, uint64_t position) {
+    uint64_t began = os_monotonic_ns(a->os);
+    at_position(a, position);
+    for (size_t i = 0; i < count; i++)
+        live_entry(&a->live, FEED_PARTED, FEED_SPLIT, moves[i].from, moves[i].to.number, 0, 0);
+    for (uint32_t i = 0; i < a->run_count; i++)
+        restore_run(a, &a->runs[i], moves, count);
+    for (size_t i = 0; i < count; i++)
+        live_split(&a->live, planned_now(a), moves[i].from, moves[i].to);
+    audience_note_due(a);
+    work_busy(a, began);
+}
+
 void audience_publish(struct audience *a, uint64_t position) {
     atomic_store_explicit(&a->published, position, memory_order_release);
     feed_publish(a->live.feed, position);

@@ -16,6 +16,8 @@
  *     {"command":"members","segment":"...","add":["..."],"remove":["..."]}                   of an upload segment
  *     {"command":"relate","type":"guardian_of","from":"namespace:value","to":"namespace:value","fields":{...},"end":false}
  *     {"command":"refresh","segment":"..."}                                                 a scheduled one, now
+ *     {"command":"merge","customer":"<id>","other":"<id>"}      {"command":"split","customer":"<id>","identifiers":["namespace:value"]}
+ *     {"command":"undo","decision":3}                             identity/named.h has all forms; the fold carries them out (fold_identity.h)
  * Tags by hand and uploads become rows of the customer's attributes ("tag.x", "segment.x"), so they stand in the timeline, follow merges
  * and splits, and need no store of their own.
  *
@@ -68,6 +70,9 @@ void audience_records(struct audience *a, struct customer_id customer, bool crea
 /* After history_merge: the loser leaves everything, the winner is evaluated anew (FEED_MERGED, then FEED_LEFT of the loser, then the
  * winner's entries). Cost: all live segments for one customer. */
 void audience_merged(struct audience *a, struct customer_id winner, struct customer_id loser, uint64_t position);
+/* After history_move, of all moves that one record caused (FEED_PARTED of each, then who stayed and who left is evaluated anew). Stored
+ * sets hold of both what their last run would have said. Cost: all segments for two customers a move; a scheduled one is compiled. */
+void audience_split(struct audience *a, const struct move *moves, size_t count, uint64_t position);
 /* A type was defined: where that changed what values of a property are, expressions are checked again and live segments evaluated for
  * everybody. An expression that would be wrong now stays as it is; what it cannot read is missing to it. */
 void audience_dictionary_changed(struct audience *a, uint64_t position);

@@ -277,7 +277,7 @@ static void add_chunk(struct feed *feed) {
 }
 
 void feed_add(struct feed *feed, const struct feed_entry *entry) {
-    assert(entry->kind >= FEED_ENTERED && entry->kind <= FEED_MERGED && entry->cause);
+    assert(entry->kind >= FEED_ENTERED && entry->kind <= FEED_PARTED && entry->cause);
     assert(feed->end == 0 || place_compare(feed->last, place_of(entry)) < 0);
     if (feed->open == NULL || feed->open_used == feed->chunk_entries)
         add_chunk(feed);
@@ -477,8 +477,8 @@ struct search {
 };
 
 static bool wanted(const struct search *s, const struct feed_entry *e) {
-    bool of_customer =
-        s->customer == 0 || e->customer == s->customer || (e->kind == FEED_MERGED && e->subject == s->customer);
+    bool of_customer = s->customer == 0 || e->customer == s->customer ||
+                       ((e->kind == FEED_MERGED || e->kind == FEED_PARTED) && e->subject == s->customer);
     bool of_subject = s->subject == 0 || (e->subject == s->subject && e->kind <= FEED_LEFT);
     return of_customer && of_subject;
 }
@@ -750,7 +750,7 @@ static bool ascends(struct feed_place *last, struct feed_place next) {
 }
 
 static bool entry_known(const struct feed_entry *e) {
-    return e->kind >= FEED_ENTERED && e->kind <= FEED_MERGED && e->cause && e->cause <= FEED_UPLOAD;
+    return e->kind >= FEED_ENTERED && e->kind <= FEED_PARTED && e->cause && e->cause <= FEED_SPLIT;
 }
 
 static enum status check_section(const struct loading *l, struct fault *fault) {

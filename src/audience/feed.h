@@ -1,4 +1,4 @@
-/* feed: what happened to audiences, in order: who entered and left which segment when and why, which customers merged, and events that
+/* feed: what happened to audiences, in order: who entered and left which segment when and why, which customers merged or split, and events that
  * a subscription asked for. Subscribers read it from any point on; size over time and "why" are answered from it.
  *
  * An entry is named by (position, order): the log position that caused it and its number among that position's entries. The fold makes
@@ -16,7 +16,7 @@
 #include "identity/identity.h"
 #include "os/image.h"
 
-enum feed_kind { FEED_ENTERED = 1, FEED_LEFT = 2, FEED_EVENT = 3, FEED_MERGED = 4 };
+enum feed_kind { FEED_ENTERED = 1, FEED_LEFT = 2, FEED_EVENT = 3, FEED_MERGED = 4, FEED_PARTED = 5 };
 enum feed_cause {
     FEED_RECORD = 1,     /* a record of this customer */
     FEED_TIME = 2,       /* the clock alone */
@@ -25,7 +25,8 @@ enum feed_cause {
     FEED_RELATED = 5,    /* a record of a related customer */
     FEED_MASTER = 6,     /* master data changed */
     FEED_SCHEDULE = 7,   /* a scheduled refresh */
-    FEED_UPLOAD = 8
+    FEED_UPLOAD = 8,
+    FEED_SPLIT = 9 /* one customer became two */
 };
 /* On disk. */
 struct feed_entry {
@@ -34,7 +35,8 @@ struct feed_entry {
     uint32_t order; /* among this position's entries, from 0 */
     uint32_t customer;
     uint32_t
-        subject; /* segment number; FEED_EVENT: dictionary type number; FEED_MERGED: the customer that is no more */
+        subject; /* segment number; FEED_EVENT: dictionary type number; FEED_MERGED: the customer that is no more; FEED_PARTED: the one
+                  * that has part of its rows now */
     uint8_t kind, cause;
     uint16_t reserved;
     uint64_t clauses_before,

@@ -354,6 +354,29 @@ void live_merged(struct live *l, struct planned *p, struct customer_id winner, s
     work_related(l, p, winner, FEED_RELATED);
 }
 
+/* --- splits --- */
+
+static void evaluate_side(struct live *l, struct planned *p, struct customer_id customer) {
+    if (!live_in_population(l, customer)) {
+        leave_all(l, p, customer, FEED_SPLIT);
+        return;
+    }
+    members_put(l->members, MEMBERS_POPULATION, customer, true);
+    evaluate_one(l, p, customer, p->all, TIMER_NEVER, &(struct telling){.cause = FEED_SPLIT});
+    touch_all_related(p);
+    work_related(l, p, customer, FEED_RELATED);
+}
+
+void live_split(struct live *l, struct planned *p, struct customer_id from, struct customer_id to) {
+    evaluate_side(l, p, from);
+    evaluate_side(l, p, to);
+}
+
+void live_put_stored(struct live *l, uint32_t number, struct customer_id customer, bool in, enum feed_cause cause) {
+    if (members_put(l->members, number, customer, in))
+        live_entry(l, kind_of(in), cause, customer, number, 0, 0);
+}
+
 /* --- whole spans --- */
 
 struct pass {

@@ -106,6 +106,10 @@ bool live_in_population(const struct live *live, struct customer_id customer);
 void live_records(struct live *live, struct planned *planned, struct customer_id customer, bool created,
                   struct record_head *const *records, size_t count, uint64_t position);
 void live_merged(struct live *live, struct planned *planned, struct customer_id winner, struct customer_id loser);
+/* Rows went from one to the other: both are evaluated anew. */
+void live_split(struct live *live, struct planned *planned, struct customer_id from, struct customer_id to);
+/* Puts a customer into a stored set, or takes it out, and tells of it. */
+void live_put_stored(struct live *live, uint32_t number, struct customer_id customer, bool in, enum feed_cause cause);
 /* Everybody due at exactly `moment_ms`, which is timers_next(). */
 void live_due(struct live *live, struct planned *planned, int64_t moment_ms);
 /* The roots of `which` [words] for everybody; customers that changed go into `changed` (struct span_change each; may be NULL). */

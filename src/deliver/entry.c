@@ -242,6 +242,8 @@ void entry_write(struct entry_writer *writer, const struct audience_snapshot *sn
     write_oneid(w, "oneid", entry->customer);
     if (entry->kind == FEED_MERGED)
         write_oneid(w, "merged", entry->subject);
+    if (entry->kind == FEED_PARTED)
+        write_oneid(w, "split", entry->subject);
     json_member_time(w, "at", entry->at_ms);
     json_member_cstring(w, "cause", feed_cause_name(entry->cause));
     if (entry->kind == FEED_ENTERED || entry->kind == FEED_LEFT)

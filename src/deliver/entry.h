@@ -3,7 +3,8 @@
  *     {"id":"812-0","kind":"entered","segment":"核心客户","segment_number":3,"oneid":"9f0c...","at":"2026-01-31T08:00:00.000Z","cause":"record",
  *      "clauses":[{"text":"sum(order.total) > 50000","before":false,"after":true}],"identifiers":[{"namespace":"user_id","value":"u1"}]}
  *     {"id":"813-0","kind":"event","type":"Order Completed","oneid":"...","at":"...","cause":"record","identifiers":[...],"payload":{...}}
- *     {"id":"814-0","kind":"merged","oneid":"<who stayed>","merged":"<who is no more>","at":"...","cause":"record","identifiers":[...]}
+ *     {"id":"814-0","kind":"merged","oneid":"<who stayed>","merged":"<who is no more>","at":"...","cause":"merge","identifiers":[...]}
+ *     {"id":"815-0","kind":"split","oneid":"<who stayed>","split":"<who is a customer of its own now>","at":"...","cause":"split",...}
  *
  * `clauses` are those that changed, as the definition in force words them; they are left out where the definition has changed since. `payload`
  * is what the source sent, where the log still has it: a tracking call, or {"row":{"column":"cell"}}. One line, without line ends. */
@@ -19,7 +20,7 @@ struct entry_filter {
     size_t segment_count;
     const uint16_t *types; /* of events */
     size_t type_count;
-    bool all_segments, all_events, merges;
+    bool all_segments, all_events, merges; /* merges: and splits */
 };
 bool entry_wanted(const struct entry_filter *filter, const struct feed_entry *entry);
 

@@ -28,15 +28,19 @@ bool entry_wanted(const struct entry_filter *f, const struct feed_entry *e) {
     case FEED_EVENT:
         return f->all_events || holds_type(f->types, f->type_count, e->subject);
     case FEED_MERGED:
+    case FEED_PARTED:
         return f->merges;
     }
     return false;
 }
 
 const char *feed_kind_name(enum feed_kind kind) {
-    static const char *const names[] = {
-        [FEED_ENTERED] = "entered", [FEED_LEFT] = "left", [FEED_EVENT] = "event", [FEED_MERGED] = "merged"};
-    assert(kind >= FEED_ENTERED && kind <= FEED_MERGED);
+    static const char *const names[] = {[FEED_ENTERED] = "entered",
+                                        [FEED_LEFT] = "left",
+                                        [FEED_EVENT] = "event",
+                                        [FEED_MERGED] = "merged",
+                                        [FEED_PARTED] = "split"};
+    assert(kind >= FEED_ENTERED && kind <= FEED_PARTED);
     return names[kind];
 }
 
@@ -44,8 +48,8 @@ const char *feed_cause_name(enum feed_cause cause) {
     static const char *const names[] = {
         [FEED_RECORD] = "record",     [FEED_TIME] = "time",       [FEED_DEFINITION] = "definition",
         [FEED_MERGE] = "merge",       [FEED_RELATED] = "related", [FEED_MASTER] = "master",
-        [FEED_SCHEDULE] = "schedule", [FEED_UPLOAD] = "upload"};
-    assert(cause >= FEED_RECORD && cause <= FEED_UPLOAD);
+        [FEED_SCHEDULE] = "schedule", [FEED_UPLOAD] = "upload",   [FEED_SPLIT] = "split"};
+    assert(cause >= FEED_RECORD && cause <= FEED_SPLIT);
     return names[cause];
 }
 

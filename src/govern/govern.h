@@ -106,6 +106,8 @@ void govern_set_aside(struct govern *g, const struct log_record *raw, enum quara
  * replay must put the whole record in that one's place; not said of a repetition, which nobody has. */
 #define GOVERN_HOLDER_MASTER UINT32_MAX
 void govern_note_holder(struct govern *g, uint32_t holder);
+/* Another customer has the record at `position` from now on. Cost: a look-up where anything was ever refused. */
+void govern_move_holder(struct govern *g, uint64_t position, uint32_t holder);
 /* What was noted for the record at `position`, 0 where nobody has it. */
 uint32_t govern_holder(struct govern *g, uint64_t position);
 /* True when the record at `position` waits as a whole: nothing of it was used so far. */

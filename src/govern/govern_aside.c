@@ -16,6 +16,11 @@ void govern_note_holder(struct govern *g, uint32_t holder) {
         quarantine_hold(&g->quarantine, g->raw->position, holder);
 }
 
+void govern_move_holder(struct govern *g, uint64_t position, uint32_t holder) {
+    if (g->quarantine.count) /* this thread alone adds */
+        quarantine_hold(&g->quarantine, position, holder);
+}
+
 uint32_t govern_holder(struct govern *g, uint64_t position) { return quarantine_holder(&g->quarantine, position); }
 
 bool govern_waits_whole(struct govern *g, uint64_t position) {

@@ -231,6 +231,11 @@ static char *sub_path(const char *folder, const char *name) {
     return path.data;
 }
 
+/* What is repaired later must be put where its row is by then. */
+static void row_moved(void *govern, uint64_t position, struct customer_id to) {
+    govern_move_holder(govern, position, to.number);
+}
+
 static enum status make_parts(struct running *r, struct fault *fault) {
     struct engine *e = &r->engine;
     char *log = sub_path(e->folder, "log"), *history = sub_path(e->folder, "history"),
@@ -249,6 +254,8 @@ static enum status make_parts(struct running *r, struct fault *fault) {
     e->fold = fold_create(e);
     if (!status)
         status = history_create(e->os, history, e->dictionary, &r->options.history, &e->history, fault);
+    if (!status)
+        history_follow(e->history, row_moved, e->govern);
     if (!status)
         status = audience_create(&(struct audience_parts){.os = e->os,
                                                           .folder = feed,

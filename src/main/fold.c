@@ -8,6 +8,7 @@
 
 #include "audience/audience.h"
 #include "main/fold_command.h"
+#include "main/fold_identity.h"
 #include "os/image.h"
 
 #define REPLAY_PASSED_MAX                                                                                              \
@@ -102,10 +103,7 @@ static bool place(struct fold *f, const struct log_record *raw, struct governed 
         count(&f->quarantined);
         return false;
     }
-    for (size_t i = 0; i < r->merge_count; i++) {
-        history_merge(e->history, r->merges[i].winner, r->merges[i].loser);
-        audience_merged(e->audience, r->merges[i].winner, r->merges[i].loser, f->applying);
-    }
+    fold_unite(e, r, f->applying);
     struct customer_id customer = holder.number ? identity_redirect(e->identity, holder) : r->customer;
     for (size_t i = 0; i < g->record_count; i++) {
         g->records[i]->arrival = r->arrival.number;
@@ -262,6 +260,8 @@ static enum status apply_json(struct fold *f, const struct log_record *raw, stru
         count(&f->definitions);
     } else if (!status && slice_is(json_get_text(f->json, root, "command"), "replay")) {
         return replay(f, root, raw->position, fault);
+    } else if (!status && fold_decides(json_get_text(f->json, root, "command"))) {
+        status = fold_decide(f->engine, f->json, root, raw, &refused);
     } else if (!status) {
         status = fold_command(f->engine, f->json, root, raw, &refused);
     }

@@ -7,6 +7,7 @@
 #include "audience/audience.h"
 #include "base/decimal.h"
 #include "govern/json_text.h"
+#include "identity/named.h"
 
 #define SHOWN(slice) (int)((slice).size < 80 ? (slice).size : 80), (slice).data
 
@@ -27,66 +28,28 @@ struct meant {
 
 /* --- who --- */
 
-static void take_identifier(void *context, struct identifier_id identifier) {
-    *(struct identifier_id *)context = identifier;
-}
-
-static enum status unknown_customer(struct slice id, struct fault *fault) {
-    return fault_set(fault, STATUS_NOT_FOUND, "no customer is known by \"%.*s\"; an id is a oneid or namespace:value",
-                     SHOWN(id));
-}
-
-/* namespace:value in its canonical form. */
-static enum status read_identifier(struct work *w, struct slice id, struct claim *claim, struct fault *fault) {
-    const char *colon = memchr(id.data, ':', id.size);
-    struct slice name = slice_of(id.data, (size_t)(colon - id.data));
-    const struct namespace *ns = dictionary_namespace_find(w->engine->dictionary, name);
-    if (!ns)
-        return fault_set(fault, STATUS_NOT_FOUND, "no identifier namespace is called \"%.*s\"", SHOWN(name));
-    claim->namespace_number = ns->number;
-    return govern_normalise_identifier(ns, slice_of(colon + 1, id.size - name.size - 1), &w->arena, &claim->value,
-                                       fault);
-}
-
-static enum status find_oneid(struct work *w, struct slice id, struct meant *out, struct fault *fault) {
-    struct customer_id asked = oneid_parse(id);
-    if (asked.number)
-        out->customer = identity_redirect(w->engine->identity, asked);
-    if (!out->customer.number)
-        return unknown_customer(id, fault);
-    identity_identifiers(w->engine->identity, out->customer, 1, take_identifier, &out->arrival);
-    return STATUS_OK;
-}
-
 static enum status find_customer(struct work *w, struct slice id, struct meant *out, struct fault *fault) {
-    struct claim claim;
-    *out = (struct meant){{0}, {0}};
-    if (!id.size || !memchr(id.data, ':', id.size))
-        return find_oneid(w, id, out, fault);
-    enum status status = read_identifier(w, id, &claim, fault);
-    if (status)
-        return status;
-    out->arrival = identity_find(w->engine->identity, claim.namespace_number, claim.value);
-    if (out->arrival.number)
-        out->customer = identity_customer(w->engine->identity, out->arrival);
-    return out->customer.number ? STATUS_OK : unknown_customer(id, fault);
+    struct named named;
+    enum status status = identity_named(w->engine->identity, w->engine->dictionary, id, &w->arena, &named, fault);
+    *out = (struct meant){named.customer, named.identifier};
+    return status;
 }
 
 /* The same, and who is not known yet becomes a customer. */
 static enum status find_or_make(struct work *w, struct slice id, struct meant *out, struct fault *fault) {
     *out = (struct meant){{0}, {0}};
     if (!id.size || !memchr(id.data, ':', id.size))
-        return find_oneid(w, id, out, fault);
+        return find_customer(w, id, out, fault);
     struct governed *g = memory_get(1, sizeof *g);
     struct resolution *r = memory_get(1, sizeof *r);
-    enum status status = read_identifier(w, id, &g->claims[0], fault);
+    enum status status = identity_claim(w->engine->dictionary, id, &w->arena, &g->claims[0], fault);
     g->claim_count = 1;
     g->time_ms = w->raw->received_ms;
     g->source = w->raw->source;
     if (!status && (status = identity_resolve(w->engine->identity, g, w->raw->position, 1, r)))
         fault_set(fault, status, "\"%.*s\" cannot stand for a customer", SHOWN(id));
     if (!status) {
-        assert(r->merge_count == 0); /* one identifier cannot bring two together */
+        assert(r->merge_count == 0 && r->move_count == 0); /* one identifier cannot bring two together */
         *out = (struct meant){r->customer, r->arrival};
         if (r->created) /* whatever becomes of the order, this customer is one now */
             audience_records(w->engine->audience, out->customer, true, NULL, 0, w->raw->position);
@@ -326,8 +289,10 @@ enum status fold_command(struct engine *e, struct json_parser *p, const struct j
     else if (slice_is(word, "refresh"))
         status = audience_refresh(e->audience, json_get_text(p, command, "segment"), raw->position, fault);
     else
-        status = fault_set(fault, STATUS_UNSUPPORTED,
-                           "\"command\" is \"%.*s\"; expected replay, tag, members, relate or refresh", SHOWN(word));
+        status =
+            fault_set(fault, STATUS_UNSUPPORTED,
+                      "\"command\" is \"%.*s\"; expected replay, tag, members, relate, refresh, merge, split or undo",
+                      SHOWN(word));
     arena_release(&w.arena);
     record_builder_release(&w.builder);
     record_builder_release(&w.mirror);
