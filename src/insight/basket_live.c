@@ -21,7 +21,7 @@ struct live_baskets {
     struct slot {
         uint64_t key;
         uint32_t basket; /* number + 1, or 0 */
-    } *slots;
+    } * slots;
     size_t slot_count, key_count;
     struct itemsets candidates;
     uint32_t floor;    /* what is no candidate had fewer when mined */
@@ -171,11 +171,11 @@ enum status live_baskets_remine(struct live_baskets *live, struct fault *fault) 
     struct itemsets sets;
     tidy(live);
     uint32_t low = support_count(live->options.support_min * live->options.slack, live->present);
-    enum status status = itemsets_mine(&live->all,
-                                       &(struct itemset_options){.count_min = low,
-                                                                 .length_max = live->options.length_max,
-                                                                 .workers = live->options.workers},
-                                       &sets, fault);
+    enum status status =
+        itemsets_mine(&live->all,
+                      &(struct itemset_options){
+                          .count_min = low, .length_max = live->options.length_max, .workers = live->options.workers},
+                      &sets, fault);
     if (status)
         return status;
     itemsets_release(&live->candidates);
@@ -219,7 +219,8 @@ static void put_set(struct putting *p, const uint32_t *items, size_t length, uin
 }
 
 /* Those of `fresh` that are no candidates and frequent among all. One pass over all baskets counts them. */
-static void put_newcomers(const struct live_baskets *live, const struct itemsets *fresh, uint32_t wanted, struct putting *p) {
+static void put_newcomers(const struct live_baskets *live, const struct itemsets *fresh, uint32_t wanted,
+                          struct putting *p) {
     uint32_t *counts = memory_get(fresh->count + 1, sizeof *counts);
     uint8_t *asked = memory_get(fresh->count + 1, 1);
     uint32_t unused, *by_item = memory_get(live->all.item_count + 2, sizeof *by_item);
@@ -321,7 +322,8 @@ enum status live_baskets_sets(struct live_baskets *live, struct itemsets *out, s
     p.count = 0;
     for (size_t i = 0; i < live->candidates.count; i++)
         if (live->candidates.counts[i] >= wanted)
-            put_set(&p, itemset_items(&live->candidates, i), itemset_length(&live->candidates, i), live->candidates.counts[i]);
+            put_set(&p, itemset_items(&live->candidates, i), itemset_length(&live->candidates, i),
+                    live->candidates.counts[i]);
     if (!again && fresh.count)
         put_newcomers(live, &fresh, wanted, &p);
     itemsets_release(&fresh);

@@ -18,7 +18,8 @@ struct truth { /* what should be there, by key */
     size_t counts[KEYS];
 };
 
-static void assert_same_as_mining(struct live_baskets *live, const struct truth *truth, double support, unsigned length_max) {
+static void assert_same_as_mining(struct live_baskets *live, const struct truth *truth, double support,
+                                  unsigned length_max) {
     struct baskets b = {0};
     struct itemsets live_sets, mined;
     struct fault fault = {0};
@@ -27,9 +28,11 @@ static void assert_same_as_mining(struct live_baskets *live, const struct truth 
             baskets_add(&b, truth->items[i], truth->counts[i]);
     assert_int_equal(live_baskets_count(live), b.count);
     assert_int_equal(live_baskets_sets(live, &live_sets, &fault), STATUS_OK);
-    assert_int_equal(itemsets_mine(&b, &(struct itemset_options){.count_min = support_count(support, b.count), .length_max = length_max},
-                                   &mined, &fault),
-                     STATUS_OK);
+    assert_int_equal(
+        itemsets_mine(&b,
+                      &(struct itemset_options){.count_min = support_count(support, b.count), .length_max = length_max},
+                      &mined, &fault),
+        STATUS_OK);
     assert_int_equal(live_sets.count, mined.count);
     assert_memory_equal(live_sets.counts, mined.counts, mined.count * sizeof *mined.counts);
     assert_memory_equal(live_sets.starts, mined.starts, (mined.count + 1) * sizeof *mined.starts);
@@ -57,7 +60,8 @@ static void sets_stay_those_of_mining_all(void **state) {
         double support = 0.02 + 0.1 * random_unit(&r);
         unsigned length_max = round % 2 ? 4 : 0;
         memset(&truth, 0, sizeof truth);
-        struct live_baskets *live = live_baskets_create(&(struct live_options){.support_min = support, .length_max = length_max, .workers = 1});
+        struct live_baskets *live =
+            live_baskets_create(&(struct live_options){.support_min = support, .length_max = length_max, .workers = 1});
         for (unsigned i = 0; i < 900; i++) {
             size_t key = i < KEYS && random_chance(&r, 0.9) ? i : random_below(&r, KEYS);
             truth.counts[key] = random_chance(&r, 0.1) ? 0 : random_basket(&r, i / 900.0, truth.items[key]);
@@ -71,7 +75,7 @@ static void sets_stay_those_of_mining_all(void **state) {
         mined += c.mined;
         live_baskets_free(live);
     }
-    assert_true(delta_mined > 0);        /* the way over the new ones alone was taken, */
+    assert_true(delta_mined > 0);             /* the way over the new ones alone was taken, */
     assert_true(mined > 0 && mined < served); /* and mining all again, but not each time */
 }
 

@@ -11,8 +11,8 @@
 #include "base/memory.h"
 #include "language/workers.h"
 
-#define BLOCK 4096        /* groups that are summed together, whoever sums them */
-#define FIRST_MAX 100000  /* groups of the first search */
+#define BLOCK 4096       /* groups that are summed together, whoever sums them */
+#define FIRST_MAX 100000 /* groups of the first search */
 #define CUSTOMERS_MIN 10
 
 static const struct btyd_words words[] = {
@@ -118,8 +118,8 @@ static double likelihood_at(void *context, const double *logs, double *slope) {
 }
 
 /* The best of what is found from several starts: a likelihood may have more than one hill, and a start on a plain leads nowhere. */
-static enum status search(struct blocks *b, const double (*starts)[MAXIMISE_MAX], size_t start_count, const struct btyd_run *run,
-                          struct maximum *out, struct fault *fault) {
+static enum status search(struct blocks *b, const double (*starts)[MAXIMISE_MAX], size_t start_count,
+                          const struct btyd_run *run, struct maximum *out, struct fault *fault) {
     enum status status = STATUS_OK;
     bool found = false;
     b->sums = memory_get(b->row_count / BLOCK + 1, sizeof *b->sums);
@@ -156,13 +156,15 @@ static enum status check_buyers(const struct btyd_buyer *groups, size_t count, s
         again += groups[i].x > 0 ? groups[i].count : 0;
     }
     if (customers < CUSTOMERS_MIN)
-        return fault_set(fault, STATUS_INVALID,
-                         "a forecast needs at least %d customers with an order before the calibration's end; there are %.0f",
-                         CUSTOMERS_MIN, customers);
+        return fault_set(
+            fault, STATUS_INVALID,
+            "a forecast needs at least %d customers with an order before the calibration's end; there are %.0f",
+            CUSTOMERS_MIN, customers);
     if (again == 0)
-        return fault_set(fault, STATUS_INVALID,
-                         "nobody ordered a second time before the calibration's end: there is nothing to learn how often "
-                         "customers come back from");
+        return fault_set(
+            fault, STATUS_INVALID,
+            "nobody ordered a second time before the calibration's end: there is nothing to learn how often "
+            "customers come back from");
     return STATUS_OK;
 }
 
@@ -189,7 +191,8 @@ enum status btyd_fit(enum btyd_model model, const struct btyd_buyer *groups, siz
     }
     double scale = fmax(age / customers / 4, 1e-3); /* alpha and beta are times */
     bool bg = model == BTYD_BG_NBD;
-    double starts[][MAXIMISE_MAX] = {{0.5, scale, bg ? 1 : 0.5, bg ? 2 : scale}, {2, 4 * scale, 0.3, bg ? 4 : 8 * scale}};
+    double starts[][MAXIMISE_MAX] = {{0.5, scale, bg ? 1 : 0.5, bg ? 2 : scale},
+                                     {2, 4 * scale, 0.3, bg ? 4 : 8 * scale}};
     size_t start_count = sizeof starts / sizeof *starts, first_count = 0;
     if (count > FIRST_MAX) {
         struct btyd_buyer *first = thin_out(groups, count, &first_count);
@@ -225,14 +228,16 @@ size_t gamma_gamma_order(struct gamma_buyer *buyers, size_t count) {
     return kept;
 }
 
-enum status gamma_gamma_fit(const struct gamma_buyer *buyers, size_t count, const struct btyd_run *run, struct maximum *out,
-                            struct fault *fault) {
-    struct blocks b = {.block = gamma_block, .rows = buyers, .row_count = count, .parameter_count = GAMMA_GAMMA_PARAMETERS};
+enum status gamma_gamma_fit(const struct gamma_buyer *buyers, size_t count, const struct btyd_run *run,
+                            struct maximum *out, struct fault *fault) {
+    struct blocks b = {
+        .block = gamma_block, .rows = buyers, .row_count = count, .parameter_count = GAMMA_GAMMA_PARAMETERS};
     double mean = 0;
     if (count < CUSTOMERS_MIN)
-        return fault_set(fault, STATUS_INVALID,
-                         "what an order is worth needs at least %d customers with a second order above 0; there are %zu",
-                         CUSTOMERS_MIN, count);
+        return fault_set(
+            fault, STATUS_INVALID,
+            "what an order is worth needs at least %d customers with a second order above 0; there are %zu",
+            CUSTOMERS_MIN, count);
     for (size_t i = 0; i < count; i++)
         mean += buyers[i].mean / (double)count;
     const double starts[][MAXIMISE_MAX] = {{4, 4, mean}, {1, 2, mean}};

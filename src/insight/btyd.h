@@ -70,8 +70,8 @@ struct gamma_buyer {
 size_t gamma_gamma_order(struct gamma_buyer *buyers, size_t count);
 
 /* Errors as btyd_fit's. */
-enum status gamma_gamma_fit(const struct gamma_buyer *buyers, size_t count, const struct btyd_run *run, struct maximum *out,
-                            struct fault *fault) WARN_UNUSED;
+enum status gamma_gamma_fit(const struct gamma_buyer *buyers, size_t count, const struct btyd_run *run,
+                            struct maximum *out, struct fault *fault) WARN_UNUSED;
 /* As btyd_likelihood, except that slopes are added to what `slope` holds. */
 double gamma_gamma_likelihood(const double *parameters, const struct gamma_buyer *buyers, size_t count, double *slope);
 
@@ -81,7 +81,8 @@ double gamma_gamma_mean(const double *parameters, const struct gamma_buyer *buye
 
 /* --- for btyd.c alone: each model's own part --- */
 #define BTYD(id, name, prefix, ...)                                                                                    \
-    double prefix##_likelihood(const double *parameters, const struct btyd_buyer *groups, size_t count, double *slope); \
+    double prefix##_likelihood(const double *parameters, const struct btyd_buyer *groups, size_t count,                \
+                               double *slope);                                                                         \
     double prefix##_alive(const double *parameters, const struct btyd_buyer *buyer);                                   \
     double prefix##_expected(const double *parameters, const struct btyd_buyer *buyer, double time);
 #include "insight/btyd.def"

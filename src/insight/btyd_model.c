@@ -39,7 +39,8 @@ struct btyd_truth btyd_truth(enum btyd_model model, const double *q, const struc
             double density;
             if (model == BTYD_BG_NBD) {
                 double logit = -70 + wide * k, p = 1 / (1 + exp(-logit)), rest = 1 / (1 + exp(logit));
-                density = wide * exp(q[2] * log(p) + q[3] * log(rest) + lgamma(q[2] + q[3]) - lgamma(q[2]) - lgamma(q[3]));
+                density =
+                    wide * exp(q[2] * log(p) + q[3] * log(rest) + lgamma(q[2] + q[3]) - lgamma(q[2]) - lgamma(q[3]));
                 one = bg_one(buyer, log_lambda, p, rest, time);
             } else {
                 double log_mu = FROM + step * k;

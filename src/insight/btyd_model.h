@@ -9,7 +9,8 @@ struct btyd_truth {
     double alive;
     double expected; /* orders in `time` after T */
 };
-struct btyd_truth btyd_truth(enum btyd_model model, const double *parameters, const struct btyd_buyer *buyer, double time);
+struct btyd_truth btyd_truth(enum btyd_model model, const double *parameters, const struct btyd_buyer *buyer,
+                             double time);
 
 /* Density of the mean of x orders; and the expected worth of the next. */
 double gamma_gamma_truth(const double *parameters, const struct gamma_buyer *buyer, double *next);

@@ -27,7 +27,8 @@ static struct integral integral_from(const double *p, double x, double t, bool s
     double power_u = upper ? r + x : r + x - 1, power_v = upper ? s : s + 1;
     struct integral i = {.log_value = log(g) - power_u * log_u - power_v * log_v};
     if (slopes) {
-        double by_high = -z / high, step = 1 / high; /* dz: by the larger of alpha and beta, (1 - z) / high; by the smaller, -1 / high */
+        double by_high = -z / high,
+               step = 1 / high; /* dz: by the larger of alpha and beta, (1 - z) / high; by the smaller, -1 / high */
         double by_larger = by[2] * (step + by_high), by_smaller = -by[2] * step;
         i.by[0] = ((upper ? by[0] : 0) + by[1]) / g - log_u;
         i.by[1] = (upper ? by_larger : by_smaller) / g - power_u / u;
@@ -43,13 +44,15 @@ struct shares {
 };
 
 static struct shares share_out(double log_stay, double log_last, double log_age) {
-    double top = fmax(log_stay, log_last), stay = exp(log_stay - top), last = exp(log_last - top), age = exp(log_age - top);
+    double top = fmax(log_stay, log_last), stay = exp(log_stay - top), last = exp(log_last - top),
+           age = exp(log_age - top);
     double sum = stay + (last > age ? last - age : 0);
     return (struct shares){top + log(sum), stay / sum, last / sum, age / sum};
 }
 
 double btyd_pareto_likelihood(const double *p, const struct btyd_buyer *groups, size_t count, double *slope) {
-    double r = p[0], alpha = p[1], s = p[2], beta = p[3], value = 0, sums[BTYD_PARAMETERS] = {0}, gammas = 0, digammas = 0;
+    double r = p[0], alpha = p[1], s = p[2], beta = p[3], value = 0, sums[BTYD_PARAMETERS] = {0}, gammas = 0,
+           digammas = 0;
     for (size_t i = 0; i < count; i++) {
         const struct btyd_buyer *g = &groups[i];
         double rx = r + g->x, rsx = rx + s;
@@ -76,7 +79,8 @@ double btyd_pareto_likelihood(const double *p, const struct btyd_buyer *groups, 
 double btyd_pareto_alive(const double *p, const struct btyd_buyer *g) {
     double rx = p[0] + g->x, share = log(p[2] / (rx + p[2]));
     struct integral last = integral_from(p, g->x, g->t_x, false), age = integral_from(p, g->x, g->T, false);
-    return share_out(-rx * log(p[1] + g->T) - p[2] * log(p[3] + g->T), share + last.log_value, share + age.log_value).stay;
+    return share_out(-rx * log(p[1] + g->T) - p[2] * log(p[3] + g->T), share + last.log_value, share + age.log_value)
+        .stay;
 }
 
 /* (r+x)(beta+T) / ((alpha+T)(s-1)) [1 - ((beta+T)/(beta+T+t))^(s-1)] alive; the division by s - 1 as in btyd_bg_expected. */

@@ -83,7 +83,8 @@ static void slopes_are_the_differences(void **state) {
             double down = btyd_likelihood(model, p, &b, 1, NULL);
             p[k] = kept;
             if (fabs((up - down) / (2 * h) - slope[k]) > 1e-6 * (1 + fabs(slope[k])))
-                fail_msg("case %u, parameter %u: slope %.12g, by differences %.12g", i, k, slope[k], (up - down) / (2 * h));
+                fail_msg("case %u, parameter %u: slope %.12g, by differences %.12g", i, k, slope[k],
+                         (up - down) / (2 * h));
         }
     }
 }
@@ -91,10 +92,13 @@ static void slopes_are_the_differences(void **state) {
 /* Busy customers over long times: where the papers' own forms overflow. */
 static void extremes_stay_numbers(void **state) {
     (void)state;
-    static const struct btyd_buyer extremes[] = {
-        {5000, 1000, 1000.5, 1}, {5000, 3, 1000, 1}, {0, 0, 0, 1}, {0, 0, 100000, 1}, {1, 0, 100000, 1}, {300, 0.001, 0.001, 1}};
-    static const double parameters[][BTYD_PARAMETERS] = {
-        {0.243, 4.414, 0.793, 2.426}, {1e-4, 1e-4, 1e-4, 1e-4}, {1e4, 1e4, 1e4, 1e4}, {1, 1, 1, 1}, {1e-3, 1e5, 1e3, 1e-3}};
+    static const struct btyd_buyer extremes[] = {{5000, 1000, 1000.5, 1}, {5000, 3, 1000, 1}, {0, 0, 0, 1},
+                                                 {0, 0, 100000, 1},       {1, 0, 100000, 1},  {300, 0.001, 0.001, 1}};
+    static const double parameters[][BTYD_PARAMETERS] = {{0.243, 4.414, 0.793, 2.426},
+                                                         {1e-4, 1e-4, 1e-4, 1e-4},
+                                                         {1e4, 1e4, 1e4, 1e4},
+                                                         {1, 1, 1, 1},
+                                                         {1e-3, 1e5, 1e3, 1e-3}};
     for (unsigned m = 0; m < BTYD_MODELS; m++)
         for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++)
             for (size_t k = 0; k < sizeof extremes / sizeof *extremes; k++) {
@@ -134,7 +138,8 @@ static double random_gamma(struct random *r, double shape) {
 }
 
 static struct btyd_buyer bg_buyer(struct random *r, const double *p) {
-    double lambda = random_gamma(r, p[0]) / p[1], u = random_gamma(r, p[2]), v = random_gamma(r, p[3]), drop = u / (u + v);
+    double lambda = random_gamma(r, p[0]) / p[1], u = random_gamma(r, p[2]), v = random_gamma(r, p[3]),
+           drop = u / (u + v);
     struct btyd_buyer b = {.T = between(r, 27, 39), .count = 1};
     for (double t = 0; !(b.x > 0 && random_chance(r, drop));) {
         t -= log(1 - random_unit(r)) / lambda;

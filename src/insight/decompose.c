@@ -33,7 +33,8 @@ static double median_around(const double *values, size_t count, size_t i) {
 
 /* Where a whole period does not fit around a point, what would fit is lopsided: the trend goes on along the line of the last whole period. */
 static void carry_on(double *trend, size_t count, size_t period) {
-    size_t half = period / 2, first = half, last = count - 1 - half, reach = period < last - first ? period : last - first;
+    size_t half = period / 2, first = half, last = count - 1 - half,
+           reach = period < last - first ? period : last - first;
     if (reach == 0) {
         for (size_t i = 0; i < count; i++)
             trend[i] = trend[first];
@@ -151,7 +152,8 @@ size_t decompose_find_period(const double *values, size_t count, size_t most) {
             sum += steps[i] * steps[i - lag];
         sum /= all;
         /* found: of the two lags before; a peak is higher than both its neighbours. */
-        if (lag > 2 && found[1] >= found[0] && found[1] > sum && found[1] > highest && found[1] > 1.96 / sqrt((double)count)) {
+        if (lag > 2 && found[1] >= found[0] && found[1] > sum && found[1] > highest &&
+            found[1] > 1.96 / sqrt((double)count)) {
             highest = found[1];
             best = lag - 1;
         }

@@ -17,8 +17,9 @@ struct decomposed {
     double *trend, *season, *rest; /* count each; one piece of memory, freed by decompose_release */
     double *score;                 /* rest in robust deviations from its median */
     size_t count, period;
-    double deviation;                       /* robust, of the rest */
-    double trend_strength, season_strength; /* 0 to 1: 1 - var(rest) / var(part + rest) (Wang, Smith and Hyndman 2006) */
+    double deviation; /* robust, of the rest */
+    double trend_strength,
+        season_strength; /* 0 to 1: 1 - var(rest) / var(part + rest) (Wang, Smith and Hyndman 2006) */
 };
 
 /* `period` >= 1; a period of which fewer than two are there is taken as 1. `limit` as in decompose.h's top, 3.5 by custom. */

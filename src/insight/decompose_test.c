@@ -19,7 +19,8 @@ static const double week[7] = {-30, -10, 0, 5, 10, 40, -15};
 
 static void make(double *values, struct random *r, double noise) {
     for (size_t i = 0; i < DAYS; i++)
-        values[i] = 100 + 0.5 * (double)i + week[i % 7] + noise * (random_unit(r) + random_unit(r) + random_unit(r) - 1.5);
+        values[i] =
+            100 + 0.5 * (double)i + week[i % 7] + noise * (random_unit(r) + random_unit(r) + random_unit(r) - 1.5);
 }
 
 static void parts_come_out_exactly_without_noise(void **state) {

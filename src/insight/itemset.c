@@ -158,7 +158,8 @@ static void go_deeper(struct hunt *h, unsigned depth, size_t rows) {
         level_room(next, rows - i - 1, h->words);
         size_t kept = 0;
         for (size_t k = i + 1; k < rows; k++) {
-            uint32_t count = and_count(l->bits + i * h->words, l->bits + k * h->words, next->bits + kept * h->words, h->words);
+            uint32_t count =
+                and_count(l->bits + i * h->words, l->bits + k * h->words, next->bits + kept * h->words, h->words);
             next->ranks[kept] = l->ranks[k];
             next->counts[kept] = count;
             kept += count >= h->mine->options->count_min;
@@ -365,7 +366,8 @@ enum status itemsets_mine(const struct baskets *baskets, const struct itemset_op
     struct mine m = {.options = options, .baskets = baskets, .most = options->most ? options->most : ITEMSETS_MAX};
     enum status status = STATUS_OK;
     assert(options->count_min >= 1 && baskets->count < UINT32_MAX);
-    m.length_max = options->length_max && options->length_max < ITEMSET_LENGTH_MAX - 2 ? options->length_max : ITEMSET_LENGTH_MAX - 2;
+    m.length_max = options->length_max && options->length_max < ITEMSET_LENGTH_MAX - 2 ? options->length_max
+                                                                                       : ITEMSET_LENGTH_MAX - 2;
     *out = (struct itemsets){.basket_count = baskets->count, .item_count = baskets->item_count};
     uint32_t *rank_of = rank_items(&m);
     lay_out(&m, rank_of);
@@ -375,9 +377,10 @@ enum status itemsets_mine(const struct baskets *baskets, const struct itemset_op
     if (options->stop && *options->stop)
         status = fault_set(fault, STATUS_CLOSED, "stopped on request");
     else if (atomic_load(&m.total) > m.most)
-        status = fault_set(fault, STATUS_TOO_LARGE,
-                           "more than %zu sets of items are in %u or more baskets: raise the support, or the longest set lower",
-                           m.most, options->count_min);
+        status = fault_set(
+            fault, STATUS_TOO_LARGE,
+            "more than %zu sets of items are in %u or more baskets: raise the support, or the longest set lower",
+            m.most, options->count_min);
     else
         gather(&m, out);
     mine_release(&m);
@@ -474,7 +477,8 @@ static void rules_of_set(const struct itemsets *s, uint32_t set, const struct ru
         bool found = length == 1 || find_without(s, items, length, i, hash - item_hash(items[i]), &left);
         found = itemsets_find(s, &items[i], 1, &right) && found;
         assert(found); /* what is in many baskets has its parts in as many */
-        struct rule rule = {set, items[i], both, length == 1 ? (uint32_t)s->basket_count : s->counts[left], s->counts[right]};
+        struct rule rule = {set, items[i], both, length == 1 ? (uint32_t)s->basket_count : s->counts[left],
+                            s->counts[right]};
         /* A share is compared as counts, with room for a bound's own rounding (0.8 is not a double). */
         if ((double)both < o->confidence_min * rule.left_count - 1e-9 * rule.left_count ||
             (double)both * (double)s->basket_count < o->lift_min * rule.left_count * rule.right_count * (1 - 1e-12))
@@ -500,8 +504,11 @@ struct rule *rules_find(const struct itemsets *s, const struct rule_options *o, 
 
 struct rule_measures rule_measures(const struct rule *r, size_t basket_count) {
     double n = (double)basket_count, both = r->both / n, left = r->left_count / n, right = r->right_count / n;
-    struct rule_measures m = {.support = both, .confidence = both / left, .lift = both / (left * right),
-                              .leverage = both - left * right, .coverage = left};
+    struct rule_measures m = {.support = both,
+                              .confidence = both / left,
+                              .lift = both / (left * right),
+                              .leverage = both - left * right,
+                              .coverage = left};
     m.conviction = r->both == r->left_count ? (double)INFINITY : (1 - right) / (1 - m.confidence);
     double spread = left * (1 - left) * right * (1 - right);
     m.p_value = spread > 0 ? erfc(fabs(m.leverage) * sqrt(n / spread) * M_SQRT1_2) : 1;

@@ -41,7 +41,7 @@ struct itemset_options {
     unsigned length_max; /* 0: ITEMSET_LENGTH_MAX */
     unsigned workers;
     const _Atomic bool *stop; /* or NULL */
-    size_t most;         /* 0: ITEMSETS_MAX */
+    size_t most;              /* 0: ITEMSETS_MAX */
 };
 
 /* Errors: TOO_LARGE past `most` (the fault says to raise the support); CLOSED where stopped.
@@ -59,13 +59,14 @@ void itemsets_index(struct itemsets *sets);
 
 /* --- rules --- */
 struct rule {
-    uint32_t set;   /* the itemset of both sides */
-    uint32_t right; /* its item on the right */
+    uint32_t set;                           /* the itemset of both sides */
+    uint32_t right;                         /* its item on the right */
     uint32_t both, left_count, right_count; /* baskets with both sides, the left, the right */
 };
 struct rule_options {
     double confidence_min, lift_min;
-    unsigned length_min, length_max; /* of both sides together; 1 lets rules with nothing on the left in. 0: 2, and no most */
+    unsigned length_min,
+        length_max; /* of both sides together; 1 lets rules with nothing on the left in. 0: 2, and no most */
 };
 /* All rules, by lift, then confidence, then support, the highest first; equals in order of their sets. Owned by the caller: free(). */
 struct rule *rules_find(const struct itemsets *sets, const struct rule_options *options, size_t *count);

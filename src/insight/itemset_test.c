@@ -19,8 +19,9 @@
 static struct itemsets mine(const struct baskets *b, uint32_t count_min, unsigned length_max, unsigned workers) {
     struct itemsets sets;
     struct fault fault = {0};
-    if (itemsets_mine(b, &(struct itemset_options){.count_min = count_min, .length_max = length_max, .workers = workers}, &sets,
-                      &fault))
+    if (itemsets_mine(b,
+                      &(struct itemset_options){.count_min = count_min, .length_max = length_max, .workers = workers},
+                      &sets, &fault))
         fail_msg("%s", fault.text);
     return sets;
 }
@@ -31,7 +32,8 @@ static struct baskets random_baskets(struct random *r) {
     for (uint32_t i = 0; i < baskets; i++) {
         uint32_t list[24], count = (uint32_t)random_below(r, 12);
         for (uint32_t k = 0; k < count; k++)
-            list[k] = (uint32_t)(random_below(r, items) * random_below(r, items) / items); /* with repeats, some often */
+            list[k] =
+                (uint32_t)(random_below(r, items) * random_below(r, items) / items); /* with repeats, some often */
         baskets_add(&b, list, count);
     }
     return b;
@@ -69,7 +71,8 @@ static void sets_are_those_of_plain_counting(void **state) {
 
 static size_t rules_of(const struct itemsets *sets, double confidence, double lift, unsigned least) {
     size_t count;
-    free(rules_find(sets, &(struct rule_options){.confidence_min = confidence, .lift_min = lift, .length_min = least}, &count));
+    free(rules_find(sets, &(struct rule_options){.confidence_min = confidence, .lift_min = lift, .length_min = least},
+                    &count));
     return count;
 }
 
@@ -83,7 +86,8 @@ static void rules_are_those_of_plain_counting(void **state) {
         struct itemsets sets = mine(&b, 2, 5, 2);
         double confidence = random_unit(&r), lift = 2 * random_unit(&r);
         size_t count, expected = 0;
-        struct rule *rules = rules_find(&sets, &(struct rule_options){.confidence_min = confidence, .lift_min = lift}, &count);
+        struct rule *rules =
+            rules_find(&sets, &(struct rule_options){.confidence_min = confidence, .lift_min = lift}, &count);
         for (size_t k = 0; k < count; k++) {
             uint32_t left[ITEMSET_LENGTH_MAX], length = itemset_length(&sets, rules[k].set), n = 0;
             for (uint32_t j = 0; j < length; j++)
@@ -102,8 +106,8 @@ static void rules_are_those_of_plain_counting(void **state) {
                     if (l != j)
                         left[n++] = itemset_items(&sets, k)[l];
                 double of_left = (double)sets.counts[k] / itemset_truth_count(&b, left, n);
-                expected += of_left >= confidence &&
-                            of_left * (double)b.count >= lift * itemset_truth_count(&b, &right, 1);
+                expected +=
+                    of_left >= confidence && of_left * (double)b.count >= lift * itemset_truth_count(&b, &right, 1);
             }
         assert_int_equal(count, expected);
         free(rules);
@@ -122,7 +126,8 @@ static void too_many_sets_are_refused(void **state) {
         items[i] = i;
     for (unsigned i = 0; i < 5; i++)
         baskets_add(&b, items, 20);
-    assert_int_equal(itemsets_mine(&b, &(struct itemset_options){.count_min = 5, .most = 1000}, &sets, &fault), STATUS_TOO_LARGE);
+    assert_int_equal(itemsets_mine(&b, &(struct itemset_options){.count_min = 5, .most = 1000}, &sets, &fault),
+                     STATUS_TOO_LARGE);
     assert_non_null(strstr(fault.text, "raise the support"));
     baskets_release(&b);
 }
@@ -238,12 +243,9 @@ static void larger_baskets_give_the_counted_sets(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sets_are_those_of_plain_counting),
-        cmocka_unit_test(rules_are_those_of_plain_counting),
-        cmocka_unit_test(too_many_sets_are_refused),
-        cmocka_unit_test(a_rule_has_its_measures),
-        cmocka_unit_test(groceries_give_the_published_rules),
-        cmocka_unit_test(larger_baskets_give_the_counted_sets),
+        cmocka_unit_test(sets_are_those_of_plain_counting),   cmocka_unit_test(rules_are_those_of_plain_counting),
+        cmocka_unit_test(too_many_sets_are_refused),          cmocka_unit_test(a_rule_has_its_measures),
+        cmocka_unit_test(groceries_give_the_published_rules), cmocka_unit_test(larger_baskets_give_the_counted_sets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

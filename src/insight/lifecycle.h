@@ -26,10 +26,10 @@ extern const struct stage_words stage_words[STAGES];
 
 struct lifecycle_limits {
     int64_t new_ms;
-    bool rhythm;             /* else fixed */
+    bool rhythm; /* else fixed */
     int64_t dormant_ms, lost_ms;
     double dormant_gaps, lost_gaps; /* with rhythm: so many gaps */
-    double typical_gap_ms;   /* of all customers; with rhythm */
+    double typical_gap_ms;          /* of all customers; with rhythm */
 };
 
 /* What is known of a customer at a moment: orders at most at it. */

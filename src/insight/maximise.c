@@ -96,8 +96,8 @@ static void find_errors(struct climb *c, size_t count, const double *logs, struc
         out->errors[i] = inverse[i][i] > 0 ? sqrt(inverse[i][i]) * out->parameters[i] : 0;
 }
 
-enum status maximise(maximise_function *function, void *context, size_t count, const double *start, const volatile bool *stop,
-                     struct maximum *out, struct fault *fault) {
+enum status maximise(maximise_function *function, void *context, size_t count, const double *start,
+                     const volatile bool *stop, struct maximum *out, struct fault *fault) {
     struct climb c = {.function = function, .context = context, .stop = stop};
     double logs[MAXIMISE_MAX] = {0}, slope[MAXIMISE_MAX];
     assert(count > 0 && count <= MAXIMISE_MAX);
@@ -106,7 +106,8 @@ enum status maximise(maximise_function *function, void *context, size_t count, c
         logs[i] = fmin(fmax(log(start[i]), 1 - MAXIMISE_LOG_MAX), MAXIMISE_LOG_MAX - 1);
     out->value = function(context, logs, slope);
     if (!isfinite(out->value))
-        return fault_set(fault, STATUS_INVALID, "the likelihood of the data is not a number at the starting parameters");
+        return fault_set(fault, STATUS_INVALID,
+                         "the likelihood of the data is not a number at the starting parameters");
     for (unsigned i = 0; i < CLIMBS_MAX; i++) {
         double before = out->value, tried[MAXIMISE_MAX];
         memcpy(tried, logs, sizeof tried);

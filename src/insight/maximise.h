@@ -19,7 +19,8 @@ typedef double maximise_function(void *context, const double *logs, double *slop
 
 struct maximum {
     double parameters[MAXIMISE_MAX];
-    double errors[MAXIMISE_MAX]; /* standard errors, from the curvature at the maximum; 0 where it is not curved there */
+    double
+        errors[MAXIMISE_MAX]; /* standard errors, from the curvature at the maximum; 0 where it is not curved there */
     double value;
     unsigned evaluation_count;
     bool at_border; /* a parameter ran to the end of the range: the data do not determine it */
@@ -28,7 +29,7 @@ struct maximum {
 /* Climbs from `start` (parameters, not logarithms; `count` of them) to a maximum near it.
  * `stop` may be NULL; where it becomes true the search ends.
  * Errors: CLOSED where it was stopped; INVALID where the function is not finite at the start. */
-enum status maximise(maximise_function *function, void *context, size_t count, const double *start, const volatile bool *stop,
-                     struct maximum *out, struct fault *fault) WARN_UNUSED;
+enum status maximise(maximise_function *function, void *context, size_t count, const double *start,
+                     const volatile bool *stop, struct maximum *out, struct fault *fault) WARN_UNUSED;
 
 #endif

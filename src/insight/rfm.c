@@ -85,7 +85,8 @@ static int richest_first(const void *a, const void *b) {
     return (p->number > q->number) - (p->number < q->number);
 }
 
-void rfm_assign_tiers(const struct rfm *customers, size_t count, const struct rfm_tier_options *options, uint8_t *tiers) {
+void rfm_assign_tiers(const struct rfm *customers, size_t count, const struct rfm_tier_options *options,
+                      uint8_t *tiers) {
     struct ranked *ranked = memory_get(count + 1, sizeof *ranked);
     size_t core = (size_t)llround(options->core_share * (double)count), rest = 0;
     for (size_t i = 0; i < count; i++)

@@ -30,7 +30,7 @@ struct rfm_words {
 };
 extern const struct rfm_words rfm_segment_words[RFM_SEGMENTS], rfm_tier_words[RFM_TIERS];
 
-struct rfm { /* a customer with at least one order */
+struct rfm {                    /* a customer with at least one order */
     double days, orders, money; /* days since the last order */
 };
 
@@ -53,6 +53,7 @@ struct rfm_tier_options {
     bool silent_core;   /* a silent one of the core is at risk */
 };
 /* Into tiers[count] an enum rfm_tier each. */
-void rfm_assign_tiers(const struct rfm *customers, size_t count, const struct rfm_tier_options *options, uint8_t *tiers);
+void rfm_assign_tiers(const struct rfm *customers, size_t count, const struct rfm_tier_options *options,
+                      uint8_t *tiers);
 
 #endif

@@ -14,7 +14,8 @@ double special_digamma(double x) {
         sum -= 1 / x;
     double y = 1 / (x * x);
     /* log x - 1/2x - sum B2k / (2k x^2k): Abramowitz and Stegun 6.3.18. */
-    double rest = y * (1.0 / 12 - y * (1.0 / 120 - y * (1.0 / 252 - y * (1.0 / 240 - y * (1.0 / 132 - y * 691.0 / 32760)))));
+    double rest =
+        y * (1.0 / 12 - y * (1.0 / 120 - y * (1.0 / 252 - y * (1.0 / 240 - y * (1.0 / 132 - y * 691.0 / 32760)))));
     return sum + log(x) - 0.5 / x - rest;
 }
 

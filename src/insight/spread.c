@@ -20,7 +20,8 @@ double spread_quantile(const double *sorted, size_t count, double share) {
         return 0;
     double at = share * (double)(count - 1);
     size_t below = (size_t)at;
-    return below + 1 < count ? sorted[below] + (at - (double)below) * (sorted[below + 1] - sorted[below]) : sorted[count - 1];
+    return below + 1 < count ? sorted[below] + (at - (double)below) * (sorted[below + 1] - sorted[below])
+                             : sorted[count - 1];
 }
 
 double spread_median(double *values, size_t count) {
@@ -52,7 +53,7 @@ void spread_cut_quantiles(const double *sorted, size_t count, unsigned parts, do
 
 /* A knot: neighbours taken as one; exact where there are at most SPREAD_KNOTS_MAX distinct values. */
 struct knot {
-    double low, high; /* least and greatest in it */
+    double low, high;           /* least and greatest in it */
     double count, sum, squares; /* of all up to and with it */
 };
 
@@ -61,7 +62,8 @@ static size_t make_knots(const double *sorted, size_t count, struct knot *knots)
     for (size_t i = 0; i < count; i++)
         distinct += i == 0 || sorted[i] != sorted[i - 1];
     size_t least = distinct <= SPREAD_KNOTS_MAX ? 1 : count / (SPREAD_KNOTS_MAX - 1) + 1;
-    double center = count ? sorted[count / 2] : 0, n = 0, sum = 0, squares = 0; /* centered: squares of large near values keep their bits */
+    double center = count ? sorted[count / 2] : 0, n = 0, sum = 0,
+           squares = 0; /* centered: squares of large near values keep their bits */
     for (size_t i = 0; i < count;) {
         size_t end = i;
         while (end < count && (end - i < least || sorted[end] == sorted[end - 1])) {
@@ -90,7 +92,8 @@ unsigned spread_cut_clusters(const double *sorted, size_t count, unsigned parts,
     size_t n = make_knots(sorted, count, knots);
     if (parts > n)
         parts = (unsigned)n;
-    double *best = memory_get(parts * n + 1, sizeof *best); /* [parts][n]: least squares of knots 0 .. i in so many groups */
+    double *best =
+        memory_get(parts * n + 1, sizeof *best); /* [parts][n]: least squares of knots 0 .. i in so many groups */
     uint16_t *begin = memory_get(parts * n + 1, sizeof *begin); /* where the last group begins */
     for (size_t i = 0; i < n && parts; i++)
         best[i] = within(knots, 0, i);

@@ -12,7 +12,7 @@
 #define DAY_MS 86400000LL
 
 struct slot {
-    uint64_t pair; /* first << 32 | then */
+    uint64_t pair;       /* first << 32 | then */
     uint32_t both, last; /* last: customer + 1 */
     int64_t days;
 };
@@ -74,7 +74,8 @@ struct count {
 
 static void count_items(struct count *c) {
     for (size_t customer = 0; customer < c->v->customer_count; customer++)
-        for (uint64_t i = c->v->starts[c->v->customer_starts[customer]]; i < c->v->starts[c->v->customer_starts[customer + 1]]; i++) {
+        for (uint64_t i = c->v->starts[c->v->customer_starts[customer]];
+             i < c->v->starts[c->v->customer_starts[customer + 1]]; i++) {
             uint32_t item = c->v->items[i];
             c->of_item[item] += c->seen[item] != customer + 1;
             c->seen[item] = (uint32_t)customer + 1;
@@ -155,12 +156,14 @@ static void gather(const struct count *c, struct then_result *out) {
         const struct slot *s = &c->table.slots[i];
         uint32_t first = (uint32_t)(s->pair >> 32), then = (uint32_t)s->pair;
         if (s->last && s->both >= c->o->customers_min)
-            out->pairs[out->count++] = (struct then_pair){first, then, s->both, c->of_first[first], c->of_then[then], s->days};
+            out->pairs[out->count++] =
+                (struct then_pair){first, then, s->both, c->of_first[first], c->of_then[then], s->days};
     }
     qsort(out->pairs, out->count, sizeof *out->pairs, most_first);
 }
 
-enum status then_bought(const struct visits *v, const struct then_options *o, struct then_result *out, struct fault *fault) {
+enum status then_bought(const struct visits *v, const struct then_options *o, struct then_result *out,
+                        struct fault *fault) {
     struct count c = {.v = v, .o = o};
     size_t items = (size_t)v->item_count + 1;
     enum status status = STATUS_OK;
@@ -176,7 +179,8 @@ enum status then_bought(const struct visits *v, const struct then_options *o, st
     for (uint32_t i = 0; i < v->customer_count && !status; i++) {
         out->again += count_customer(&c, i);
         if (c.table.used > THEN_PAIRS_MAX)
-            status = fault_set(fault, STATUS_TOO_LARGE, "more than %u pairs of items follow one another: raise the support", THEN_PAIRS_MAX);
+            status = fault_set(fault, STATUS_TOO_LARGE,
+                               "more than %u pairs of items follow one another: raise the support", THEN_PAIRS_MAX);
     }
     if (!status)
         gather(&c, out);

@@ -18,7 +18,7 @@
 
 #define THEN_PAIRS_MAX 8000000u
 
-struct visits { /* of all customers, one behind the other */
+struct visits {                      /* of all customers, one behind the other */
     const uint64_t *customer_starts; /* customer_count + 1, into visits */
     const int64_t *times;            /* of a visit, ms */
     const uint64_t *starts;          /* visit count + 1, into items */

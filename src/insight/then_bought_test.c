@@ -55,7 +55,9 @@ static int64_t first_time(const struct shop *s, size_t customer, uint32_t item) 
     return INT64_MAX;
 }
 
-static bool counts(const struct then_options *o, int64_t time) { return o->until_ms == INT64_MAX || time + o->within_ms <= o->until_ms; }
+static bool counts(const struct then_options *o, int64_t time) {
+    return o->until_ms == INT64_MAX || time + o->within_ms <= o->until_ms;
+}
 
 static bool pair_holds(const struct shop *s, size_t customer, uint32_t a, uint32_t b, const struct then_options *o) {
     uint64_t from = s->customer_starts[customer], to = s->customer_starts[customer + 1];

@@ -53,7 +53,8 @@ static void clusters_are_the_best_there_are(void **state) {
         unsigned made = spread_cut_clusters(values, count, 3, cuts);
         for (size_t i = 1; i + 1 < count; i++)
             for (size_t k = i + 1; k < count; k++)
-                best = fmin(best, squares_between(values, 0, i) + squares_between(values, i, k) + squares_between(values, k, count));
+                best = fmin(best, squares_between(values, 0, i) + squares_between(values, i, k) +
+                                      squares_between(values, k, count));
         if (count >= 3)
             assert_close(squares_of_cuts(values, count, cuts, made), best);
     }
@@ -107,7 +108,8 @@ static void tiers_keep_their_definition(void **state) {
         struct rfm_tier_options o = {0.2, 40, random_chance(&r, 0.5)};
         double least_core = (double)INFINITY, most_other = 0;
         for (size_t i = 0; i < n; i++)
-            c[i] = (struct rfm){(double)random_below(&r, 100), (double)random_between(&r, 1, 9), (double)random_below(&r, 50)};
+            c[i] = (struct rfm){(double)random_below(&r, 100), (double)random_between(&r, 1, 9),
+                                (double)random_below(&r, 50)};
         rfm_assign_tiers(c, n, &o, tiers);
         for (size_t i = 0; i < n; i++) {
             bool silent = c[i].days > 40;
@@ -148,11 +150,16 @@ static void stages_follow_limits_and_rhythm(void **state) {
     (void)state;
     const int64_t orders[] = {0, 10 * DAY, 20 * DAY, 30 * DAY};
     struct lifecycle_limits fixed = {.new_ms = 5 * DAY, .dormant_ms = 20 * DAY, .lost_ms = 50 * DAY};
-    struct lifecycle_limits rhythm = {.new_ms = 5 * DAY, .rhythm = true, .dormant_gaps = 2, .lost_gaps = 4, .typical_gap_ms = 10 * DAY};
-    struct { int64_t day; enum stage fixed, rhythm; } expected[] = {
-        {-1, STAGE_NONE, STAGE_NONE}, {0, STAGE_NEW, STAGE_NEW}, {5, STAGE_NEW, STAGE_NEW}, {6, STAGE_ACTIVE, STAGE_ACTIVE},
-        {50, STAGE_ACTIVE, STAGE_ACTIVE}, {51, STAGE_DORMANT, STAGE_DORMANT}, {70, STAGE_DORMANT, STAGE_DORMANT},
-        {71, STAGE_DORMANT, STAGE_LOST}, {80, STAGE_DORMANT, STAGE_LOST}, {81, STAGE_LOST, STAGE_LOST}};
+    struct lifecycle_limits rhythm = {
+        .new_ms = 5 * DAY, .rhythm = true, .dormant_gaps = 2, .lost_gaps = 4, .typical_gap_ms = 10 * DAY};
+    struct {
+        int64_t day;
+        enum stage fixed, rhythm;
+    } expected[] = {{-1, STAGE_NONE, STAGE_NONE},       {0, STAGE_NEW, STAGE_NEW},
+                    {5, STAGE_NEW, STAGE_NEW},          {6, STAGE_ACTIVE, STAGE_ACTIVE},
+                    {50, STAGE_ACTIVE, STAGE_ACTIVE},   {51, STAGE_DORMANT, STAGE_DORMANT},
+                    {70, STAGE_DORMANT, STAGE_DORMANT}, {71, STAGE_DORMANT, STAGE_LOST},
+                    {80, STAGE_DORMANT, STAGE_LOST},    {81, STAGE_LOST, STAGE_LOST}};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         int64_t now = expected[i].day * DAY;
         struct lifecycle_seen seen = lifecycle_look(orders, 4, now);
@@ -163,8 +170,8 @@ static void stages_follow_limits_and_rhythm(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clusters_are_the_best_there_are),   cmocka_unit_test(quantiles_part_evenly),
-        cmocka_unit_test(concentration_is_by_definition),    cmocka_unit_test(tiers_keep_their_definition),
+        cmocka_unit_test(clusters_are_the_best_there_are),     cmocka_unit_test(quantiles_part_evenly),
+        cmocka_unit_test(concentration_is_by_definition),      cmocka_unit_test(tiers_keep_their_definition),
         cmocka_unit_test(scores_and_segments_follow_the_grid), cmocka_unit_test(stages_follow_limits_and_rhythm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
