@@ -41,7 +41,7 @@ size_t btyd_group(struct btyd_buyer *buyers, size_t count);
 /* How a fit is run. */
 struct btyd_run {
     unsigned workers;          /* 0 is 1 */
-    const volatile bool *stop; /* or NULL */
+    const _Atomic bool *stop; /* or NULL */
 };
 
 /* The most likely parameters. `groups` as btyd_group leaves them.

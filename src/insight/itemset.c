@@ -135,7 +135,7 @@ static void emit(struct hunt *h, unsigned length, uint32_t count) {
 }
 
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
-__attribute__((target_clones("avx512vpopcntdq,avx512f", "avx2,popcnt", "default")))
+__attribute__((target_clones("arch=icelake-server", "avx2", "default")))
 #endif
 static uint32_t
 and_count(const uint64_t *restrict a, const uint64_t *restrict b, uint64_t *restrict out, size_t words) {

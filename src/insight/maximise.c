@@ -18,7 +18,7 @@
 struct climb {
     maximise_function *function;
     void *context;
-    const volatile bool *stop;
+    const _Atomic bool *stop;
     nlopt_opt search;
     unsigned evaluations;
 };
@@ -97,7 +97,7 @@ static void find_errors(struct climb *c, size_t count, const double *logs, struc
 }
 
 enum status maximise(maximise_function *function, void *context, size_t count, const double *start,
-                     const volatile bool *stop, struct maximum *out, struct fault *fault) {
+                     const _Atomic bool *stop, struct maximum *out, struct fault *fault) {
     struct climb c = {.function = function, .context = context, .stop = stop};
     double logs[MAXIMISE_MAX] = {0}, slope[MAXIMISE_MAX];
     assert(count > 0 && count <= MAXIMISE_MAX);

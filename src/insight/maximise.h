@@ -30,6 +30,6 @@ struct maximum {
  * `stop` may be NULL; where it becomes true the search ends.
  * Errors: CLOSED where it was stopped; INVALID where the function is not finite at the start. */
 enum status maximise(maximise_function *function, void *context, size_t count, const double *start,
-                     const volatile bool *stop, struct maximum *out, struct fault *fault) WARN_UNUSED;
+                     const _Atomic bool *stop, struct maximum *out, struct fault *fault) WARN_UNUSED;
 
 #endif
