@@ -8,7 +8,6 @@
 #include "insight/statistics.h"
 #include "language/time_window.h"
 
-
 struct flow {
     struct lifecycle_limits limits;
     int64_t now_ms, before_ms;
@@ -99,14 +98,15 @@ static enum status read_definition(const struct definition_part *d, struct flow 
     return status;
 }
 
-/* The median time between two orders of one customer, over all; 30 days where nobody ordered twice. */
+/* The median over customers of the mean time between a customer's orders, so that who orders daily counts once; 30 days where nobody ordered twice. */
 static double typical_gap(const struct orders *o) {
-    double *gaps = memory_get(o->order_count + 1, sizeof *gaps), median = 30.0 * DAY_MS;
+    double *gaps = memory_get(o->customer_count + 1, sizeof *gaps), median = 30.0 * DAY_MS;
     size_t count = 0;
-    for (size_t c = 0; c < o->customer_count; c++)
-        for (uint64_t i = o->customer_starts[c] + 1; i < o->customer_starts[c + 1]; i++)
-            if (o->times[i] > o->times[i - 1])
-                gaps[count++] = (double)(o->times[i] - o->times[i - 1]);
+    for (size_t c = 0; c < o->customer_count; c++) {
+        uint64_t from = o->customer_starts[c], to = o->customer_starts[c + 1];
+        if (o->times[to - 1] > o->times[from])
+            gaps[count++] = (double)(o->times[to - 1] - o->times[from]) / (double)(to - from - 1);
+    }
     if (count)
         median = spread_median(gaps, count);
     free(gaps);
