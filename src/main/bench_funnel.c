@@ -60,7 +60,7 @@ struct funnel {
     struct shop shop;
     struct shop_store store;
     uint64_t rounds, workers;
-    const char *peers;
+    const char *kept, *peers;
     struct arena arena;
     struct plan *plan;
     uint64_t expected[STEPS];
@@ -171,7 +171,7 @@ static enum status compile(struct funnel *f, struct fault *fault) {
 static enum status run(struct funnel *f, struct fault *fault) {
     enum status status = ask_peers(f, fault); /* first: in processes that begin small */
     if (!status)
-        status = shop_build(f->bench, &f->shop, &f->store, fault);
+        status = shop_build(f->bench, &f->shop, f->kept, &f->store, fault);
     if (!status)
         status = compile(f, fault);
     if (status)
@@ -185,12 +185,13 @@ static enum status run(struct funnel *f, struct fault *fault) {
 }
 
 enum status bench_funnel(struct bench *b, int argc, char **argv, struct fault *fault) {
-    struct funnel f = {.bench = b, .shop = {1, 5000000, 10}, .rounds = 5, .workers = 2, .peers = "yes"};
+    struct funnel f = {.bench = b, .shop = {1, 5000000, 10}, .rounds = 5, .workers = 2, .kept = "", .peers = "yes"};
     const struct arg table[] = {BENCH_ARGS(b),
                                 {"customers", ARG_NUMBER, &f.shop.customers, "(5000000)"},
                                 {"events", ARG_NUMBER, &f.shop.events_each, "a customer, in the mean; at most 32 (10)"},
                                 {"rounds", ARG_NUMBER, &f.rounds, "(5)"},
                                 {"workers", ARG_NUMBER, &f.workers, "threads, 1 or 2 (2)"},
+                                SHOP_KEPT_ARG(&f.kept),
                                 {"peers", ARG_TEXT, &f.peers, "yes, or no: without ClickHouse and DuckDB (yes)"},
                                 {"seed", ARG_NUMBER, &f.shop.seed, "of the data (1)"},
                                 {0}};

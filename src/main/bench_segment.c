@@ -232,7 +232,7 @@ struct measure {
     struct shop shop;
     struct shop_store store;
     uint64_t rounds, workers;
-    const char *peers, *only;
+    const char *kept, *peers, *only;
     struct arena arena;
     struct vocabulary vocabulary;
     struct node *part_nodes[PARTS];
@@ -280,7 +280,7 @@ static struct shop_answer members_of(const struct plan_answer *answer) {
     return members;
 }
 
-static void report(struct measure *m, size_t i, double *times_ms, const struct plan_answer *last) {
+static void report(struct measure *m, size_t i, double *times_ms, double *cpu_ms, const struct plan_answer *last) {
     struct bench *b = m->bench;
     const char *name = segments[i].question.name;
     char what[96];
@@ -288,6 +288,8 @@ static void report(struct measure *m, size_t i, double *times_ms, const struct p
     snprintf(what, sizeof what, "%s: evaluated", name);
     bench_figure(b, &(struct bench_figure){what, "ms", BENCH_LOWER, 0}, times_ms, m->rounds);
     double median_ms = times_ms[m->rounds / 2];
+    snprintf(what, sizeof what, "%s: CPU of all workers", name);
+    bench_figure(b, &(struct bench_figure){what, "ms", BENCH_LOWER, 0}, cpu_ms, m->rounds);
     snprintf(what, sizeof what, "%s: rows looked at", name);
     bench_value(b, what, "", (double)last->rows);
     snprintf(what, sizeof what, "%s: share of memory bandwidth", name);
@@ -306,19 +308,20 @@ static enum status measure_segment(struct measure *m, size_t i, struct fault *fa
     struct plan *plan = NULL;
     struct node *root;
     struct plan_answer answer = {0};
-    double times_ms[BENCH_REPEATS_MAX];
+    double times_ms[BENCH_REPEATS_MAX], cpu_ms[BENCH_REPEATS_MAX];
     bench_shape(m->bench, "%s: %s", segments[i].question.name, segments[i].text);
     enum status status = read_text(m, segments[i].text, &root, fault);
     if (!status)
         status = plan_create(&m->vocabulary, (const struct node *const *)&root, 1, &plan, fault);
     for (uint64_t round = 0; round <= m->rounds && !status; round++) { /* the first one warms */
-        double began = bench_now_s();
+        double began = bench_now_s(), cpu = bench_cpu_s();
         plan_answer_release(&answer);
         status = plan_run(plan, 0, &outside, SHOP_NOW_S * 1000LL, (unsigned)m->workers, NULL, &answer);
         times_ms[round ? round - 1 : 0] = (bench_now_s() - began) * 1e3;
+        cpu_ms[round ? round - 1 : 0] = (bench_cpu_s() - cpu) * 1e3;
     }
     if (!status)
-        report(m, i, times_ms, &answer);
+        report(m, i, times_ms, cpu_ms, &answer);
     plan_answer_release(&answer);
     plan_free(plan);
     return status;
@@ -344,7 +347,7 @@ static enum status ask_peers(struct measure *m, struct fault *fault) {
 static enum status measure_all(struct measure *m, struct fault *fault) {
     enum status status = ask_peers(m, fault); /* first: in processes that begin small */
     if (!status)
-        status = shop_build(m->bench, &m->shop, &m->store, fault);
+        status = shop_build(m->bench, &m->shop, m->kept, &m->store, fault);
     if (status)
         return status;
     count_plainly(m);
@@ -360,12 +363,14 @@ static enum status measure_all(struct measure *m, struct fault *fault) {
 }
 
 enum status bench_segment(struct bench *b, int argc, char **argv, struct fault *fault) {
-    struct measure m = {.bench = b, .shop = {1, 5000000, 10}, .rounds = 5, .workers = 2, .peers = "yes", .only = ""};
+    struct measure m = {
+        .bench = b, .shop = {1, 5000000, 10}, .rounds = 5, .workers = 2, .kept = "", .peers = "yes", .only = ""};
     const struct arg table[] = {BENCH_ARGS(b),
                                 {"customers", ARG_NUMBER, &m.shop.customers, "(5000000)"},
                                 {"events", ARG_NUMBER, &m.shop.events_each, "a customer, in the mean; at most 32 (10)"},
                                 {"rounds", ARG_NUMBER, &m.rounds, "of each segment (5)"},
                                 {"workers", ARG_NUMBER, &m.workers, "threads, 1 or 2 (2)"},
+                                SHOP_KEPT_ARG(&m.kept),
                                 {"peers", ARG_TEXT, &m.peers, "yes, or no: without ClickHouse and DuckDB (yes)"},
                                 {"only", ARG_TEXT, &m.only, "the segment of this name, without the others (all)"},
                                 {"seed", ARG_NUMBER, &m.shop.seed, "of the data (1)"},

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/hash.h"
 
@@ -341,19 +342,89 @@ static void report(struct bench *b, const struct shop *shop, const struct shop_s
     bench_check(b, "customers", shop->customers, people.customers);
 }
 
-enum status shop_build(struct bench *b, const struct shop *shop, struct shop_store *store, struct fault *fault) {
+/* --- kept for the next run --- */
+
+/* Beside the span files, in a folder of the shop's own: the counts last, so that what they stand beside is whole. */
+struct kept_paths {
+    char folder[320], identity[352], history[352], counts[352];
+};
+
+static void kept_paths_of(const struct shop *shop, const char *under, struct kept_paths *out) {
+    snprintf(out->folder, sizeof out->folder, "%.255s/shop-%llu-%llu-%llu", under, (unsigned long long)shop->seed,
+             (unsigned long long)shop->customers, (unsigned long long)shop->events_each);
+    snprintf(out->identity, sizeof out->identity, "%s/identity.img", out->folder);
+    snprintf(out->history, sizeof out->history, "%s/history.img", out->folder);
+    snprintf(out->counts, sizeof out->counts, "%s/counts", out->folder);
+}
+
+static enum status keep(struct bench *b, const struct kept_paths *paths, struct shop_store *store,
+                        struct fault *fault) {
+    const uint64_t counts[] = {store->events, store->orders, store->items, store->relations};
+    struct identity_image *people = identity_freeze(store->identity);
+    struct history_image *rows = history_freeze(store->history);
+    enum status status = identity_write(people, paths->identity, fault);
+    if (!status)
+        status = history_write(rows, paths->history, fault);
+    if (!status)
+        status = os_write_file(b->os, paths->counts, slice_of((const char *)counts, sizeof counts), fault);
+    identity_image_free(people);
+    history_image_free(rows, !status);
+    return status;
+}
+
+/* NOT_FOUND where no run kept it. */
+static enum status find_kept(struct bench *b, const struct kept_paths *paths, struct shop_store *store,
+                             struct fault *fault) {
+    struct buffer content = {0};
+    uint64_t counts[4];
+    enum status status = os_read_file(b->os, paths->counts, &content, fault);
+    if (!status && content.size != sizeof counts)
+        status = fault_set(fault, STATUS_DAMAGED, "%s has %zu bytes: remove the folder", paths->counts, content.size);
+    if (!status) {
+        memcpy(counts, content.data, sizeof counts);
+        store->events = counts[0], store->orders = counts[1], store->items = counts[2], store->relations = counts[3];
+        status = identity_load(store->identity, paths->identity, fault);
+    }
+    if (!status)
+        status = history_load(store->history, paths->history, fault);
+    buffer_release(&content);
+    return status;
+}
+
+static enum status make(struct builder *builder, struct fault *fault) {
+    enum status status = resolve_all(builder, fault);
+    if (!status)
+        status = add_all(builder, fault);
+    record_builder_release(&builder->record);
+    return status;
+}
+
+enum status shop_build(struct bench *b, const struct shop *shop, const char *kept, struct shop_store *store,
+                       struct fault *fault) {
     double began = bench_now_s();
+    struct kept_paths paths;
     *store = (struct shop_store){.dictionary = dictionary_create()};
     store->identity = identity_create(b->os, store->dictionary);
     struct builder builder = {.shop = shop, .store = store};
-    enum status status = history_create(b->os, b->folder, store->dictionary, NULL, &store->history, fault);
+    enum status status = STATUS_OK;
+    kept_paths_of(shop, kept, &paths);
+    if (kept[0])
+        status = os_make_folder(b->os, kept, fault);
+    if (!status)
+        status =
+            history_create(b->os, kept[0] ? paths.folder : b->folder, store->dictionary, NULL, &store->history, fault);
     if (!status)
         status = define(&builder, fault);
+    if (status)
+        return status;
+    status = kept[0] ? find_kept(b, &paths, store, fault) : STATUS_NOT_FOUND;
     if (!status)
-        status = resolve_all(&builder, fault);
-    if (!status)
-        status = add_all(&builder, fault);
-    record_builder_release(&builder.record);
+        bench_shape(b, "as an earlier run left it in %s", paths.folder);
+    if (status == STATUS_NOT_FOUND) {
+        status = make(&builder, fault);
+        if (!status && kept[0])
+            status = keep(b, &paths, store, fault);
+    }
     if (!status)
         report(b, shop, store, bench_now_s() - began);
     return status;

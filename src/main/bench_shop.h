@@ -74,9 +74,16 @@ struct shop_store {
     struct history *history;
     uint64_t events, orders, items, relations; /* what went in */
 };
-/* Builds it in the bench's folder, everything compacted; says how long it took and how large it is, and checks the counts. */
-enum status shop_build(struct bench *b, const struct shop *shop, struct shop_store *store,
+/* Builds it in the bench's folder, everything compacted; says how long it took and how large it is, and checks the counts. With `kept` not
+ * empty it is built in a folder under that one and stays there; a later run finds it again, which takes seconds. */
+enum status shop_build(struct bench *b, const struct shop *shop, const char *kept, struct shop_store *store,
                        struct fault *fault) WARN_UNUSED;
+/* The row of a bench's options that says where. */
+#define SHOP_KEPT_ARG(kept)                                                                                            \
+    {                                                                                                                  \
+        "keep", ARG_TEXT, kept,                                                                                        \
+            "a folder where the history stays, and where a later run of the same data finds it (none: passing)"        \
+    }
 void shop_release(struct shop_store *store);
 
 /* --- other databases on the same rows: ClickHouse (as chDB) and DuckDB, loaded from bench/peers/node_modules, each in a process of its own --- */
