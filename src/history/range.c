@@ -298,10 +298,11 @@ static bool map_columns(struct range *range, const struct table_head *t, const s
 
 static bool map_span(struct range *range, const struct rows_want *want, struct range_rows *out) {
     const struct table_head *t = table_wanted(range, want);
-    const uint32_t *starts = t ? range_starts(range, t) : NULL;
-    if (!starts)
+    if (!t)
         return false;
-    *out = (struct range_rows){.end = t->row_count, .starts = starts};
+    *out = (struct range_rows){.end = t->row_count};
+    if (!range_row_owners(t, out) && !(out->starts = range_starts(range, t)))
+        return false;
     return map_columns(range, t, want, out);
 }
 
@@ -353,7 +354,16 @@ static void prepare_rows(struct range *range, const struct rows_want *want, stru
     }
 }
 
+void range_targets_as_written(struct range *range) { range->as_written = true; }
+
 const struct range_rows *range_rows(struct range *range, uint32_t i) {
+    struct range_rows *rows = (struct range_rows *)range_rows_lean(range, i);
+    if (!rows->starts)
+        rows->starts = range_starts(range, table_wanted(range, &range->want->rows[i]));
+    return rows;
+}
+
+const struct range_rows *range_rows_lean(struct range *range, uint32_t i) {
     assert(i < range->want->rows_count);
     struct rows_slot *slot = &range->rows[i];
     if (slot->stamp != range->stamp) {

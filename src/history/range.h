@@ -84,6 +84,9 @@ struct range_column {
 struct range_rows {
     uint32_t first, end;    /* rows of the range: indexes into the columns' data */
     const uint32_t *starts; /* [customers + 1], absolute: customer i has rows starts[i] .. starts[i + 1] */
+    /* of a span's small tables, else NULL: row i is customer's (owner_base + owner_multiple * owners[i]) % SPAN_CUSTOMERS */
+    const uint16_t *owners;
+    uint16_t owner_base, owner_multiple;
     struct range_column seconds,
         ms; /* event time = seconds * 1000 + ms; both COLUMN_WHOLE or COLUMN_LOOKED_UP, `ms` may be NOTHING = 0 */
     const struct range_column *columns; /* as wanted, in that order */
@@ -119,10 +122,16 @@ void range_owners(struct range *range, const struct range_want *want, uint32_t s
  * memory; about 100 ns a row more where rows are gathered (range_bench). */
 void range_customer(struct range *range, const struct range_want *want, struct customer_id customer, uint64_t before);
 
+/* From the next range on, RANGE_TARGET of rows in a base is who was written, merged away since or not: for who knows what he asks of them of those
+ * too. Saves a look at each. */
+void range_targets_as_written(struct range *range);
+
 uint32_t range_count(const struct range *range); /* customers in it */
 struct customer_id range_customer_at(const struct range *range, uint32_t i);
 /* want->rows[i] and want->attributes[i]; an attribute's column has one row a customer, row = customer's index in the range. */
 const struct range_rows *range_rows(struct range *range, uint32_t i);
+/* The same; but where there are owners, `starts` is NULL until range_rows asks for them: making them costs more than a small table's rows. */
+const struct range_rows *range_rows_lean(struct range *range, uint32_t i);
 const struct range_column *range_attribute(struct range *range, uint32_t i);
 uint64_t range_bytes(const struct range *range); /* of columns given out since it was set: for shares of bandwidth */
 

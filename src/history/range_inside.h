@@ -42,6 +42,7 @@ struct range {
     uint32_t count;
     const struct base *base; /* or NULL */
     const struct delta *delta;
+    bool as_written;                  /* targets of relations */
     bool edits;                       /* the delta has rows that say something of others: replaced, moved */
     const struct range_owner *owners; /* [count]; NULL for a span */
     struct range_owner one;
@@ -134,5 +135,7 @@ void merge_events(struct range *range, const struct rows_want *want, struct rang
 
 /* Starts of a top table's customers, as they lie, widened from blocks or made from its owners; NULL where they make no sense. */
 const uint32_t *range_starts(struct range *range, const struct table_head *t);
+/* False where rows' customers do not lie as range_rows wants them. */
+bool range_row_owners(const struct table_head *t, struct range_rows *out);
 
 #endif

@@ -98,6 +98,16 @@ static const uint32_t *starts_whole(const struct table_head *t) {
     return bad || starts[SPAN_CUSTOMERS] > t->row_count ? NULL : starts;
 }
 
+bool range_row_owners(const struct table_head *t, struct range_rows *out) {
+    const struct column_head *c = t->starts ? NULL : table_column(t, TABLE_OWNER);
+    if (!c || c->encoding != COLUMN_INTEGER || c->width != 2)
+        return false;
+    out->owners = (const uint16_t *)(const void *)((const char *)t + c->data);
+    out->owner_base = (uint16_t)c->base;
+    out->owner_multiple = (uint16_t)c->multiple;
+    return true;
+}
+
 const uint32_t *range_starts(struct range *range, const struct table_head *t) {
     if (!t->starts)
         return starts_of_owners(range, t);

@@ -75,7 +75,11 @@ bool column_of_targets(struct range *range, const struct table_head *t, struct r
     *out = (struct range_column){.form = COLUMN_NOTHING};
     if (!c || c->absent_count == t->row_count || c->kind == VALUE_MISSING)
         return true;
-    if (c->encoding != COLUMN_INTEGER || c->kind != VALUE_NUMBER || c->scale || !targets_now(range, t, c, rows, &copy))
+    if (c->encoding != COLUMN_INTEGER || c->kind != VALUE_NUMBER || c->scale)
+        return false;
+    if (range->as_written)
+        copy = NULL;
+    else if (!targets_now(range, t, c, rows, &copy))
         return false;
     column_of_head(range, t, c, out);
     if (copy)

@@ -52,10 +52,13 @@ static const uint32_t *frame_owners(struct state *s, uint16_t number) {
     struct frame_now *now = (struct frame_now *)state_frame(s, number);
     if (now->owners)
         return now->owners;
+    if (s->plan->frames[number].kind == FRAME_OF_ROWS)
+        return now->owners = now->parents = range_rows(s->range, s->plan->frames[number].rows)->starts;
     const struct frame_now *above = state_frame(s, s->plan->frames[number].above);
+    const uint32_t *customers = frame_owners(s, s->plan->frames[number].above);
     uint32_t *owners = state_new(s, s->count + 1, sizeof *owners);
     for (uint32_t i = 0; i <= s->count; i++)
-        owners[i] = now->parents[above->owners[i] - above->first];
+        owners[i] = now->parents[customers[i] - above->first];
     now->owners = owners;
     return owners;
 }
@@ -67,15 +70,21 @@ const struct frame_now *state_frame(struct state *s, uint16_t number) {
     const struct plan_frame *frame = &s->plan->frames[number];
     *now = (struct frame_now){.stamp = s->stamp, .count = s->count};
     if (frame->kind == FRAME_OF_ROWS) {
-        now->rows = range_rows(s->range, frame->rows);
+        now->rows = range_rows_lean(s->range, frame->rows);
         now->owners = now->parents = now->rows->starts;
-        now->first = now->owners[0];
-        now->count = now->owners[s->count] - now->first;
+        now->first = now->owners ? now->owners[0] : now->rows->first;
+        now->count = (now->owners ? now->owners[s->count] : now->rows->end) - now->first;
     } else if (frame->kind == FRAME_OF_ITEMS) {
         now->count = 0;
         items_frame(s, frame, now);
     }
     s->rows += frame->kind == FRAME_OF_CUSTOMERS ? 0 : now->count;
+    return now;
+}
+
+const struct frame_now *state_owned_frame(struct state *s, uint16_t number) {
+    const struct frame_now *now = state_frame(s, number);
+    frame_owners(s, number);
     return now;
 }
 
@@ -97,7 +106,9 @@ const uint32_t *state_owner_of(struct state *s, uint16_t frame) {
 const uint32_t *state_parent_of(struct state *s, uint16_t frame) {
     struct frame_now *now = (struct frame_now *)state_frame(s, frame);
     if (!now->parent_of)
-        now->parent_of = groups_of(s, now->parents, state_count(s, s->plan->frames[frame].above));
+        now->parent_of = s->plan->frames[frame].kind == FRAME_OF_ROWS
+                             ? (uint32_t *)state_owner_of(s, frame)
+                             : groups_of(s, now->parents, state_count(s, s->plan->frames[frame].above));
     return now->parent_of;
 }
 
@@ -154,11 +165,31 @@ static void targets_in(const struct vector *ends, uint32_t count, const uint64_t
         kernel_and(bits, ends->present, (count + 63) / 64);
 }
 
+/* Straight from the column; false where it lies otherwise. */
+static bool targets_at(struct state *s, const struct plan_node *n, const uint64_t *known, uint64_t *bits) {
+    const struct plan_node *end = state_node(s, n->children[0]);
+    const struct frame_now *f = NULL;
+    if (end->kind != PLAN_COLUMN || end->frame != n->frame)
+        return false;
+    const struct range_column *c = state_column(s, end, &f);
+    if (c->form != COLUMN_WHOLE || c->width > 4 || c->base < 0 || c->base > UINT32_MAX || c->multiple < 0 ||
+        c->multiple > UINT32_MAX)
+        return false;
+    kernel_members((const char *)c->data + (size_t)c->width * f->first, c->width, f->count, (uint64_t)c->base,
+                   (uint64_t)c->multiple, known, s->evaluator->target_words * (size_t)64, bits);
+    const uint64_t *present = column_present(s, c, f->first, f->count);
+    if (present)
+        kernel_and(bits, present, (f->count + 63) / 64);
+    return true;
+}
+
 static uint64_t *target_bits(struct state *s, const struct plan_node *n) {
-    const struct vector *ends = state_values(s, n->children[0]);
     uint32_t count = state_count(s, n->frame);
     uint64_t *bits = state_zero_bits(s, count);
     const uint64_t *known = targets_known(s, n->inner);
+    if (known && count && targets_at(s, n, known, bits))
+        return bits;
+    const struct vector *ends = state_values(s, n->children[0]);
     if (known && ends->form == VECTOR_NUMBERS && ends->mask == SIZE_MAX) {
         targets_in(ends, count, known, s->evaluator->target_words, bits);
         return bits;
@@ -466,6 +497,17 @@ const uint64_t *state_bits(struct state *s, uint32_t node, uint16_t frame) {
     r->bits_stamp = s->stamp;
     profile_end(s, node, since, s->evaluator->profile ? state_count(s, frame) : 0, bits);
     return bits;
+}
+
+bool state_bits_among(struct state *s, uint32_t node, uint64_t *bits) {
+    if (state_node(s, node)->kind != PLAN_CALL || s->results[node].bits_stamp == s->stamp)
+        return false;
+    uint64_t since = profile_begin(s);
+    uint32_t among = s->evaluator->profile ? (uint32_t)kernel_count(bits, (s->count + 63) / 64) : 0;
+    if (!call_among(s, node, bits))
+        return false;
+    profile_end(s, node, since, among, NULL);
+    return true;
 }
 
 const struct vector *state_values(struct state *s, uint32_t node) {

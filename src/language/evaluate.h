@@ -16,18 +16,26 @@ struct untils {
     size_t mask;
 };
 
+/* The moments that a range of units since them comes to, as of `now`. */
+struct moments_known {
+    bool known;
+    int64_t now;
+    struct number_range units, moments;
+};
+
 struct result {
     uint32_t bits_stamp, values_stamp, until_stamp;
     uint64_t *bits;
     struct vector values;
     struct untils until;
+    struct moments_known since; /* stays from range to range */
 };
 
 struct frame_now {
     uint32_t stamp;
     uint32_t first, count;
     const uint32_t *parents; /* [elements of the frame above + 1], absolute */
-    const uint32_t *owners;  /* [customers + 1], absolute */
+    const uint32_t *owners;  /* [customers + 1], absolute; NULL until asked for (state_owned_frame) */
     const struct range_rows *rows;
     uint32_t *owner_of;  /* customer of each element; NULL until asked for */
     uint32_t *parent_of; /* element of the frame above */
@@ -69,7 +77,8 @@ struct evaluator {
     uint16_t dirty_index[SPAN_CUSTOMERS]; /* of a dirty customer: its place among them */
     struct evaluator **inners;            /* of relations' other ends */
     const uint64_t *const
-        *targets; /* for each inner plan: bits of all customers that fulfil it; NULL: not known before */
+        *targets; /* for each inner plan: bits of all customers that fulfil it, and of who was merged into such a one;
+                     NULL: not known before */
     uint32_t target_words;
     struct profile *profile; /* NULL: not measured */
     uint8_t *traits;         /* of nodes, for holds; NULL: not asked yet */
@@ -78,6 +87,7 @@ struct evaluator {
 
 /* --- evaluate.c --- */
 const struct frame_now *state_frame(struct state *s, uint16_t frame);
+const struct frame_now *state_owned_frame(struct state *s, uint16_t frame); /* with owners */
 static inline uint32_t state_count(struct state *s, uint16_t frame) {
     return frame == FRAME_CUSTOMER ? s->count : state_frame(s, frame)->count;
 }
@@ -85,6 +95,9 @@ const uint64_t *state_bits(struct state *s, uint32_t node, uint16_t frame);
 const struct vector *state_values(struct state *s, uint32_t node);
 uint64_t *state_new_bits(struct state *s, size_t count); /* not zeroed */
 uint64_t *state_zero_bits(struct state *s, size_t count);
+/* Takes out of `bits`, of customers, those for which the condition does not hold, and looks at no others; false where that saves nothing:
+ * bits are as they were then. */
+bool state_bits_among(struct state *s, uint32_t node, uint64_t *bits);
 void *state_new(struct state *s, size_t count, size_t size);
 const uint32_t *state_owner_of(struct state *s, uint16_t frame);
 const uint32_t *state_parent_of(struct state *s, uint16_t frame);
@@ -163,6 +176,7 @@ void list_values(struct state *s, const struct list_part *part, uint8_t type, st
 
 /* --- evaluate_call.c --- */
 uint64_t *call_bits(struct state *s, uint32_t node);
+bool call_among(struct state *s, uint32_t node, uint64_t *bits);
 void call_values(struct state *s, uint32_t node, struct vector *out);
 void shift_values(struct state *s, uint32_t node, struct vector *out);
 int cells_compare(const struct state *s, const struct vector *a, size_t i, const struct vector *b, size_t k);
@@ -177,6 +191,10 @@ uint64_t *aggregate_bits(struct state *s, uint32_t node);
 void aggregate_values(struct state *s, uint32_t node, struct vector *out);
 /* Groups of an aggregate whose count stands so to the bound, straight to bits. */
 uint64_t *aggregate_count_bits(struct state *s, uint32_t node, enum op op, struct number bound);
+/* Customers whose aggregate, the first or last of their rows' times, lies in [low, high]; NULL where it is another. */
+uint64_t *aggregate_time_bits(struct state *s, uint32_t node, int64_t low, int64_t high);
+/* The values of `count` customers alone: element i is that of customer among[i]; false where it must be asked for all. */
+bool aggregate_values_among(struct state *s, uint32_t node, const uint32_t *among, uint32_t count, struct vector *out);
 struct slice aggregate_distribution(struct state *s, uint32_t node, uint32_t customer, struct arena *arena);
 void spread_values(struct state *s, uint32_t node, struct vector *out);
 /* Starts of the groups of elements of `frame` by elements of `by`, above it. */

@@ -391,12 +391,20 @@ static uint64_t *compare_since(struct state *s, const struct plan_node *n, const
     if (count <= MANY || left->op < OP_AGE || left->op > OP_YEARS_SINCE || !falls_steadily(left->op, child->type) ||
         child->frame != n->frame || (!is_order(n->op) && n->op != OP_BETWEEN) || !since_units(n, a, &units))
         return NULL;
-    struct number_range in = moments_since(&q, units);
+    struct moments_known *since = &s->results[n - s->plan->nodes].since;
+    if (!since->known || since->now != s->now || since->units.low != units.low || since->units.high != units.high)
+        *since = (struct moments_known){true, s->now, units, moments_since(&q, units)};
+    const struct number_range in = since->moments;
     if (child->kind == PLAN_COLUMN) {
         const struct range_column *c = state_column(s, child, &f);
         return c->form == COLUMN_WHOLE || c->form == COLUMN_LOOKED_UP
                    ? column_between(s, c, f->first, count, in.low, in.high)
                    : state_zero_bits(s, count);
+    }
+    if (child->kind == PLAN_AGGREGATE && s->results[left->children[0]].values_stamp != s->stamp) {
+        uint64_t *bits = aggregate_time_bits(s, left->children[0], in.low, in.high);
+        if (bits)
+            return bits;
     }
     const struct vector *v = state_values(s, left->children[0]);
     if (v->form != VECTOR_NUMBERS || v->mask != SIZE_MAX)
@@ -515,6 +523,40 @@ static bool settled(const uint64_t *bits, uint32_t count, bool all) {
     return count % 64 == 0 || bits[count / 64] == ((uint64_t)1 << (count % 64)) - 1;
 }
 
+/* An aggregate is worked out customer by customer where few are still in question. */
+#define AMONG_COUNT 256 /* customers of a range from which on it may be less */
+#define AMONG_ONE_IN 16
+
+static uint32_t list_bits(const uint64_t *bits, uint32_t count, uint32_t *list) {
+    uint32_t listed = 0;
+    for (uint32_t w = 0; w < (count + 63) / 64; w++)
+        for (uint64_t left = bits[w]; left; left &= left - 1)
+            list[listed++] = w * 64 + (uint32_t)__builtin_ctzll(left);
+    return listed;
+}
+
+bool call_among(struct state *s, uint32_t node, uint64_t *bits) {
+    const struct plan_node *n = state_node(s, node), *left = state_node(s, n->children[0]);
+    if ((!is_order(n->op) && n->op != OP_BETWEEN) || left->kind != PLAN_AGGREGATE || left->frame != FRAME_CUSTOMER ||
+        s->count < AMONG_COUNT || s->results[n->children[0]].values_stamp == s->stamp)
+        return false;
+    uint64_t set = kernel_count(bits, (s->count + 63) / 64);
+    struct arguments a = {state_new(s, n->child_count, sizeof(struct vector *)), n->child_count};
+    struct vector values;
+    if (set * AMONG_ONE_IN > s->count)
+        return false;
+    for (uint32_t i = 1; i < n->child_count; i++)
+        a.v[i] = state_values(s, n->children[i]);
+    uint32_t *among = state_new(s, set, sizeof *among), count = list_bits(bits, s->count, among);
+    if (!constants_from(&a, 1) || !aggregate_values_among(s, n->children[0], among, count, &values))
+        return false;
+    a.v[0] = &values;
+    for (uint32_t i = 0; i < count; i++)
+        if (!compares(s, n->op, &a, i))
+            bit_clear(bits, among[i]);
+    return true;
+}
+
 static uint64_t *junction(struct state *s, const struct plan_node *n) {
     uint32_t count = state_count(s, n->frame);
     size_t words = (count + 63) / 64;
@@ -523,6 +565,8 @@ static uint64_t *junction(struct state *s, const struct plan_node *n) {
     for (uint32_t i = 1; i < n->child_count; i++) {
         if (settled(bits, count, n->op == OP_OR))
             break;
+        if (n->op == OP_AND && n->frame == FRAME_CUSTOMER && state_bits_among(s, n->children[i], bits))
+            continue;
         const uint64_t *more = state_bits(s, n->children[i], n->frame);
         if (n->op == OP_AND)
             kernel_and(bits, more, words);

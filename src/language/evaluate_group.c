@@ -67,12 +67,30 @@ struct groups {
     const uint64_t *bits; /* NULL: all */
 };
 
+static const uint64_t *rows_that_count(struct state *s, const struct plan_node *n) {
+    return n->children[0] == NODE_NONE ? NULL : state_bits(s, n->children[0], n->source);
+}
+
 static struct groups groups_of(struct state *s, const struct plan_node *n) {
     struct groups g = {0};
     g.starts = state_groups(s, n->source, n->frame, &g.count);
     g.elements = state_count(s, n->source);
-    g.bits = n->children[0] == NODE_NONE ? NULL : state_bits(s, n->children[0], n->source);
+    g.bits = rows_that_count(s, n);
     return g;
+}
+
+/* Groups with `least` rows in `bits` and more. Where rows say whose they are, nobody else is looked at. */
+static void groups_at_least(struct state *s, const struct plan_node *n, const uint64_t *bits, uint32_t least,
+                            uint64_t *out) {
+    const struct frame_now *f = state_frame(s, n->source);
+    uint32_t groups;
+    if (n->frame == FRAME_CUSTOMER && !f->owners && f->rows && f->rows->owners) {
+        kernel_owners_at_least(bits, f->rows->owners + f->first, f->rows->owner_base, f->rows->owner_multiple, f->count,
+                               least, s->count, out);
+        return;
+    }
+    const uint32_t *starts = state_groups(s, n->source, n->frame, &groups);
+    kernel_group_at_least(bits, starts, groups, least, out);
 }
 
 /* --- one group, whatever is asked --- */
@@ -634,9 +652,8 @@ void aggregate_values(struct state *s, uint32_t node, struct vector *out) {
 uint64_t *aggregate_bits(struct state *s, uint32_t node) {
     const struct plan_node *n = state_node(s, node);
     uint32_t count = state_count(s, n->frame);
-    struct groups g = groups_of(s, n);
     uint64_t *bits = state_zero_bits(s, count);
-    kernel_group_any(g.bits, g.starts, g.count, bits);
+    groups_at_least(s, n, rows_that_count(s, n), 1, bits);
     if (n->op == OP_NONE)
         kernel_not(bits, count);
     return bits;
@@ -645,20 +662,114 @@ uint64_t *aggregate_bits(struct state *s, uint32_t node) {
 uint64_t *aggregate_count_bits(struct state *s, uint32_t node, enum op op, struct number bound) {
     const struct plan_node *n = state_node(s, node);
     struct number_range r = number_range_of(op, bound, 0);
-    struct groups g = groups_of(s, n);
-    uint64_t *bits = state_new_bits(s, g.count);
+    uint32_t count = state_count(s, n->frame);
+    uint64_t *bits = state_new_bits(s, count);
     if (r.low > r.high || r.high < 0 || r.low > UINT32_MAX)
-        return state_zero_bits(s, g.count);
+        return state_zero_bits(s, count);
+    const uint64_t *rows = rows_that_count(s, n);
     if (r.low <= 0)
-        kernel_fill(bits, g.count, true);
+        kernel_fill(bits, count, true);
     else
-        kernel_group_at_least(g.bits, g.starts, g.count, (uint32_t)r.low, bits);
+        groups_at_least(s, n, rows, (uint32_t)r.low, bits);
     if (r.high < UINT32_MAX) {
-        uint64_t *more = state_new_bits(s, g.count);
-        kernel_group_at_least(g.bits, g.starts, g.count, (uint32_t)r.high + 1, more);
-        kernel_and_not(bits, more, (g.count + 63) / 64);
+        uint64_t *more = state_new_bits(s, count);
+        groups_at_least(s, n, rows, (uint32_t)r.high + 1, more);
+        kernel_and_not(bits, more, (count + 63) / 64);
     }
     return bits;
+}
+
+/* --- ends of groups by their rows' times --- */
+
+static uint64_t *groups_with(struct state *s, const struct plan_node *n, uint64_t *rows) {
+    uint64_t *bits = state_zero_bits(s, state_count(s, n->frame));
+    const uint64_t *count = rows_that_count(s, n);
+    if (count)
+        kernel_and(rows, count, (state_count(s, n->source) + 63) / 64);
+    groups_at_least(s, n, rows, 1, bits);
+    return bits;
+}
+
+/* The last time is in where a row is in and none is past it. So no time is looked up, and few rows are in mostly. */
+uint64_t *aggregate_time_bits(struct state *s, uint32_t node, int64_t low, int64_t high) {
+    const struct plan_node *n = state_node(s, node);
+    const struct plan_node *value = n->children[1] == NODE_NONE ? NULL : state_node(s, n->children[1]);
+    bool last = n->op == OP_LAST || n->op == OP_MAX;
+    if (!value || value->kind != PLAN_TIME || value->frame != n->source ||
+        (!last && n->op != OP_FIRST && n->op != OP_MIN))
+        return NULL;
+    uint32_t count = state_count(s, n->frame);
+    if (low > high || state_count(s, n->source) == 0)
+        return state_zero_bits(s, count);
+    uint64_t *in = rows_between(s, n->source, low, high == INT64_MAX ? high : high + 1);
+    uint64_t *bits = groups_with(s, n, in);
+    if (last ? high == INT64_MAX : low == INT64_MIN)
+        return bits;
+    uint64_t *past =
+        last ? rows_between(s, n->source, high + 1, INT64_MAX) : rows_between(s, n->source, INT64_MIN, low);
+    kernel_and_not(bits, groups_with(s, n, past), (count + 63) / 64);
+    return bits;
+}
+
+/* --- few customers --- */
+
+/* Rows of the groups that count, one after the other; ends[i]: where those of group among[i] end. */
+static uint32_t *rows_among(struct state *s, const struct groups *g, const uint32_t *among, uint32_t count,
+                            uint32_t *ends) {
+    uint32_t room = 0, listed = 0;
+    for (uint32_t i = 0; i < count; i++)
+        room += g->starts[among[i] + 1] - g->starts[among[i]];
+    uint32_t *rows = state_new(s, room, sizeof *rows);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t to = g->starts[among[i] + 1] - g->starts[0];
+        for (uint32_t row = bits_next(g->bits, g->starts[among[i]] - g->starts[0], to); row < to;
+             row = bits_next(g->bits, row + 1, to))
+            rows[listed++] = row;
+        ends[i] = listed;
+    }
+    return rows;
+}
+
+/* A column's integers at some of its rows; false where it holds none. */
+static bool integers_at(struct state *s, const struct plan_node *n, const uint32_t *rows, uint32_t count,
+                        struct vector *out) {
+    const struct plan_node *value = state_node(s, n->children[1]);
+    const struct frame_now *f = NULL;
+    if (value->kind != PLAN_COLUMN || value->frame != n->source || value->type == TERM_TEXT)
+        return false;
+    const struct range_column *c = state_column(s, value, &f);
+    if ((c->form != COLUMN_WHOLE && c->form != COLUMN_LOOKED_UP) || !column_fits(c, value->type))
+        return false;
+    uint64_t *present = c->absent ? state_zero_bits(s, count) : NULL;
+    *out = (struct vector){.type = value->type, .mask = SIZE_MAX, .scale = c->kind == VALUE_NUMBER ? c->scale : 0};
+    out->present = present;
+    out->integers = state_new(s, count, sizeof *out->integers);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t row = f->first + rows[i];
+        out->integers[i] = column_whole(c, row);
+        if (present && !(c->absent[row / 8] >> (row % 8) & 1))
+            bit_set(present, i);
+    }
+    return true;
+}
+
+bool aggregate_values_among(struct state *s, uint32_t node, const uint32_t *among, uint32_t count, struct vector *out) {
+    const struct plan_node *n = state_node(s, node);
+    if (n->op != OP_SUM && n->op != OP_AVG && n->op != OP_MIN && n->op != OP_MAX && n->op != OP_COUNT)
+        return false;
+    struct groups g = groups_of(s, n);
+    struct vector values;
+    struct group one = {.s = s, .n = n, .values = &values};
+    uint32_t *ends = state_new(s, count, sizeof *ends), *rows = rows_among(s, &g, among, count, ends);
+    if (n->op != OP_COUNT && !integers_at(s, n, rows, count ? ends[count - 1] : 0, &values))
+        return false;
+    vector_make(s, out, form_of_values(n, one.values), n->type, count);
+    for (uint32_t i = 0; i < count; i++) {
+        one.from = i ? ends[i - 1] : 0;
+        one.to = ends[i];
+        group_value(&one, out, i);
+    }
+    return true;
 }
 
 struct slice aggregate_distribution(struct state *s, uint32_t node, uint32_t customer, struct arena *arena) {

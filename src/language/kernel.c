@@ -189,6 +189,28 @@ void kernel_codes(const void *raw, unsigned bytes, size_t count, const uint64_t 
         in_force()->codes(raw, bytes, count, set, set_count, bits);
 }
 
+/* Nothing to be gained by vectors: each row is a trip to a set that no first cache holds, and they overlap as it is. */
+#define MEMBERS(n)                                                                                                     \
+    for (size_t i = 0; i < count; i += 64) {                                                                           \
+        size_t some = count - i < 64 ? count - i : 64;                                                                 \
+        uint64_t word = 0;                                                                                             \
+        for (size_t k = 0; k < some; k++) {                                                                            \
+            uint64_t number = base + multiple * kernel_raw(raw, n, i + k), in = number < set_count;                    \
+            number &= 0 - in;                                                                                          \
+            word |= (set[number / 64] >> (number % 64) & in) << k;                                                     \
+        }                                                                                                              \
+        bits[i / 64] = word;                                                                                           \
+    }
+
+void kernel_members(const void *raw, unsigned bytes, size_t count, uint64_t base, uint64_t multiple,
+                    const uint64_t *set, size_t set_count, uint64_t *bits) {
+    assert(bytes <= 4 && base <= UINT32_MAX && multiple <= UINT32_MAX);
+    if (!bytes || !set_count)
+        kernel_fill(bits, count, kernel_has(set, set_count, base));
+    else
+        KERNEL_BY_WIDTH(MEMBERS)
+}
+
 void kernel_between(const int64_t *values, size_t count, int64_t low, int64_t high, uint64_t *bits) {
     if (low > high)
         kernel_fill(bits, count, false);
@@ -274,22 +296,28 @@ static void few_at_least(const uint64_t *bits, const uint32_t *starts, size_t gr
         }
 }
 
-#define GROUPS_A_ROW 32 /* of so many groups and more for each row, rows look for groups */
+/* Of so many groups and more for each row that is in, rows look for groups: by bisection, or one from the other. */
+#define GROUPS_A_ROW_FEW 128
+#define GROUPS_A_ROW_SOME 3
 #define GROUPS_MANY 256
 
-static bool few_rows(const uint64_t *bits, const uint32_t *starts, size_t groups) {
-    return groups >= GROUPS_MANY &&
-           kernel_count(bits, ((size_t)(starts[groups] - starts[0]) + 63) / 64) * GROUPS_A_ROW <= groups;
+static size_t groups_a_row(const uint64_t *bits, const uint32_t *starts, size_t groups) {
+    if (groups < GROUPS_MANY)
+        return 0;
+    uint64_t rows = kernel_count(bits, ((size_t)(starts[groups] - starts[0]) + 63) / 64);
+    return rows ? groups / rows : SIZE_MAX;
 }
 
 void kernel_group_at_least(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t least,
                            uint64_t *group_bits) {
     if ((bits = bits_of(bits, starts, groups))) {
-        if (least && few_rows(bits, starts, groups)) {
+        size_t each = least ? groups_a_row(bits, starts, groups) : 0;
+        if (each >= GROUPS_A_ROW_FEW)
             few_at_least(bits, starts, groups, least, group_bits);
-            return;
-        }
-        in_force()->group_at_least(bits, starts, groups, least, group_bits);
+        else if (each >= GROUPS_A_ROW_SOME)
+            in_force()->group_some_at_least(bits, starts, groups, least, group_bits);
+        else
+            in_force()->group_at_least(bits, starts, groups, least, group_bits);
         return;
     }
     for (size_t i = 0; i < groups; i += 64) {
@@ -302,6 +330,22 @@ void kernel_group_at_least(const uint64_t *bits, const uint32_t *starts, size_t 
 
 void kernel_group_any(const uint64_t *bits, const uint32_t *starts, size_t groups, uint64_t *group_bits) {
     kernel_group_at_least(bits, starts, groups, 1, group_bits);
+}
+
+void kernel_owners_at_least(const uint64_t *bits, const uint16_t *owners, uint16_t base, uint16_t multiple,
+                            size_t count, uint32_t least, size_t groups, uint64_t *group_bits) {
+    size_t group = SIZE_MAX;
+    uint32_t before = 0;
+    assert(groups && (groups & (groups - 1)) == 0);
+    kernel_fill(group_bits, groups, least == 0);
+    for (size_t w = 0; w < (count + 63) / 64 && least; w++)
+        for (uint64_t left = (bits ? bits[w] : UINT64_MAX) & kernel_mask(count - w * 64); left; left &= left - 1) {
+            uint32_t owner = base + (uint32_t)multiple * owners[w * 64 + (size_t)__builtin_ctzll(left)];
+            size_t found = owner & (groups - 1);
+            before = found == group ? before + 1 : 1;
+            group = found;
+            group_bits[group / 64] |= (uint64_t)(before >= least) << (group % 64);
+        }
 }
 
 /* Rows that all are in: a piece of this many at a time, groups of more rows in several pieces. */

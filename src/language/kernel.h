@@ -41,6 +41,9 @@ void kernel_take_bits(const uint8_t *bitmap, size_t first, size_t count, uint64_
 void kernel_range(const void *raw, unsigned bytes, size_t count, uint64_t low, uint64_t width, uint64_t *bits);
 /* raw is a code; bit `code` of `set` decides. Codes >= set_count: 0. */
 void kernel_codes(const void *raw, unsigned bytes, size_t count, const uint64_t *set, size_t set_count, uint64_t *bits);
+/* base + multiple * raw, neither more than UINT32_MAX, is the number of a bit of `set`; numbers >= set_count: 0. */
+void kernel_members(const void *raw, unsigned bytes, size_t count, uint64_t base, uint64_t multiple,
+                    const uint64_t *set, size_t set_count, uint64_t *bits);
 void kernel_between(const int64_t *values, size_t count, int64_t low, int64_t high, uint64_t *bits);
 void kernel_between_real(const double *values, size_t count, double low, double high, uint64_t *bits);
 /* left < right, left = right */
@@ -61,6 +64,10 @@ void kernel_group_any(const uint64_t *bits, const uint32_t *starts, size_t group
 /* counts[i] >= least, straight to bits: what "count(x) >= n" asks */
 void kernel_group_at_least(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t least,
                            uint64_t *group_bits);
+/* The same where rows say whose they are: row i is of group (base + multiple * owners[i]) % groups; groups are a power of two, rows of a group
+ * stand together. `bits` NULL: all `count` rows. */
+void kernel_owners_at_least(const uint64_t *bits, const uint16_t *owners, uint16_t base, uint16_t multiple,
+                            size_t count, uint32_t least, size_t groups, uint64_t *group_bits);
 /* False where a sum passes int64: then `sums` means nothing and the caller sums otherwise. */
 bool kernel_group_sum(const int64_t *values, const uint64_t *bits, const uint32_t *starts, size_t groups,
                       int64_t *sums);

@@ -332,6 +332,18 @@ TARGET static void group_at_least(const uint64_t *bits, const uint32_t *starts, 
     kernel_group_at_least_body(bits, starts, groups, least, group_bits, count_run, compare_word);
 }
 
+VECTOR_INLINE unsigned ends_up_to(const uint32_t *ends, uint32_t row) {
+    const __m256i at = _mm256_set1_epi32((int)row), low = load(ends), high = load(ends + 8);
+    __m256i low_in = _mm256_cmpeq_epi32(_mm256_max_epu32(low, at), at),
+            high_in = _mm256_cmpeq_epi32(_mm256_max_epu32(high, at), at);
+    return (unsigned)__builtin_popcount((unsigned)_mm256_movemask_epi8(_mm256_packs_epi32(low_in, high_in))) / 2;
+}
+
+TARGET static void group_some_at_least(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t least,
+                                       uint64_t *group_bits) {
+    kernel_group_some_at_least_body(bits, starts, groups, least, group_bits, ends_up_to);
+}
+
 TARGET static uint64_t group_sum(const int64_t *values, const uint64_t *bits, const uint32_t *starts, size_t groups,
                                  int64_t *sums) {
     return kernel_group_sum_body(values, bits, starts, groups, sums);
@@ -360,8 +372,8 @@ TARGET static void spread(const uint64_t *group_bits, const uint32_t *starts, si
 }
 
 const struct kernel_table kernel_avx2 = {
-    and_,           and_not,   or_,       count,     combine,     range,      codes,
-    between_real,   less,      equal,     widen,     look_up,     times,      group_count,
-    group_at_least, group_sum, group_min, group_max, group_first, group_last, spread,
+    and_,      and_not,   or_,       count,       combine,    range,       codes,          between_real,
+    less,      equal,     widen,     look_up,     times,      group_count, group_at_least, group_some_at_least,
+    group_sum, group_min, group_max, group_first, group_last, spread,
 };
 #endif

@@ -325,6 +325,15 @@ VECTOR_INLINE __m512i add_word(const int64_t *values, uint64_t word, int64_t *su
     return carry;
 }
 
+VECTOR_INLINE unsigned ends_up_to(const uint32_t *ends, uint32_t row) {
+    return (unsigned)__builtin_popcount(_mm512_cmple_epu32_mask(_mm512_loadu_si512(ends), _mm512_set1_epi32((int)row)));
+}
+
+TARGET static void group_some_at_least(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t least,
+                                       uint64_t *group_bits) {
+    kernel_group_some_at_least_body(bits, starts, groups, least, group_bits, ends_up_to);
+}
+
 TARGET static uint64_t group_sum(const int64_t *values, const uint64_t *bits, const uint32_t *starts, size_t groups,
                                  int64_t *sums) {
     int64_t up_to[PIECE_WORDS * 64 + 1];
@@ -391,8 +400,8 @@ TARGET static void spread(const uint64_t *group_bits, const uint32_t *starts, si
 }
 
 const struct kernel_table kernel_avx512 = {
-    and_,           and_not,   or_,       count,     combine,     range,      codes,
-    between_real,   less,      equal,     widen,     look_up,     times,      group_count,
-    group_at_least, group_sum, group_min, group_max, group_first, group_last, spread,
+    and_,      and_not,   or_,       count,       combine,    range,       codes,          between_real,
+    less,      equal,     widen,     look_up,     times,      group_count, group_at_least, group_some_at_least,
+    group_sum, group_min, group_max, group_first, group_last, spread,
 };
 #endif

@@ -42,6 +42,9 @@ struct kernel_table {
     void (*group_count)(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t *counts);
     void (*group_at_least)(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t least,
                            uint64_t *group_bits);
+    /* The same where few rows are in: at a cost of those, and of a look at one start in sixteen. */
+    void (*group_some_at_least)(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t least,
+                                uint64_t *group_bits);
     /* Sums modulo 2^64; returns the greatest magnitude of a value that was added, rounded up to all ones below its top bit. */
     uint64_t (*group_sum)(const int64_t *values, const uint64_t *bits, const uint32_t *starts, size_t groups,
                           int64_t *sums);
@@ -322,6 +325,71 @@ KERNEL_INLINE void kernel_group_at_least_body(const uint64_t *bits, const uint32
         for (size_t k = 0; k < some; k += 64)
             group_bits[(i + k) / 64] = compare(counts + k, some - k < 64 ? some - k : 64, least);
     }
+}
+
+/* How many of KERNEL_ENDS ends are <= row. */
+#define KERNEL_ENDS 16
+typedef unsigned kernel_ends_up_to(const uint32_t *ends, uint32_t row);
+
+/* Where to look for the group of a row: for slots of 1 << shift rows, the block of KERNEL_ENDS groups that their first row is in. With that each row
+ * is found by itself, and none waits for the one before. */
+#define KERNEL_SLOTS 512
+struct kernel_slots {
+    unsigned shift;
+    uint32_t blocks[KERNEL_SLOTS + 1];
+};
+
+KERNEL_INLINE void kernel_slots_fill(struct kernel_slots *slots, const uint32_t *starts, size_t groups) {
+    size_t rows = starts[groups] - starts[0], last;
+    uint32_t most = 0;
+    for (slots->shift = 2; rows >> slots->shift >= KERNEL_SLOTS;)
+        slots->shift++;
+    last = (rows >> slots->shift) + 1;
+    memset(slots->blocks, 0, (last + 1) * sizeof *slots->blocks);
+    for (size_t block = 0; block * KERNEL_ENDS < groups; block++)
+        slots->blocks[(starts[block * KERNEL_ENDS] - starts[0] + ((size_t)1 << slots->shift) - 1) >> slots->shift] =
+            (uint32_t)block;
+    for (size_t i = 0; i <= last; i++) {
+        most = slots->blocks[i] > most ? slots->blocks[i] : most;
+        slots->blocks[i] = most;
+    }
+}
+
+KERNEL_INLINE bool kernel_block_before(const uint32_t *starts, size_t groups, size_t block, uint32_t row) {
+    size_t next = (block + 1) * KERNEL_ENDS;
+    return starts[next < groups ? next : groups] <= row;
+}
+
+KERNEL_INLINE size_t kernel_group_of(const struct kernel_slots *slots, const uint32_t *starts, size_t groups,
+                                     uint32_t row, kernel_ends_up_to *up_to) {
+    size_t block = slots->blocks[(row - starts[0]) >> slots->shift], found;
+    block += kernel_block_before(starts, groups, block, row); /* once as likely as not, so no branch */
+    while (kernel_block_before(starts, groups, block, row))
+        block++;
+    found = block * KERNEL_ENDS;
+    if (found + KERNEL_ENDS <= groups)
+        return found + up_to(starts + found + 1, row);
+    while (starts[found + 1] <= row)
+        found++;
+    return found;
+}
+
+KERNEL_INLINE void kernel_group_some_at_least_body(const uint64_t *bits, const uint32_t *starts, size_t groups,
+                                                   uint32_t least, uint64_t *group_bits, kernel_ends_up_to *up_to) {
+    const size_t rows = starts[groups] - starts[0];
+    struct kernel_slots slots;
+    size_t group = SIZE_MAX;
+    uint32_t count = 0;
+    kernel_slots_fill(&slots, starts, groups);
+    memset(group_bits, 0, (groups + 63) / 64 * 8);
+    for (size_t w = 0; w < (rows + 63) / 64; w++)
+        for (uint64_t left = bits[w] & kernel_mask(rows - w * 64); left; left &= left - 1) {
+            uint32_t row = starts[0] + (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(left);
+            size_t found = kernel_group_of(&slots, starts, groups, row, up_to);
+            count = found == group ? count + 1 : 1;
+            group = found;
+            group_bits[group / 64] |= (uint64_t)(count >= least) << (group % 64);
+        }
 }
 
 KERNEL_INLINE void kernel_group_first_body(const uint64_t *bits, const uint32_t *starts, size_t groups,

@@ -105,6 +105,18 @@ static void group_at_least(const uint64_t *bits, const uint32_t *starts, size_t 
     kernel_group_at_least_body(bits, starts, groups, least, group_bits, count_run, compare_word);
 }
 
+static unsigned ends_up_to(const uint32_t *ends, uint32_t row) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < KERNEL_ENDS; i++)
+        count += ends[i] <= row;
+    return count;
+}
+
+static void group_some_at_least(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t least,
+                                uint64_t *group_bits) {
+    kernel_group_some_at_least_body(bits, starts, groups, least, group_bits, ends_up_to);
+}
+
 static uint64_t group_sum(const int64_t *values, const uint64_t *bits, const uint32_t *starts, size_t groups,
                           int64_t *sums) {
     return kernel_group_sum_body(values, bits, starts, groups, sums);
@@ -133,7 +145,7 @@ static void spread(const uint64_t *group_bits, const uint32_t *starts, size_t gr
 }
 
 const struct kernel_table kernel_scalar = {
-    and_,           and_not,   or_,       count,     combine,     range,      codes,
-    between_real,   less,      equal,     widen,     look_up,     times,      group_count,
-    group_at_least, group_sum, group_min, group_max, group_first, group_last, spread,
+    and_,      and_not,   or_,       count,       combine,    range,       codes,          between_real,
+    less,      equal,     widen,     look_up,     times,      group_count, group_at_least, group_some_at_least,
+    group_sum, group_min, group_max, group_first, group_last, spread,
 };

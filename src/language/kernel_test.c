@@ -422,9 +422,9 @@ struct groups {
 /* Rows cut into groups of about `mean`, empty ones among them, beginning at any absolute row; bits sparse, dense or any. */
 static void make_groups(struct stage *s, struct groups *g) {
     static const unsigned means[] = {1, 3, 10, 70, 700};
-    static const double shares[] = {0, 0.005, 0.02, 0.5, 0.95, 1};
+    static const double shares[] = {0, 0.005, 0.02, 0.15, 0.5, 0.95, 1};
     unsigned mean = means[random_below(&s->r, 5)];
-    double share = shares[random_below(&s->r, 6)];
+    double share = shares[random_below(&s->r, 7)];
     uint32_t at = (uint32_t)random_below(&s->r, 1000), end = at + (uint32_t)s->count;
     size_t words = words_of(s->count);
     g->starts = malloc((s->count + 200) * 4);
@@ -515,6 +515,65 @@ static void groups_are_right(struct stage *s, struct groups *g, bool all) {
     free(counts), free(firsts), free(lasts), free(sums), free(mins), free(maxs), free(any), free(enough);
 }
 
+/* The same groups, as rows would name them: groups of a power of two, whatever a row says beyond it. */
+static void owners_are_right(struct stage *s, const struct groups *g) {
+    size_t rows = g->starts[g->count] - g->starts[0], most = 1;
+    while (most < g->count)
+        most *= 2;
+    uint16_t base = (uint16_t)random_below(&s->r, 3), multiple = (uint16_t)(1 + random_below(&s->r, 2) * 2);
+    uint16_t *owners = malloc(rows * 2 + 2);
+    uint64_t *enough = malloc(words_of(most) * 8);
+    uint32_t least = (uint32_t)random_below(&s->r, 4);
+    bool all = random_chance(&s->r, 0.3);
+    if (most <= 32768) {
+        uint32_t inverse = multiple == 1 ? 1 : 0xaaaaaaab; /* of 3, modulo 2^32 */
+        for (size_t group = 0; group < g->count; group++)
+            for (uint32_t row = g->starts[group]; row < g->starts[group + 1]; row++)
+                owners[row - g->starts[0]] = (uint16_t)((((uint32_t)group - base) * inverse) & (most - 1));
+        kernel_owners_at_least(all ? NULL : g->bits, owners, base, multiple, rows, least, most, enough);
+        for (size_t group = 0; group < most; group++) {
+            uint32_t count = group < g->count ? truth_of(s, g, all, group).count : 0;
+            if ((enough[group / 64] >> (group % 64) & 1) != (count >= least))
+                WRONG(s, "owners_at_least");
+        }
+    }
+    free(owners), free(enough);
+}
+
+static void members(size_t count) {
+    struct stage s;
+    static const unsigned widths[] = {0, 1, 2, 4};
+    for (unsigned w = 0; w < 4; w++) {
+        stage_open(&s, count, 4);
+        uint64_t set[16], base = random_below(&s.r, 700), multiple = 1 + random_below(&s.r, 3);
+        size_t set_count = random_below(&s.r, 1025);
+        uint32_t *raw = malloc(count * 4 + 4);
+        for (size_t i = 0; i < 16; i++)
+            set[i] = random_next(&s.r);
+        memset(raw, 0, count * 4 + 4);
+        expect_clear(&s);
+        for (size_t i = 0; i < count; i++) {
+            uint64_t x = !widths[w] ? 0
+                                    : random_below(&s.r, widths[w] == 1             ? 256
+                                                         : random_chance(&s.r, 0.1) ? 60000
+                                                                                    : 900);
+            memcpy((char *)raw + i * widths[w], &x, widths[w]); /* little-endian */
+            uint64_t number = base + multiple * x;
+            expect_bit(&s, i, number < set_count && (set[number / 64] >> (number % 64) & 1));
+        }
+        memset(s.bits, 0xa5, sizeof s.bits);
+        kernel_members(raw, widths[w], count, base, multiple, set, set_count, s.bits);
+        bits_are_expected(&s, "members");
+        free(raw);
+        stage_close(&s);
+    }
+}
+
+static void test_members(void **state) {
+    (void)state;
+    over_sizes(members);
+}
+
 static void spread_is_right(struct stage *s, struct groups *g) {
     expect_clear(s);
     for (size_t group = 0; group < g->count; group++)
@@ -536,6 +595,7 @@ static void groups(size_t count) {
         groups_are_right(&s, &g, false);
         groups_are_right(&s, &g, true);
         spread_is_right(&s, &g);
+        owners_are_right(&s, &g);
         free(g.starts);
         free(g.bits);
         stage_close(&s);
@@ -579,7 +639,7 @@ int main(void) {
         cmocka_unit_test(test_range),    cmocka_unit_test(test_codes),     cmocka_unit_test(test_comparisons),
         cmocka_unit_test(test_reals),    cmocka_unit_test(test_values),    cmocka_unit_test(test_times),
         cmocka_unit_test(test_sets),     cmocka_unit_test(test_take_bits), cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_no_width), cmocka_unit_test(test_combine),
+        cmocka_unit_test(test_no_width), cmocka_unit_test(test_combine),   cmocka_unit_test(test_members),
     };
     return cmocka_run_group_tests(tests, find_machine, NULL);
 }

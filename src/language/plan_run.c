@@ -20,10 +20,11 @@ struct run {
     const _Atomic bool *stop;
     const uint64_t *const *targets; /* bits of each inner plan */
     uint32_t target_words;
-    bool everybody;
+    bool everybody, all_known; /* all_known: targets, of every inner plan */
     _Atomic uint32_t next;
     _Atomic bool stopped;
     _Atomic uint64_t count, population, rows, bytes;
+    struct buffer moved[WORKERS_MAX + 1]; /* of each worker, where everybody is asked: numbers that became another's */
     struct plan_answer *answer;
 };
 
@@ -37,6 +38,37 @@ static uint32_t span_count(const struct outside *outside) {
 struct tally {
     uint64_t count, population, bytes;
 };
+
+/* Notes who of the span was merged away. */
+static void note_moved(struct run *r, uint32_t span, struct buffer *moved) {
+    uint64_t population[SPAN_CUSTOMERS / 64];
+    identity_population(r->outside->identity, span * SPAN_CUSTOMERS, SPAN_CUSTOMERS / 64, population);
+    for (uint32_t w = 0; w < SPAN_CUSTOMERS / 64; w++)
+        for (uint64_t left = ~population[w]; left; left &= left - 1) {
+            uint32_t number = span * SPAN_CUSTOMERS + w * 64 + (uint32_t)__builtin_ctzll(left);
+            uint32_t now = identity_redirect(r->outside->identity, (struct customer_id){number}).number;
+            if (now && now != number)
+                buffer_add(moved, &number, sizeof number);
+        }
+}
+
+/* Who was merged away is as who has the rows now, so that relations written before need not be looked at again. */
+static void take_over(struct run *r) {
+    uint64_t *bits = &r->answer->bits[0][0];
+    size_t count = (size_t)r->answer->span_count * SPAN_CUSTOMERS;
+    for (size_t i = 0; i <= WORKERS_MAX; i++) {
+        const uint32_t *numbers = (const uint32_t *)(const void *)r->moved[i].data;
+        for (size_t k = 0; k < r->moved[i].size / sizeof *numbers; k++) {
+            uint32_t now = identity_redirect(r->outside->identity, (struct customer_id){numbers[k]}).number;
+            if (now < count && bit_of(bits, now))
+                bit_set(bits, numbers[k]);
+            else
+                bit_clear(bits, numbers[k]);
+        }
+        buffer_release(&r->moved[i]);
+    }
+    bit_clear(bits, 0); /* nobody */
+}
 
 static void run_span(struct run *r, struct evaluator *e, uint32_t span, struct tally *tally) {
     uint64_t *bits = r->answer->bits[span];
@@ -54,11 +86,12 @@ static struct evaluator *evaluator_for(struct run *r) {
     e->targets = r->targets;
     e->target_words = r->target_words;
     e->everybody = r->everybody;
+    if (r->all_known)
+        range_targets_as_written(e->main.range);
     return e;
 }
 
 static void run_spans(void *context, unsigned number) {
-    (void)number;
     struct run *r = context;
     struct evaluator *e = NULL;
     struct tally tally = {0};
@@ -74,6 +107,8 @@ static void run_spans(void *context, unsigned number) {
         for (uint32_t span = first; span < end; span++) {
             struct history_hold hold = history_enter(r->outside->history);
             run_span(r, e, span, &tally);
+            if (r->everybody && r->outside->identity)
+                note_moved(r, span, &r->moved[number]);
             history_leave(r->outside->history, hold);
         }
     }
@@ -118,9 +153,12 @@ static enum status run_all(const struct plan *plan, size_t root, const struct ou
     r.everybody = everybody;
     enum status status = run_inners(plan, outside, now_ms, workers, stop, inner);
     r.target_words = UINT32_MAX;
+    r.all_known = true;
     for (uint32_t i = 0; i < plan->inner_count && !status; i++) {
-        if (!inner[i].bits)
+        if (!inner[i].bits) {
+            r.all_known = false;
             continue;
+        }
         targets[i] = &inner[i].bits[0][0];
         uint32_t words = inner[i].span_count * (SPAN_CUSTOMERS / 64);
         r.target_words = words < r.target_words ? words : r.target_words;
@@ -131,6 +169,8 @@ static enum status run_all(const struct plan *plan, size_t root, const struct ou
         workers_run(workers < 1 ? 1 : workers > most ? most : workers, run_spans, &r);
         status = r.stopped ? STATUS_CLOSED : STATUS_OK;
     }
+    if (everybody)
+        take_over(&r);
     answers_release(inner, plan->inner_count);
     free(targets);
     into->count = r.count;

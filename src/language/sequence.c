@@ -511,7 +511,7 @@ static struct feeder *feeder_for(struct sequence *q, uint16_t frame) {
         if (q->feeders[i].frame == frame)
             return &q->feeders[i];
     struct feeder *f = &q->feeders[q->feeder_count++];
-    *f = (struct feeder){.frame = frame, .now = state_frame(q->s, frame), .type = q->s->plan->frames[frame].type};
+    *f = (struct feeder){.frame = frame, .now = state_owned_frame(q->s, frame), .type = q->s->plan->frames[frame].type};
     return f;
 }
 
@@ -590,7 +590,7 @@ static uint64_t *candidates(struct sequence *q) {
         bool needed = q->n->op == OP_SEQUENCE ? !q->n->steps[i].negated : i == 0 && q->machine.negated == 0;
         if (!needed || kernel_none(found, words))
             continue;
-        const struct frame_now *f = state_frame(s, q->n->steps[i].frame);
+        const struct frame_now *f = state_owned_frame(s, q->n->steps[i].frame);
         kernel_group_any(q->bits[i], f->owners, s->count, one);
         kernel_and(found, one, words);
     }
@@ -648,7 +648,7 @@ static void sooner(int64_t *until, int64_t moment, int64_t now) {
 /* Moments at which an absence after rows of `step` is over. */
 static void deadlines(struct sequence *q, uint32_t step, const struct length *length, int64_t *each) {
     struct state *s = q->s;
-    const struct frame_now *f = state_frame(s, q->n->steps[step].frame);
+    const struct frame_now *f = state_owned_frame(s, q->n->steps[step].frame);
     for (uint32_t c = 0; c < s->count && length->limited; c++) {
         uint32_t end = f->owners[c + 1] - f->first;
         for (uint32_t i = bits_next(q->bits[step], f->owners[c] - f->first, end); i < end;
@@ -664,7 +664,7 @@ static void rows_until(struct sequence *q, uint32_t step, int64_t *each) {
     if (rows == NODE_NONE || !state_node(s, rows)->timed)
         return;
     const struct untils *u = state_until(s, rows);
-    const struct frame_now *f = state_frame(s, q->n->steps[step].frame);
+    const struct frame_now *f = state_owned_frame(s, q->n->steps[step].frame);
     for (uint32_t c = 0; c < s->count; c++)
         for (uint32_t i = f->owners[c] - f->first; i < f->owners[c + 1] - f->first; i++)
             sooner(&each[c], u->each[i & u->mask], s->now);
