@@ -1,0 +1,32 @@
+/* identity_command: `onefold identity WORD ...`: a word's own command. */
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "main/commands.h"
+
+int match_command(int argc, char **argv);
+int match_evaluate_command(int argc, char **argv);
+
+static const struct {
+    const char *word;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} words[] = {
+    {"match", match_command, "finds records of files that are one person, and groups them"},
+    {"evaluate", match_evaluate_command, "compares such groups with the truth: precision, recall, F1"},
+};
+#define WORDS (sizeof words / sizeof *words)
+
+int identity_command(int argc, char **argv) {
+    for (size_t i = 0; argc > 0 && i < WORDS; i++)
+        if (strcmp(argv[0], words[i].word) == 0)
+            return words[i].run(argc - 1, argv + 1);
+    bool help = argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "help") == 0);
+    if (argc > 0 && !help)
+        fprintf(stderr, "onefold identity: no such word: %s\n", argv[0]);
+    fprintf(help ? stdout : stderr, "usage: onefold identity WORD [--help] ...\n");
+    for (size_t i = 0; i < WORDS; i++)
+        fprintf(help ? stdout : stderr, "  %-10s %s\n", words[i].word, words[i].summary);
+    return help ? 0 : 2;
+}
