@@ -101,8 +101,34 @@ static void cover(struct slice a, struct slice b, double *of_less, double *of_mo
 
 /* --- one comparator each --- */
 
+/* Letters each lacks of the other's: no fewer edits lead from one to the other, and no more letters can be matched. */
+static void lacking(const struct fuzzy_value *a, const struct fuzzy_value *b, size_t *of_a, size_t *of_b) {
+    *of_a = (size_t)__builtin_popcountll(a->letters & ~b->letters);
+    *of_b = (size_t)__builtin_popcountll(b->letters & ~a->letters);
+}
+
+static size_t short_size(struct slice s) { return s.size < FUZZY_TEXT_MAX ? s.size : FUZZY_TEXT_MAX; }
+
+/* True where Jaro-Winkler is surely below 0.78 and more than two edits are needed: most pairs of names, in ten instructions. */
+static bool surely_other_names(const struct fuzzy_value *a, const struct fuzzy_value *b) {
+    size_t less_a, less_b, x = short_size(a->text), y = short_size(b->text);
+    if (!a->ascii || !b->ascii)
+        return false;
+    lacking(a, b, &less_a, &less_b);
+    if (less_a <= 2 && less_b <= 2)
+        return false;
+    size_t m = x - less_a < y - less_b ? x - less_a : y - less_b;
+    double jaro = m ? ((double)m / (double)x + (double)m / (double)y + 1) / 3 : 0;
+    size_t start = 0;
+    while (start < 4 && start < x && start < y && a->text.data[start] == b->text.data[start])
+        start++;
+    return jaro + (double)start * 0.1 * (1 - jaro) < 0.78;
+}
+
 static unsigned compare_name(const struct fuzzy_value *a, const struct fuzzy_value *b) {
     struct both t;
+    if (surely_other_names(a, b) && !sounds_alike(a, b) && !fuzzy_shortened(a->text, b->text))
+        return 4;
     both_of(&t, a, b);
     double jw = fuzzy_jaro_winkler(t.a, t.b);
     if (jw >= 0.94 || (!a->ascii && !b->ascii && slice_equal(a->latin, b->latin)))
@@ -128,21 +154,27 @@ static unsigned compare_tokens(const struct fuzzy_value *a, const struct fuzzy_v
     return less >= 0.93 ? 1 : less >= 0.8 ? 2 : less >= 0.6 && more >= 0.4 ? 3 : 4;
 }
 
-static unsigned compare_code(struct slice a, struct slice b) {
+static unsigned compare_code(const struct fuzzy_value *x, const struct fuzzy_value *y) {
+    struct slice a = x->text, b = y->text;
+    size_t less_a, less_b;
+    lacking(x, y, &less_a, &less_b);
+    if (less_a > 2 || less_b > 2)
+        return 3;
     unsigned edits = fuzzy_edits(a, b);
     size_t most = longer(a, b);
     return edits <= 1 && most >= 2 ? 1 : edits <= 2 && most >= 4 ? 2 : 3;
 }
 
 /* The same number with and without a country code, or a zero in front. */
-static unsigned compare_phone(struct slice a, struct slice b) {
+static unsigned compare_phone(const struct fuzzy_value *x, const struct fuzzy_value *y) {
+    struct slice a = x->text, b = y->text;
     struct slice less = a.size < b.size ? a : b, more = a.size < b.size ? b : a;
     while (less.size > 7 && less.data[0] == '0')
         less = slice_of(less.data + 1, less.size - 1);
     if (less.size >= 7 && more.size >= less.size &&
         memcmp(more.data + more.size - less.size, less.data, less.size) == 0)
         return 0;
-    return compare_code(a, b);
+    return compare_code(x, y);
 }
 
 static unsigned compare_email(struct slice a, struct slice b) {
@@ -154,7 +186,7 @@ static unsigned compare_email(struct slice a, struct slice b) {
         return 1;
     if (slice_equal(la, lb))
         return 2;
-    return fuzzy_jaro_winkler(la, lb) >= 0.88 || edit_likeness(a, b) >= 0.75 ? 3 : 4;
+    return edit_likeness(a, b) >= 0.78 ? 3 : 4; /* not the local parts alone: those of namesakes are alike */
 }
 
 /* Dates as eight digits: year, month, day; zeros where a part is missing. */
@@ -254,9 +286,9 @@ unsigned fuzzy_compare_values(const struct fuzzy_field *f, const struct fuzzy_va
     case FUZZY_TOKENS:
         return compare_tokens(a, b);
     case FUZZY_CODE:
-        return compare_code(a->text, b->text);
+        return compare_code(a, b);
     case FUZZY_PHONE:
-        return compare_phone(a->text, b->text);
+        return compare_phone(a, b);
     case FUZZY_EMAIL:
         return compare_email(a->text, b->text);
     case FUZZY_DATE:
@@ -281,7 +313,8 @@ unsigned fuzzy_compare_values(const struct fuzzy_field *f, const struct fuzzy_va
 void fuzzy_cache_init(struct fuzzy_cache *cache, const struct fuzzy_fields *fields) {
     *cache = (struct fuzzy_cache){0};
     for (size_t i = 0; i < fields->count; i++)
-        cache->slots[i] = memory_get(FUZZY_CACHE_SLOTS, sizeof(uint64_t));
+        if (fields->list[i].cached)
+            cache->slots[i] = memory_get(FUZZY_CACHE_SLOTS, sizeof(uint64_t));
 }
 
 void fuzzy_cache_release(struct fuzzy_cache *cache) {
@@ -293,6 +326,8 @@ void fuzzy_cache_release(struct fuzzy_cache *cache) {
 static unsigned level_of(const struct fuzzy_field *f, uint64_t *slots, uint32_t x, uint32_t y) {
     if (x == y)
         return 0;
+    if (!f->cached)
+        return fuzzy_compare_values(f, &f->values[x], &f->values[y]);
     uint32_t low = x < y ? x : y, high = x < y ? y : x;
     uint64_t key = ((uint64_t)low << 34) | ((uint64_t)high << 4);
     uint64_t *slot = &slots[(key * 0x9e3779b97f4a7c15ULL) >> 49]; /* 15 bits */
@@ -316,14 +351,8 @@ static bool crossed(const struct fuzzy_field *f, const struct fuzzy_field *g, ui
     return one && two ? x + y <= 2 : x + y == 0;
 }
 
-fuzzy_pattern fuzzy_compare_records(const struct fuzzy_fields *fields, struct fuzzy_cache *cache, uint32_t a, uint32_t b) {
-    fuzzy_pattern pattern = 0;
-    for (size_t i = 0; i < fields->count; i++) {
-        const struct fuzzy_field *f = &fields->list[i];
-        uint32_t x = f->codes[a], y = f->codes[b];
-        uint64_t level = x && y ? level_of(f, cache->slots[i], x, y) : FUZZY_LEVEL_NONE;
-        pattern |= level << (i * 4);
-    }
+/* Fields that agree crosswise better than straight. */
+static fuzzy_pattern settle_swaps(const struct fuzzy_fields *fields, uint32_t a, uint32_t b, fuzzy_pattern pattern) {
     for (size_t i = 0; i < fields->count; i++) {
         const struct fuzzy_field *f = &fields->list[i];
         int other = f->rule->swap_with;
@@ -335,4 +364,55 @@ fuzzy_pattern fuzzy_compare_records(const struct fuzzy_fields *fields, struct fu
         pattern |= (uint64_t)f->swapped << (i * 4) | (uint64_t)FUZZY_LEVEL_NONE << (other * 4);
     }
     return pattern;
+}
+
+fuzzy_pattern fuzzy_compare_records(const struct fuzzy_fields *fields, struct fuzzy_cache *cache, uint32_t a, uint32_t b) {
+    fuzzy_pattern pattern = 0;
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct fuzzy_field *f = &fields->list[i];
+        uint32_t x = f->codes[a], y = f->codes[b];
+        uint64_t level = x && y ? level_of(f, cache->slots[i], x, y) : FUZZY_LEVEL_NONE;
+        pattern |= level << (i * 4);
+    }
+    return settle_swaps(fields, a, b, pattern);
+}
+
+bool fuzzy_compare_bounded(const struct fuzzy_fields *fields, struct fuzzy_cache *cache, const struct fuzzy_bounds *bounds,
+                           uint32_t a, uint32_t b, fuzzy_pattern *out, double *bits) {
+    fuzzy_pattern pattern = 0;
+    double bound = 0;
+    uint32_t open = 0;
+    for (size_t i = 0; i < fields->count; i++) { /* what is the same, or not there, is known at once */
+        const struct fuzzy_field *f = &fields->list[i];
+        uint32_t x = f->codes[a], y = f->codes[b];
+        if (!x || !y)
+            pattern |= (uint64_t)FUZZY_LEVEL_NONE << (i * 4);
+        else if (x == y)
+            bound += bounds->weight[i][0] + (double)f->values[x].rarer;
+        else
+            open |= 1u << i;
+        if (!x || !y || x != y)
+            bound += f->rule->swap_with >= 0 || (x && y) ? bounds->best[i] : 0;
+    }
+    for (size_t o = 0; o < fields->count && bound >= bounds->floor_bits; o++) {
+        size_t i = bounds->order[o];
+        if (!(open & (1u << i)))
+            continue;
+        const struct fuzzy_field *f = &fields->list[i];
+        uint64_t level = level_of(f, cache->slots[i], f->codes[a], f->codes[b]);
+        pattern |= level << (i * 4);
+        open &= ~(1u << i);
+        if (f->rule->swap_with < 0)
+            bound += bounds->weight[i][level] - bounds->best[i];
+    }
+    if (open || bound < bounds->floor_bits)
+        return false;
+    *out = pattern = settle_swaps(fields, a, b, pattern);
+    *bits = 0;
+    for (size_t i = 0; i < fields->count; i++) {
+        unsigned level = fuzzy_pattern_level(pattern, i);
+        if (level != FUZZY_LEVEL_NONE)
+            *bits += bounds->weight[i][level] + (level == 0 ? (double)fields->list[i].values[fields->list[i].codes[a]].rarer : 0);
+    }
+    return *bits >= bounds->floor_bits;
 }

@@ -9,6 +9,7 @@
 #include "identity/fuzzy_normalise.h"
 
 #define RARER_MAX 5.0
+#define CACHED_VALUES_MAX 20000
 
 /* --- codes --- */
 
@@ -78,6 +79,8 @@ static void describe_values(struct fuzzy_field *f, struct fuzzy_normaliser *n) {
             buffer_release(&latin);
         }
         fuzzy_sound(value->latin, value->sound);
+        for (size_t i = 0; i < value->text.size && i < FUZZY_TEXT_MAX; i++)
+            value->letters |= 1ULL << (value->text.data[i] & 63);
         if (f->rule->comparator == FUZZY_NUMBER) {
             char text[48] = {0};
             memcpy(text, value->text.data, value->text.size < sizeof text - 1 ? value->text.size : sizeof text - 1);
@@ -192,6 +195,8 @@ void fuzzy_fields_init(struct fuzzy_fields *fields, struct fuzzy_table *table, c
         count_values(f, table->record_count);
         if (f->rule->comparator == FUZZY_COSINE)
             make_pieces(f);
+        f->cached = f->dictionary.count < CACHED_VALUES_MAX && f->rule->comparator != FUZZY_EXACT &&
+                    f->rule->comparator != FUZZY_DATE && f->rule->comparator != FUZZY_NUMBER;
     }
     fuzzy_normaliser_free(n);
 }

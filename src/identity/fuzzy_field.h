@@ -21,6 +21,7 @@ struct fuzzy_value {
     uint32_t piece_count;
     uint32_t records; /* that have it */
     float rarer;      /* bits that agreeing in it says more than agreeing in a usual value; 0 without term frequencies */
+    uint64_t letters; /* which bytes of an alphabet of 64 are in it: two texts are at least as many edits apart as one lacks of the other's */
     char sound[FUZZY_SOUND_BYTES];
     bool ascii;
 };
@@ -35,6 +36,7 @@ struct fuzzy_field {
     double chance_same; /* that two records with a value have the same */
     unsigned level_count;
     int differ, swapped;
+    bool cached; /* pairs of values come again often enough to keep their levels */
 };
 
 struct fuzzy_fields {

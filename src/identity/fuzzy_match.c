@@ -26,7 +26,7 @@ struct scoring {
     const struct fuzzy_key *keys;
     struct chunk chunks[CHUNKS];
     size_t next; /* chunk to take, atomic */
-    double floor_bits;
+    struct fuzzy_bounds bounds;
     struct fuzzy_cache *caches; /* one a worker */
 };
 
@@ -39,10 +39,10 @@ struct scorer {
 static void score_pair(void *context, uint32_t a, uint32_t b) {
     struct scorer *s = context;
     const struct fuzzy_match *m = s->s->m;
-    fuzzy_pattern pattern = fuzzy_compare_records(&m->fields, s->cache, a, b);
-    double bits = fuzzy_evidence(&m->fields, &m->weights, a, b, pattern);
+    fuzzy_pattern pattern;
+    double bits;
     s->chunk->compared++;
-    if (bits < s->s->floor_bits)
+    if (!fuzzy_compare_bounded(&m->fields, s->cache, &s->s->bounds, a, b, &pattern, &bits))
         return;
     struct fuzzy_pair pair = {.a = a, .b = b, .bits = (float)bits, .pattern = pattern};
     buffer_add(&s->chunk->kept, &pair, sizeof pair);
@@ -66,6 +66,30 @@ static void run(const struct fuzzy_options *o, unsigned workers, void (*work)(vo
         work(context, 0);
 }
 
+static double field_gain(const struct fuzzy_match *m, const struct fuzzy_bounds *b, size_t i) {
+    static const double cost[FUZZY_COMPARATORS] = {
+        [FUZZY_EXACT] = 1, [FUZZY_NAME] = 4, [FUZZY_TOKENS] = 20, [FUZZY_CODE] = 3,  [FUZZY_PHONE] = 4,  [FUZZY_EMAIL] = 12,
+        [FUZZY_DATE] = 4,  [FUZZY_TEXT] = 8, [FUZZY_ADDRESS] = 30, [FUZZY_NUMBER] = 1, [FUZZY_COSINE] = 15};
+    const struct fuzzy_field *f = &m->fields.list[i];
+    return (b->best[i] - m->weights.weight[i][f->differ]) * (double)f->filled / cost[f->rule->comparator];
+}
+
+static void make_bounds(const struct fuzzy_match *m, struct fuzzy_bounds *b) {
+    b->weight = m->weights.weight;
+    b->floor_bits = KEPT_BITS - fuzzy_prior(&m->weights);
+    for (size_t i = 0; i < m->fields.count; i++) {
+        b->best[i] = 0;
+        for (unsigned l = 1; l < m->fields.list[i].level_count; l++)
+            b->best[i] = m->weights.weight[i][l] > b->best[i] ? m->weights.weight[i][l] : b->best[i];
+    }
+    for (unsigned i = 0; i < m->fields.count; i++) { /* insertion by gain, most first */
+        size_t at = i;
+        for (; at > 0 && field_gain(m, b, b->order[at - 1]) < field_gain(m, b, i); at--)
+            b->order[at] = b->order[at - 1];
+        b->order[at] = i;
+    }
+}
+
 /* One rule: sorts its keys, compares in chunks, and appends what was kept in the order of the chunks. */
 static void score_rule(struct fuzzy_match *m, struct fuzzy_blocking *blocking, size_t rule, const struct fuzzy_options *o,
                        unsigned workers, struct fuzzy_cache *caches, struct buffer *kept) {
@@ -77,7 +101,7 @@ static void score_rule(struct fuzzy_match *m, struct fuzzy_blocking *blocking, s
     s->rule = rule;
     s->keys = keys;
     s->caches = caches;
-    s->floor_bits = KEPT_BITS - fuzzy_prior(&m->weights);
+    make_bounds(m, &s->bounds);
     for (size_t c = 0; c < CHUNKS; c++) {
         size_t to = fuzzy_block_end(keys, count, count * (c + 1) / CHUNKS);
         s->chunks[c].from = at;

@@ -53,27 +53,66 @@ static int level_called(enum fuzzy_comparator comparator, const char *word) {
 int fuzzy_level_differ(enum fuzzy_comparator comparator) { return level_called(comparator, "differ"); }
 int fuzzy_level_swapped(enum fuzzy_comparator comparator) { return level_called(comparator, "swapped"); }
 
-/* One pattern of a role's headers against a name of letters and digits. */
-static bool header_fits(struct slice name, struct slice pattern) {
-    if (pattern.size && pattern.data[0] == '^')
-        return slice_equal(name, slice_of(pattern.data + 1, pattern.size - 1));
-    return pattern.size && memmem(name.data, name.size, pattern.data, pattern.size) != NULL;
+#define HEADER_WORDS_MAX 12
+
+/* A column's name as lower case words: "firstName", "FIRST_NAME" and "first name" are the same two. */
+struct header {
+    char text[FUZZY_NAME_BYTES * 2];
+    size_t starts[HEADER_WORDS_MAX + 1], count; /* word i is text[starts[i]..starts[i + 1]) */
+};
+
+static void split_header(struct slice name, struct header *h) {
+    size_t size = 0;
+    bool apart = true, was_lower = false;
+    *h = (struct header){0};
+    for (size_t i = 0; i < name.size && size < sizeof h->text; i++) {
+        char c = name.data[i];
+        bool upper = c >= 'A' && c <= 'Z', lower = c >= 'a' && c <= 'z', other = (c >= '0' && c <= '9') || (c & 0x80);
+        apart |= upper && was_lower;
+        was_lower = lower;
+        if (!upper && !lower && !other) {
+            apart = true;
+            continue;
+        }
+        if (apart && h->count < HEADER_WORDS_MAX)
+            h->starts[h->count++] = size;
+        apart = false;
+        h->text[size++] = upper ? (char)(c + 32) : c;
+    }
+    h->starts[h->count] = size;
 }
 
-enum fuzzy_role fuzzy_role_of_header(struct slice header) {
-    char name[FUZZY_NAME_BYTES];
-    size_t size = 0;
-    for (size_t i = 0; i < header.size && size < sizeof name; i++) {
-        char c = header.data[i];
-        if ((c >= 'A' && c <= 'Z'))
-            name[size++] = (char)(c + 32);
-        else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c & 0x80))
-            name[size++] = c;
-    }
+/* Whether words i.. of the name, written together, are the pattern; a single word may also begin or end with a long one. */
+static bool words_fit(const struct header *h, size_t i, struct slice pattern) {
+    struct slice word = slice_of(h->text + h->starts[i], h->starts[i + 1] - h->starts[i]);
+    for (size_t j = i + 1; j <= h->count; j++)
+        if (slice_equal(slice_of(h->text + h->starts[i], h->starts[j] - h->starts[i]), pattern))
+            return true;
+    if (pattern.size < 5 || word.size < pattern.size)
+        return false;
+    return slice_starts(word, pattern) ||
+           memcmp(word.data + word.size - pattern.size, pattern.data, pattern.size) == 0;
+}
+
+/* One pattern of a role's headers. */
+static bool header_fits(const struct header *h, struct slice pattern) {
+    if (pattern.data[0] == '^')
+        return slice_equal(slice_of(h->text, h->starts[h->count]), slice_of(pattern.data + 1, pattern.size - 1));
+    if (pattern.data[0] & 0x80)
+        return memmem(h->text, h->starts[h->count], pattern.data, pattern.size) != NULL;
+    for (size_t i = 0; i < h->count; i++)
+        if (words_fit(h, i, pattern))
+            return true;
+    return false;
+}
+
+enum fuzzy_role fuzzy_role_of_header(struct slice name) {
+    struct header header;
+    split_header(name, &header);
     for (unsigned role = 0; role < FUZZY_ROLES; role++)
         for (const char *at = roles[role].headers; *at;) {
             size_t length = strcspn(at, "|");
-            if (header_fits(slice_of(name, size), slice_of(at, length)))
+            if (header_fits(&header, slice_of(at, length)))
                 return (enum fuzzy_role)role;
             at += length + (at[length] == '|');
         }

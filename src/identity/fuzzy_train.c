@@ -9,8 +9,8 @@
 #include "base/random.h"
 #include "identity/fuzzy_block.h"
 
-#define RANDOM_PAIRS 1000000
-#define RULE_PAIRS 60000
+#define RANDOM_PAIRS 500000
+#define RULE_PAIRS 30000
 #define ROUNDS 40
 
 /* --- counts of patterns --- */

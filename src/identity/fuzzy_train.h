@@ -10,7 +10,6 @@
 
 #include "identity/fuzzy_compare.h"
 
-#define FUZZY_LEVELS_MAX 8
 
 struct fuzzy_weights {
     double m[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX], u[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX];
