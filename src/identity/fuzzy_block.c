@@ -35,7 +35,8 @@ static uint64_t sound_key(const struct fuzzy_value *v, unsigned field) {
     return key_of(slice_of(sounds, sizeof sounds), FUZZY_FORM_SOUND, field);
 }
 
-uint64_t fuzzy_form_key(const struct fuzzy_field *f, const struct fuzzy_value *v, enum fuzzy_form form, unsigned length) {
+uint64_t fuzzy_form_key(const struct fuzzy_field *f, const struct fuzzy_value *v, enum fuzzy_form form,
+                        unsigned length) {
     struct slice s = v->text;
     (void)f;
     switch (form) {
@@ -85,7 +86,8 @@ static size_t piece_keys(const struct fuzzy_field *f, const struct fuzzy_value *
         for (uint32_t i = 0; i < v->piece_count; i++) {
             const struct fuzzy_piece *p = &f->pieces[v->pieces_at + i];
             uint64_t mixed = hash_mix(p->piece + ((uint64_t)h << 40));
-            double drawn = (double)((mixed >> 11) + 1) * 0x1p-53; /* smaller is better: a uniform over its weight will do */
+            double drawn =
+                (double)((mixed >> 11) + 1) * 0x1p-53; /* smaller is better: a uniform over its weight will do */
             drawn /= (double)p->weight * (double)p->weight;
             if (drawn < best) {
                 best = drawn;
@@ -112,8 +114,8 @@ size_t fuzzy_form_keys(const struct fuzzy_field *f, const struct fuzzy_value *v,
 struct form_table {
     unsigned field, length;
     enum fuzzy_form form;
-    uint64_t *keys;    /* [values + 1]; of forms with many keys their first's place in `many` */
-    uint32_t *starts;  /* [values + 2], those forms only */
+    uint64_t *keys;   /* [values + 1]; of forms with many keys their first's place in `many` */
+    uint32_t *starts; /* [values + 2], those forms only */
     struct buffer many;
 };
 
@@ -130,6 +132,10 @@ struct fuzzy_blocking {
     size_t table_count;
     unsigned part_table[FUZZY_BLOCKS_MAX][FUZZY_BLOCK_PARTS_MAX];
     struct large_keys large[FUZZY_BLOCKS_MAX]; /* blocks that were not compared */
+    bool many[FUZZY_BLOCKS_MAX];               /* rules with several keys a record */
+    /* [record][rule]: the block that record was compared in under a rule with one key, 31 bits of its key; 0: in none. Rows, so that two
+     * records' blocks are two cache lines. */
+    uint32_t *blocks;
 };
 
 static void fill_table(struct form_table *t, const struct fuzzy_field *f) {
@@ -165,8 +171,11 @@ struct fuzzy_blocking *fuzzy_blocking_create(const struct fuzzy_fields *fields, 
     b->fields = fields;
     b->rules = rules;
     for (size_t r = 0; r < rules->block_count; r++)
-        for (size_t p = 0; p < rules->blocks[r].part_count; p++)
+        for (size_t p = 0; p < rules->blocks[r].part_count; p++) {
             b->part_table[r][p] = table_of(b, &rules->blocks[r].parts[p]);
+            b->many[r] |= fuzzy_form_many(rules->blocks[r].parts[p].form);
+        }
+    b->blocks = memory_get(fields->record_count * rules->block_count + 1, sizeof *b->blocks);
     return b;
 }
 
@@ -178,6 +187,8 @@ void fuzzy_blocking_free(struct fuzzy_blocking *b) {
     }
     for (size_t r = 0; b && r < FUZZY_BLOCKS_MAX; r++)
         buffer_release(&b->large[r].keys);
+    if (b)
+        free(b->blocks);
     free(b);
 }
 
@@ -295,6 +306,8 @@ size_t fuzzy_block_keys(struct fuzzy_blocking *b, size_t rule, struct fuzzy_key 
         }
         i = end;
     }
+    for (size_t i = 0; i < kept && !b->many[rule]; i++)
+        b->blocks[list[i].record * b->rules->block_count + rule] = (uint32_t)(list[i].key >> 32) | 1;
     *out = list;
     return kept;
 }
@@ -318,14 +331,18 @@ static bool meet(const struct fuzzy_blocking *b, size_t rule, uint32_t x, uint32
     return false;
 }
 
+/* Whether an earlier rule compared them, or this one under a smaller key. Two keys that agree in 31 bits are taken for one: a pair is lost
+ * to that once in a hundred million. */
 static bool met_before(const struct fuzzy_blocking *b, size_t rule, uint32_t x, uint32_t y, uint64_t key) {
+    size_t rules = b->rules->block_count;
+    const uint32_t *bx = b->blocks + x * rules, *by = b->blocks + y * rules;
     for (size_t r = 0; r < rule; r++)
-        if (meet(b, r, x, y, UINT64_MAX))
+        if (bx[r] == by[r] && bx[r])
             return true;
-    for (size_t p = 0; p < b->rules->blocks[rule].part_count; p++)
-        if (b->tables[b->part_table[rule][p]].starts)
-            return meet(b, rule, x, y, key);
-    return false;
+    for (size_t r = 0; r < rule; r++)
+        if (b->many[r] && meet(b, r, x, y, UINT64_MAX))
+            return true;
+    return b->many[rule] && meet(b, rule, x, y, key);
 }
 
 void fuzzy_block_run(const struct fuzzy_blocking *b, size_t rule, const struct fuzzy_key *keys, size_t from, size_t to,

@@ -47,10 +47,13 @@ void fuzzy_block_plan(const struct fuzzy_fields *fields, struct fuzzy_rules *rul
 void fuzzy_block_plan_training(const struct fuzzy_fields *fields, struct fuzzy_rules *rules);
 
 /* The key of one value in a form; 0 where it has none. For the forms with several keys use fuzzy_form_keys. */
-uint64_t fuzzy_form_key(const struct fuzzy_field *f, const struct fuzzy_value *v, enum fuzzy_form form, unsigned length);
+uint64_t fuzzy_form_key(const struct fuzzy_field *f, const struct fuzzy_value *v, enum fuzzy_form form,
+                        unsigned length);
 #define FUZZY_KEYS_MAX 24
 size_t fuzzy_form_keys(const struct fuzzy_field *f, const struct fuzzy_value *v, enum fuzzy_form form, unsigned length,
                        uint64_t keys[FUZZY_KEYS_MAX]);
-static inline bool fuzzy_form_many(enum fuzzy_form form) { return form == FUZZY_FORM_TOKENS || form == FUZZY_FORM_HASHES; }
+static inline bool fuzzy_form_many(enum fuzzy_form form) {
+    return form == FUZZY_FORM_TOKENS || form == FUZZY_FORM_HASHES;
+}
 
 #endif

@@ -69,7 +69,8 @@ static bool may_join(const struct groups *g, uint32_t x, uint32_t y) {
 }
 
 size_t fuzzy_cluster(const struct fuzzy_clustering *c, uint32_t *clusters) {
-    struct groups g = {c, memory_get(c->record_count + 1, sizeof(uint32_t)), memory_get(c->record_count + 1, sizeof(uint32_t)),
+    struct groups g = {c, memory_get(c->record_count + 1, sizeof(uint32_t)),
+                       memory_get(c->record_count + 1, sizeof(uint32_t)),
                        memory_get(c->record_count + 1, sizeof(uint32_t))};
     size_t count = c->record_count;
     for (uint32_t r = 0; r < c->record_count; r++) {

@@ -177,10 +177,16 @@ static unsigned compare_phone(const struct fuzzy_value *x, const struct fuzzy_va
     return compare_code(x, y);
 }
 
-static unsigned compare_email(struct slice a, struct slice b) {
+static unsigned compare_email(const struct fuzzy_value *v, const struct fuzzy_value *w) {
+    struct slice a = v->text, b = w->text;
+    size_t less_a, less_b;
     const char *x = memchr(a.data, '@', a.size), *y = memchr(b.data, '@', b.size);
     struct slice la = slice_of(a.data, x ? (size_t)(x - a.data) : a.size),
                  lb = slice_of(b.data, y ? (size_t)(y - b.data) : b.size);
+    lacking(v, w, &less_a, &less_b);
+    bool far = (less_a > less_b ? less_a : less_b) > 2 + longer(a, b) / 4; /* fewer edits than that cannot do */
+    if (far)
+        return slice_equal(la, lb) ? 2 : 4;
     unsigned edits = fuzzy_edits(a, b);
     if (edits <= 2 && longer(a, b) >= 8)
         return 1;
@@ -189,19 +195,37 @@ static unsigned compare_email(struct slice a, struct slice b) {
     return edit_likeness(a, b) >= 0.78 ? 3 : 4; /* not the local parts alone: those of namesakes are alike */
 }
 
+/* Digits that differ; two neighbours that changed places count as one. */
+static unsigned date_slips(const char *a, const char *b) {
+    unsigned slips = 0;
+    for (size_t i = 0; i < 8; i++) {
+        if (a[i] == b[i])
+            continue;
+        slips++;
+        i += i < 7 && a[i] == b[i + 1] && a[i + 1] == b[i];
+    }
+    return slips;
+}
+
 /* Dates as eight digits: year, month, day; zeros where a part is missing. */
 static unsigned compare_date(struct slice a, struct slice b) {
     if (a.size != 8 || b.size != 8)
         return fuzzy_edits(a, b) <= 1 ? 1 : 4;
-    bool year = memcmp(a.data, b.data, 4) == 0, month = memcmp(a.data + 4, b.data + 4, 2) == 0,
-         day = memcmp(a.data + 6, b.data + 6, 2) == 0;
-    bool crossed = memcmp(a.data + 4, b.data + 6, 2) == 0 && memcmp(a.data + 6, b.data + 4, 2) == 0;
-    bool open = memcmp(a.data + 6, "00", 2) == 0 || memcmp(b.data + 6, "00", 2) == 0;
-    if ((year && (crossed || (open && month))) || fuzzy_edits(a, b) <= 1)
+    uint32_t year_a, year_b;
+    uint16_t part_a[2], part_b[2]; /* month, day */
+    memcpy(&year_a, a.data, 4);
+    memcpy(&year_b, b.data, 4);
+    memcpy(part_a, a.data + 4, 4);
+    memcpy(part_b, b.data + 4, 4);
+    const uint16_t none = '0' | '0' << 8;
+    bool year = year_a == year_b, month = part_a[0] == part_b[0], day = part_a[1] == part_b[1];
+    bool crossed = part_a[0] == part_b[1] && part_a[1] == part_b[0], open = part_a[1] == none || part_b[1] == none;
+    unsigned slips = date_slips(a.data, b.data);
+    if ((year && (crossed || (open && month))) || slips == 1)
         return 1;
     if (year + month + day == 2)
         return 2;
-    return year || (open && month) || fuzzy_edits(a, b) <= 2 ? 3 : 4;
+    return year || (open && month) || slips == 2 ? 3 : 4;
 }
 
 static unsigned compare_text(const struct fuzzy_value *a, const struct fuzzy_value *b) {
@@ -275,9 +299,7 @@ static unsigned compare_cosine(const struct fuzzy_field *f, const struct fuzzy_v
     return level;
 }
 
-unsigned fuzzy_compare_values(const struct fuzzy_field *f, const struct fuzzy_value *a, const struct fuzzy_value *b) {
-    if (slice_equal(a->text, b->text))
-        return 0;
+static unsigned compare_unequal(const struct fuzzy_field *f, const struct fuzzy_value *a, const struct fuzzy_value *b) {
     switch (f->rule->comparator) {
     case FUZZY_EXACT:
         return 1;
@@ -290,7 +312,7 @@ unsigned fuzzy_compare_values(const struct fuzzy_field *f, const struct fuzzy_va
     case FUZZY_PHONE:
         return compare_phone(a, b);
     case FUZZY_EMAIL:
-        return compare_email(a->text, b->text);
+        return compare_email(a, b);
     case FUZZY_DATE:
         return compare_date(a->text, b->text);
     case FUZZY_TEXT:
@@ -306,6 +328,10 @@ unsigned fuzzy_compare_values(const struct fuzzy_field *f, const struct fuzzy_va
     }
     assert(false);
     return 0;
+}
+
+unsigned fuzzy_compare_values(const struct fuzzy_field *f, const struct fuzzy_value *a, const struct fuzzy_value *b) {
+    return slice_equal(a->text, b->text) ? 0 : compare_unequal(f, a, b);
 }
 
 /* --- records --- */
@@ -327,21 +353,21 @@ static unsigned level_of(const struct fuzzy_field *f, uint64_t *slots, uint32_t 
     if (x == y)
         return 0;
     if (!f->cached)
-        return fuzzy_compare_values(f, &f->values[x], &f->values[y]);
+        return compare_unequal(f, &f->values[x], &f->values[y]);
     uint32_t low = x < y ? x : y, high = x < y ? y : x;
     uint64_t key = ((uint64_t)low << 34) | ((uint64_t)high << 4);
     uint64_t *slot = &slots[(key * 0x9e3779b97f4a7c15ULL) >> 49]; /* 15 bits */
     if ((*slot & ~15ULL) == key)
         return (unsigned)(*slot & 15);
-    unsigned level = fuzzy_compare_values(f, &f->values[low], &f->values[high]);
+    unsigned level = compare_unequal(f, &f->values[low], &f->values[high]);
     *slot = key | level;
     return level;
 }
 
 /* Crosswise: a's first with b's second and the other way round, both alike (or one missing and the other the same). */
 static bool crossed(const struct fuzzy_field *f, const struct fuzzy_field *g, uint32_t a, uint32_t b) {
-    const struct fuzzy_value *fa = &f->values[f->codes[a]], *fb = &f->values[f->codes[b]], *ga = &g->values[g->codes[a]],
-                             *gb = &g->values[g->codes[b]];
+    const struct fuzzy_value *fa = &f->values[f->codes[a]], *fb = &f->values[f->codes[b]],
+                             *ga = &g->values[g->codes[a]], *gb = &g->values[g->codes[b]];
     bool one = f->codes[a] && g->codes[b], two = g->codes[a] && f->codes[b];
     if (!one && !two)
         return false;
@@ -356,8 +382,7 @@ static fuzzy_pattern settle_swaps(const struct fuzzy_fields *fields, uint32_t a,
     for (size_t i = 0; i < fields->count; i++) {
         const struct fuzzy_field *f = &fields->list[i];
         int other = f->rule->swap_with;
-        if (other < 0 || fuzzy_pattern_level(pattern, i) < (unsigned)f->differ ||
-            fuzzy_pattern_level(pattern, (size_t)other) < (unsigned)fields->list[other].differ ||
+        if (other < 0 || fuzzy_pattern_level(pattern, i) < 2 || fuzzy_pattern_level(pattern, (size_t)other) < 2 ||
             !crossed(f, &fields->list[other], a, b))
             continue;
         pattern &= ~((uint64_t)15 << (i * 4));
@@ -366,25 +391,29 @@ static fuzzy_pattern settle_swaps(const struct fuzzy_fields *fields, uint32_t a,
     return pattern;
 }
 
-fuzzy_pattern fuzzy_compare_records(const struct fuzzy_fields *fields, struct fuzzy_cache *cache, uint32_t a, uint32_t b) {
+fuzzy_pattern fuzzy_compare_records(const struct fuzzy_fields *fields, struct fuzzy_cache *cache, uint32_t a,
+                                    uint32_t b) {
     fuzzy_pattern pattern = 0;
+    const uint32_t *row_a = fields->rows + a * fields->count, *row_b = fields->rows + b * fields->count;
     for (size_t i = 0; i < fields->count; i++) {
         const struct fuzzy_field *f = &fields->list[i];
-        uint32_t x = f->codes[a], y = f->codes[b];
+        uint32_t x = row_a[i], y = row_b[i];
         uint64_t level = x && y ? level_of(f, cache->slots[i], x, y) : FUZZY_LEVEL_NONE;
         pattern |= level << (i * 4);
     }
     return settle_swaps(fields, a, b, pattern);
 }
 
-bool fuzzy_compare_bounded(const struct fuzzy_fields *fields, struct fuzzy_cache *cache, const struct fuzzy_bounds *bounds,
-                           uint32_t a, uint32_t b, fuzzy_pattern *out, double *bits) {
+bool fuzzy_compare_bounded(const struct fuzzy_fields *fields, struct fuzzy_cache *cache,
+                           const struct fuzzy_bounds *bounds, uint32_t a, uint32_t b, fuzzy_pattern *out,
+                           double *bits) {
     fuzzy_pattern pattern = 0;
     double bound = 0;
     uint32_t open = 0;
+    const uint32_t *row_a = fields->rows + a * fields->count, *row_b = fields->rows + b * fields->count;
     for (size_t i = 0; i < fields->count; i++) { /* what is the same, or not there, is known at once */
         const struct fuzzy_field *f = &fields->list[i];
-        uint32_t x = f->codes[a], y = f->codes[b];
+        uint32_t x = row_a[i], y = row_b[i];
         if (!x || !y)
             pattern |= (uint64_t)FUZZY_LEVEL_NONE << (i * 4);
         else if (x == y)
@@ -399,11 +428,13 @@ bool fuzzy_compare_bounded(const struct fuzzy_fields *fields, struct fuzzy_cache
         if (!(open & (1u << i)))
             continue;
         const struct fuzzy_field *f = &fields->list[i];
-        uint64_t level = level_of(f, cache->slots[i], f->codes[a], f->codes[b]);
+        uint64_t level = level_of(f, cache->slots[i], row_a[i], row_b[i]);
         pattern |= level << (i * 4);
         open &= ~(1u << i);
-        if (f->rule->swap_with < 0)
-            bound += bounds->weight[i][level] - bounds->best[i];
+        double gives = bounds->weight[i][level];
+        if (f->rule->swap_with <
+            0) /* the first of two that may be swapped can still give that; the second then nothing */
+            bound += (f->second && gives < 0 ? 0 : gives) - bounds->best[i];
     }
     if (open || bound < bounds->floor_bits)
         return false;
@@ -412,7 +443,7 @@ bool fuzzy_compare_bounded(const struct fuzzy_fields *fields, struct fuzzy_cache
     for (size_t i = 0; i < fields->count; i++) {
         unsigned level = fuzzy_pattern_level(pattern, i);
         if (level != FUZZY_LEVEL_NONE)
-            *bits += bounds->weight[i][level] + (level == 0 ? (double)fields->list[i].values[fields->list[i].codes[a]].rarer : 0);
+            *bits += bounds->weight[i][level] + (level == 0 ? (double)fields->list[i].values[row_a[i]].rarer : 0);
     }
     return *bits >= bounds->floor_bits;
 }

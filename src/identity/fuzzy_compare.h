@@ -28,18 +28,20 @@ void fuzzy_cache_release(struct fuzzy_cache *cache);
 
 /* The levels of records `a` and `b`, a field each. Packed, four bits a field, it is the pair's pattern. */
 typedef uint64_t fuzzy_pattern;
-fuzzy_pattern fuzzy_compare_records(const struct fuzzy_fields *fields, struct fuzzy_cache *cache, uint32_t a, uint32_t b);
+fuzzy_pattern fuzzy_compare_records(const struct fuzzy_fields *fields, struct fuzzy_cache *cache, uint32_t a,
+                                    uint32_t b);
 /* What comparing may leave out: a pair whose evidence cannot reach `floor_bits` any more is given up. */
 struct fuzzy_bounds {
-    double best[FUZZY_FIELDS_MAX];      /* the most a field can give where values differ */
-    const double (*weight)[FUZZY_LEVELS_MAX];         /* [field][level] */
-    unsigned order[FUZZY_FIELDS_MAX];   /* fields, those that tell most for their cost first */
+    double best[FUZZY_FIELDS_MAX];            /* the most a field can give where values differ */
+    const double (*weight)[FUZZY_LEVELS_MAX]; /* [field][level] */
+    unsigned order[FUZZY_FIELDS_MAX];         /* fields, those that tell most for their cost first */
     double floor_bits;
 };
 /* The same pattern as fuzzy_compare_records, and its evidence without term frequencies of levels but with those of equal values; false
  * where the evidence is below the floor (the pattern is then not whole). */
-bool fuzzy_compare_bounded(const struct fuzzy_fields *fields, struct fuzzy_cache *cache, const struct fuzzy_bounds *bounds,
-                           uint32_t a, uint32_t b, fuzzy_pattern *pattern, double *bits);
+bool fuzzy_compare_bounded(const struct fuzzy_fields *fields, struct fuzzy_cache *cache,
+                           const struct fuzzy_bounds *bounds, uint32_t a, uint32_t b, fuzzy_pattern *pattern,
+                           double *bits);
 static inline unsigned fuzzy_pattern_level(fuzzy_pattern p, size_t field) { return (p >> (field * 4)) & 15; }
 
 #endif

@@ -73,7 +73,8 @@ static void count_truth(struct both *list, size_t count, bool between, struct fu
 }
 
 /* Runs of one cluster: its pairs, and whether it is one entity whole. */
-static void count_clusters(struct both *list, size_t count, bool between, const uint32_t *entity_size, struct fuzzy_quality *q) {
+static void count_clusters(struct both *list, size_t count, bool between, const uint32_t *entity_size,
+                           struct fuzzy_quality *q) {
     for (size_t i = 0, end; i < count && list[i].cluster != UINT32_MAX; i = end) {
         for (end = i + 1; end < count && list[end].cluster == list[i].cluster;)
             end++;
@@ -112,8 +113,8 @@ void fuzzy_evaluate(const uint32_t *truth, const uint32_t *clusters, size_t coun
     free(list);
 }
 
-void fuzzy_evaluate_pairs(const uint32_t *truth, const struct fuzzy_pair *pairs, size_t pair_count, double threshold_bits,
-                          double true_pairs, struct fuzzy_quality *q) {
+void fuzzy_evaluate_pairs(const uint32_t *truth, const struct fuzzy_pair *pairs, size_t pair_count,
+                          double threshold_bits, double true_pairs, struct fuzzy_quality *q) {
     *q = (struct fuzzy_quality){.true_pairs = true_pairs};
     for (size_t i = 0; i < pair_count && pairs[i].bits >= threshold_bits; i++)
         if (truth[pairs[i].a] && truth[pairs[i].b]) {

@@ -24,8 +24,8 @@ struct fuzzy_quality {
 void fuzzy_evaluate(const uint32_t *truth, const uint32_t *clusters, size_t count, const uint32_t *sources,
                     struct fuzzy_quality *q);
 /* The same for pairs alone: `pairs` strongest first, each threshold's figures come from a prefix. true_pairs as above. */
-void fuzzy_evaluate_pairs(const uint32_t *truth, const struct fuzzy_pair *pairs, size_t pair_count, double threshold_bits,
-                          double true_pairs, struct fuzzy_quality *q);
+void fuzzy_evaluate_pairs(const uint32_t *truth, const struct fuzzy_pair *pairs, size_t pair_count,
+                          double threshold_bits, double true_pairs, struct fuzzy_quality *q);
 /* The threshold at which the pairs' F1 is best, and that F1. */
 double fuzzy_best_threshold(const uint32_t *truth, const struct fuzzy_pair *pairs, size_t pair_count, double true_pairs,
                             double *best_f1);

@@ -23,7 +23,8 @@ static void learn_date_order(struct fuzzy_normaliser *n, const struct fuzzy_colu
     fuzzy_normaliser_day_first(n, votes > 0);
 }
 
-static void codes_of_one(struct fuzzy_field *f, struct fuzzy_normaliser *n, const struct fuzzy_column *c, size_t records) {
+static void codes_of_one(struct fuzzy_field *f, struct fuzzy_normaliser *n, const struct fuzzy_column *c,
+                         size_t records) {
     struct buffer text = {0};
     uint32_t *code_of = memory_get(c->values.count + 1, sizeof *code_of);
     for (size_t v = 1; v <= c->values.count; v++) {
@@ -175,8 +176,8 @@ void fuzzy_fields_init(struct fuzzy_fields *fields, struct fuzzy_table *table, c
     for (size_t i = 0; i < table->record_count; i++)
         fields->sources[i] =
             rules->source_column >= 0 ? table->columns[rules->source_column].codes[i] : table->sources[i];
-    fields->source_count = rules->source_column >= 0 ? table->columns[rules->source_column].values.count + 1
-                                                     : table->source_count;
+    fields->source_count =
+        rules->source_column >= 0 ? table->columns[rules->source_column].values.count + 1 : table->source_count;
     for (size_t i = 0; i < rules->field_count; i++) {
         struct fuzzy_field *f = &fields->list[i];
         f->rule = &rules->fields[i];
@@ -198,6 +199,13 @@ void fuzzy_fields_init(struct fuzzy_fields *fields, struct fuzzy_table *table, c
         f->cached = f->dictionary.count < CACHED_VALUES_MAX && f->rule->comparator != FUZZY_EXACT &&
                     f->rule->comparator != FUZZY_DATE && f->rule->comparator != FUZZY_NUMBER;
     }
+    for (size_t i = 0; i < rules->field_count; i++)
+        if (rules->fields[i].swap_with >= 0)
+            fields->list[rules->fields[i].swap_with].second = true;
+    fields->rows = memory_get(table->record_count * fields->count + 1, sizeof *fields->rows);
+    for (size_t i = 0; i < fields->count; i++)
+        for (size_t r = 0; r < table->record_count; r++)
+            fields->rows[r * fields->count + i] = fields->list[i].codes[r];
     fuzzy_normaliser_free(n);
 }
 
@@ -209,6 +217,7 @@ void fuzzy_fields_release(struct fuzzy_fields *fields) {
         free(f->codes);
         free(f->pieces);
     }
+    free(fields->rows);
     free(fields->sources);
     *fields = (struct fuzzy_fields){0};
 }

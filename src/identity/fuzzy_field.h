@@ -1,6 +1,6 @@
 /* fuzzy_field: the columns that are compared: normalised values as codes, and what comparing needs of each distinct value.
  *
- * Made once from a table and rules; then only read. Memory: 4 bytes a record and field, about 100 bytes a distinct value, 8 bytes a
+ * Made once from a table and rules; then only read. Memory: 8 bytes a record and field, about 100 bytes a distinct value, 8 bytes a
  * three-letter piece of a free text. Thread: any number of readers. */
 #ifndef ONEFOLD_IDENTITY_FUZZY_FIELD_H
 #define ONEFOLD_IDENTITY_FUZZY_FIELD_H
@@ -20,8 +20,9 @@ struct fuzzy_value {
     size_t pieces_at;
     uint32_t piece_count;
     uint32_t records; /* that have it */
-    float rarer;      /* bits that agreeing in it says more than agreeing in a usual value; 0 without term frequencies */
-    uint64_t letters; /* which bytes of an alphabet of 64 are in it: two texts are at least as many edits apart as one lacks of the other's */
+    float rarer; /* bits that agreeing in it says more than agreeing in a usual value; 0 without term frequencies */
+    uint64_t
+        letters; /* which bytes of an alphabet of 64 are in it: two texts are at least as many edits apart as one lacks of the other's */
     char sound[FUZZY_SOUND_BYTES];
     bool ascii;
 };
@@ -36,12 +37,14 @@ struct fuzzy_field {
     double chance_same; /* that two records with a value have the same */
     unsigned level_count;
     int differ, swapped;
+    bool second; /* of two that may stand in each other's place */
     bool cached; /* pairs of values come again often enough to keep their levels */
 };
 
 struct fuzzy_fields {
     struct fuzzy_field list[FUZZY_FIELDS_MAX];
     size_t count, record_count;
+    uint32_t *rows;    /* [record][field]: the codes once more, a record's side by side */
     uint32_t *sources; /* [record_count] */
     size_t source_count;
 };

@@ -14,7 +14,7 @@
 /* --- comparing candidates --- */
 
 struct chunk {
-    size_t from, to; /* of the rule's keys */
+    size_t from, to;    /* of the rule's keys */
     struct buffer kept; /* struct fuzzy_pair */
     uint64_t compared;
 };
@@ -68,8 +68,9 @@ static void run(const struct fuzzy_options *o, unsigned workers, void (*work)(vo
 
 static double field_gain(const struct fuzzy_match *m, const struct fuzzy_bounds *b, size_t i) {
     static const double cost[FUZZY_COMPARATORS] = {
-        [FUZZY_EXACT] = 1, [FUZZY_NAME] = 4, [FUZZY_TOKENS] = 20, [FUZZY_CODE] = 3,  [FUZZY_PHONE] = 4,  [FUZZY_EMAIL] = 12,
-        [FUZZY_DATE] = 4,  [FUZZY_TEXT] = 8, [FUZZY_ADDRESS] = 30, [FUZZY_NUMBER] = 1, [FUZZY_COSINE] = 15};
+        [FUZZY_EXACT] = 1,    [FUZZY_NAME] = 4,   [FUZZY_TOKENS] = 20, [FUZZY_CODE] = 3,
+        [FUZZY_PHONE] = 4,    [FUZZY_EMAIL] = 12, [FUZZY_DATE] = 4,    [FUZZY_TEXT] = 8,
+        [FUZZY_ADDRESS] = 30, [FUZZY_NUMBER] = 1, [FUZZY_COSINE] = 15};
     const struct fuzzy_field *f = &m->fields.list[i];
     return (b->best[i] - m->weights.weight[i][f->differ]) * (double)f->filled / cost[f->rule->comparator];
 }
@@ -91,8 +92,9 @@ static void make_bounds(const struct fuzzy_match *m, struct fuzzy_bounds *b) {
 }
 
 /* One rule: sorts its keys, compares in chunks, and appends what was kept in the order of the chunks. */
-static void score_rule(struct fuzzy_match *m, struct fuzzy_blocking *blocking, size_t rule, const struct fuzzy_options *o,
-                       unsigned workers, struct fuzzy_cache *caches, struct buffer *kept) {
+static void score_rule(struct fuzzy_match *m, struct fuzzy_blocking *blocking, size_t rule,
+                       const struct fuzzy_options *o, unsigned workers, struct fuzzy_cache *caches,
+                       struct buffer *kept) {
     struct scoring *s = memory_get(1, sizeof *s);
     struct fuzzy_key *keys;
     size_t count = fuzzy_block_keys(blocking, rule, &keys), at = 0;
@@ -127,7 +129,8 @@ static enum status score_all(struct fuzzy_match *m, const struct fuzzy_options *
         fuzzy_cache_init(&caches[w], &m->fields);
     for (size_t r = 0; r < m->rules.block_count && !status; r++) {
         score_rule(m, blocking, r, o, workers, caches, &kept);
-        if (o->progress && !o->progress(o->progress_context, 0.1 + 0.8 * (double)(r + 1) / (double)m->rules.block_count))
+        if (o->progress &&
+            !o->progress(o->progress_context, 0.1 + 0.8 * (double)(r + 1) / (double)m->rules.block_count))
             status = fault_set(fault, STATUS_CLOSED, "stopped before all pairs were compared");
     }
     for (unsigned w = 0; w < workers; w++)
@@ -219,8 +222,9 @@ enum status fuzzy_match_run(struct fuzzy_table *table, const struct fuzzy_rules 
     if (!m->rules.fields_given && m->rules.field_count == 0)
         fuzzy_profile(table, &m->rules);
     if (m->rules.field_count == 0)
-        return fault_set(fault, STATUS_INVALID,
-                         "no column tells records apart: every one is constant, unique or empty; name fields in a rule file");
+        return fault_set(
+            fault, STATUS_INVALID,
+            "no column tells records apart: every one is constant, unique or empty; name fields in a rule file");
     fuzzy_fields_init(&m->fields, table, &m->rules);
     fuzzy_block_plan(&m->fields, &m->rules);
     fuzzy_train(&m->fields, &m->rules, &m->weights);

@@ -39,8 +39,9 @@ struct fuzzy_match {
 
 /* Everything. `table` must outlive `m`. Errors: CLOSED where progress said stop; INVALID: nothing to compare. Release with
  * fuzzy_match_release whatever it returned. */
-enum status fuzzy_match_run(struct fuzzy_table *table, const struct fuzzy_rules *rules, const struct fuzzy_options *options,
-                            struct fuzzy_match *m, struct fault *fault) WARN_UNUSED;
+enum status fuzzy_match_run(struct fuzzy_table *table, const struct fuzzy_rules *rules,
+                            const struct fuzzy_options *options, struct fuzzy_match *m,
+                            struct fault *fault) WARN_UNUSED;
 void fuzzy_match_release(struct fuzzy_match *m);
 /* Clusters again at another probability, into `clusters`. */
 size_t fuzzy_match_cluster(struct fuzzy_match *m, double threshold, uint32_t *clusters);

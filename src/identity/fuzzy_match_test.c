@@ -22,17 +22,27 @@ static void test_normalise(void **state) {
         enum fuzzy_role role;
         const char *raw, *want;
     } cases[] = {
-        {FUZZY_ROLE_BIRTH, "1990-01-31", "19900131"},       {FUZZY_ROLE_BIRTH, "19900131", "19900131"},
-        {FUZZY_ROLE_BIRTH, "31/1/1990", "19900131"},        {FUZZY_ROLE_BIRTH, "1/31/90", "19900131"},
-        {FUZZY_ROLE_BIRTH, "31 Jan 1990", "19900131"},      {FUZZY_ROLE_BIRTH, "1990年1月31日", "19900131"},
-        {FUZZY_ROLE_BIRTH, "1949 7 22", "19490722"},        {FUZZY_ROLE_BIRTH, "1990", "19900000"},
+        {FUZZY_ROLE_BIRTH, "1990-01-31", "19900131"},
+        {FUZZY_ROLE_BIRTH, "19900131", "19900131"},
+        {FUZZY_ROLE_BIRTH, "31/1/1990", "19900131"},
+        {FUZZY_ROLE_BIRTH, "1/31/90", "19900131"},
+        {FUZZY_ROLE_BIRTH, "31 Jan 1990", "19900131"},
+        {FUZZY_ROLE_BIRTH, "1990年1月31日", "19900131"},
+        {FUZZY_ROLE_BIRTH, "1949 7 22", "19490722"},
+        {FUZZY_ROLE_BIRTH, "1990", "19900000"},
         {FUZZY_ROLE_BIRTH, "1990-01-31 00:00:00", "19900131"},
-        {FUZZY_ROLE_PHONE, "+1 (702) 919-1300", "17029191300"}, {FUZZY_ROLE_EMAIL, "Ann.Lee@X.com", "ann.lee@x.com"},
-        {FUZZY_ROLE_FAMILY, "O'Brien-Smith", "obrien smith"}, {FUZZY_ROLE_FAMILY, "Müller", "muller"},
-        {FUZZY_ROLE_FAMILY, "Папандреу", "papandreu"},      {FUZZY_ROLE_NAME, "张 三", "张 三"},
-        {FUZZY_ROLE_ADDRESS, "12 Main Street, Apt. 4", "12 main st apt 4"}, {FUZZY_ROLE_POSTCODE, "sw1a 1aa", "SW1A1AA"},
-        {FUZZY_ROLE_DURATION, "1m 58sec", "118"},           {FUZZY_ROLE_DURATION, "04:04", "244"},
-        {FUZZY_ROLE_DURATION, "321266", "321"},             {FUZZY_ROLE_QUANTITY, "$1,234.50", "1234.5"},
+        {FUZZY_ROLE_PHONE, "+1 (702) 919-1300", "17029191300"},
+        {FUZZY_ROLE_EMAIL, "Ann.Lee@X.com", "ann.lee@x.com"},
+        {FUZZY_ROLE_FAMILY, "O'Brien-Smith", "obrien smith"},
+        {FUZZY_ROLE_FAMILY, "Müller", "muller"},
+        {FUZZY_ROLE_FAMILY, "Папандреу", "papandreu"},
+        {FUZZY_ROLE_NAME, "张 三", "张 三"},
+        {FUZZY_ROLE_ADDRESS, "12 Main Street, Apt. 4", "12 main st apt 4"},
+        {FUZZY_ROLE_POSTCODE, "sw1a 1aa", "SW1A1AA"},
+        {FUZZY_ROLE_DURATION, "1m 58sec", "118"},
+        {FUZZY_ROLE_DURATION, "04:04", "244"},
+        {FUZZY_ROLE_DURATION, "321266", "321"},
+        {FUZZY_ROLE_QUANTITY, "$1,234.50", "1234.5"},
     };
     struct fuzzy_normaliser *n = fuzzy_normaliser_create();
     struct buffer text = {0};
@@ -59,11 +69,21 @@ static void test_headers(void **state) {
         const char *header;
         enum fuzzy_role role;
     } cases[] = {
-        {"first_name", FUZZY_ROLE_GIVEN},       {"FirstName", FUZZY_ROLE_GIVEN},     {"fname_c1", FUZZY_ROLE_GIVEN},
-        {"surname", FUZZY_ROLE_FAMILY},         {"PRIMARY_NAME_LAST", FUZZY_ROLE_FAMILY}, {"Date of Birth", FUZZY_ROLE_BIRTH},
-        {"soc_sec_id", FUZZY_ROLE_NUMBER_ID},   {"EMAIL_ADDRESS", FUZZY_ROLE_EMAIL}, {"race_ethnicity", FUZZY_ROLES},
-        {"ADDR_POSTAL_CODE", FUZZY_ROLE_POSTCODE}, {"address_2", FUZZY_ROLE_ADDRESS}, {"rec_id", FUZZY_ROLE_RECORD_ID},
-        {"会员姓名", FUZZY_ROLE_NAME},          {"手机号", FUZZY_ROLE_PHONE},        {"street_number", FUZZY_ROLE_HOUSE},
+        {"first_name", FUZZY_ROLE_GIVEN},
+        {"FirstName", FUZZY_ROLE_GIVEN},
+        {"fname_c1", FUZZY_ROLE_GIVEN},
+        {"surname", FUZZY_ROLE_FAMILY},
+        {"PRIMARY_NAME_LAST", FUZZY_ROLE_FAMILY},
+        {"Date of Birth", FUZZY_ROLE_BIRTH},
+        {"soc_sec_id", FUZZY_ROLE_NUMBER_ID},
+        {"EMAIL_ADDRESS", FUZZY_ROLE_EMAIL},
+        {"race_ethnicity", FUZZY_ROLES},
+        {"ADDR_POSTAL_CODE", FUZZY_ROLE_POSTCODE},
+        {"address_2", FUZZY_ROLE_ADDRESS},
+        {"rec_id", FUZZY_ROLE_RECORD_ID},
+        {"会员姓名", FUZZY_ROLE_NAME},
+        {"手机号", FUZZY_ROLE_PHONE},
+        {"street_number", FUZZY_ROLE_HOUSE},
         {"colour", FUZZY_ROLES},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -122,9 +142,11 @@ static void test_levels(void **state) {
 
 /* --- simulated people --- */
 
-static const char *const given[] = {"anna", "bert", "carla", "dora", "emil", "fritz", "greta", "hugo", "ida", "jakob", "klara", "louis"};
-static const char *const family[] = {"adler", "berger", "conrad", "dietrich", "engel", "fischer", "gruber", "huber", "jansen", "keller",
-                                     "lang", "meier", "neumann", "otto", "pohl", "richter"};
+static const char *const given[] = {"anna",  "bert", "carla", "dora",  "emil",  "fritz",
+                                    "greta", "hugo", "ida",   "jakob", "klara", "louis"};
+static const char *const family[] = {"adler",   "berger", "conrad", "dietrich", "engel", "fischer",
+                                     "gruber",  "huber",  "jansen", "keller",   "lang",  "meier",
+                                     "neumann", "otto",   "pohl",   "richter"};
 
 static void misspell(struct random *r, char *text) {
     size_t size = strlen(text), at = random_below(r, size - 1);
@@ -223,10 +245,11 @@ static void test_blocking(void **state) {
     struct fuzzy_rules rules;
     struct fuzzy_fields fields;
     size_t records = make_people(&table, 200, 9, truth);
-    assert_int_equal(fuzzy_rules_parse(SLICE("{\"blocking\": [[\"given\", \"postcode:start 4\"], [\"birth_date:start 4\"], "
-                                             "[\"family:end 2\"]], \"block_records_max\": 1000}"),
-                                       &table, &rules, NULL),
-                     STATUS_OK);
+    assert_int_equal(
+        fuzzy_rules_parse(SLICE("{\"blocking\": [[\"given\", \"postcode:start 4\"], [\"birth_date:start 4\"], "
+                                "[\"family:end 2\"]], \"block_records_max\": 1000}"),
+                          &table, &rules, NULL),
+        STATUS_OK);
     fuzzy_fields_init(&fields, &table, &rules);
     struct matrix m = {records, memory_get(records * records, 1)};
     struct fuzzy_blocking *b = fuzzy_blocking_create(&fields, &rules);
@@ -250,10 +273,11 @@ static void test_blocking(void **state) {
             struct slice bx = birth->values[birth->codes[x]].text, by = birth->values[birth->codes[y]].text;
             struct slice fx = last->values[last->codes[x]].text, fy = last->values[last->codes[y]].text;
             struct slice zx = zip->values[zip->codes[x]].text, zy = zip->values[zip->codes[y]].text;
-            bool want = (bx.size >= 4 && by.size >= 4 && memcmp(bx.data, by.data, 4) == 0) ||
-                        (fx.size >= 2 && fy.size >= 2 && memcmp(fx.data + fx.size - 2, fy.data + fy.size - 2, 2) == 0) ||
-                        (first->codes[x] && first->codes[x] == first->codes[y] && zx.size >= 4 && zy.size >= 4 &&
-                         memcmp(zx.data, zy.data, 4) == 0);
+            bool want =
+                (bx.size >= 4 && by.size >= 4 && memcmp(bx.data, by.data, 4) == 0) ||
+                (fx.size >= 2 && fy.size >= 2 && memcmp(fx.data + fx.size - 2, fy.data + fy.size - 2, 2) == 0) ||
+                (first->codes[x] && first->codes[x] == first->codes[y] && zx.size >= 4 && zy.size >= 4 &&
+                 memcmp(zx.data, zy.data, 4) == 0);
             assert_int_equal(m.met[x * records + y], want);
         }
     free(m.met);
@@ -346,17 +370,22 @@ static void test_em(void **state) {
 
 /* --- clusters --- */
 
-static double table_bits(void *context, uint32_t a, uint32_t b) { return ((double (*)[6])context)[a][b]; }
+static double table_bits(void *context, uint32_t a, uint32_t b) { return ((double(*)[6])context)[a][b]; }
 
 /* 0-1-2 agree; 3-4 agree; 2-3 is strong, but 0 and 1 have nothing of 3 and 4: no chain. 5 is of 4's source. */
 static void test_clusters(void **state) {
     (void)state;
-    double bits[6][6] = {{0, 9, 8, -9, -9, -9}, {0, 0, 7, -9, -9, -9}, {0, 0, 0, 4, -9, -9},
-                         {0, 0, 0, 0, 6, -9},   {0, 0, 0, 0, 0, 5}};
+    double bits[6][6] = {
+        {0, 9, 8, -9, -9, -9}, {0, 0, 7, -9, -9, -9}, {0, 0, 0, 4, -9, -9}, {0, 0, 0, 0, 6, -9}, {0, 0, 0, 0, 0, 5}};
     struct fuzzy_pair pairs[] = {{.a = 0, .b = 1, .bits = 9}, {.a = 0, .b = 2, .bits = 8}, {.a = 1, .b = 2, .bits = 7},
                                  {.a = 3, .b = 4, .bits = 6}, {.a = 4, .b = 5, .bits = 5}, {.a = 2, .b = 3, .bits = 4}};
     uint32_t sources[] = {0, 1, 2, 0, 1, 1}, got[6];
-    struct fuzzy_clustering c = {.pairs = pairs, .pair_count = 6, .record_count = 6, .clamp = 8, .bits = table_bits, .context = bits,
+    struct fuzzy_clustering c = {.pairs = pairs,
+                                 .pair_count = 6,
+                                 .record_count = 6,
+                                 .clamp = 8,
+                                 .bits = table_bits,
+                                 .context = bits,
                                  .sources = sources};
     static const uint32_t apart[] = {0, 0, 0, 3, 3, 5}, chained[] = {0, 0, 0, 0, 0, 0};
     assert_int_equal(fuzzy_cluster(&c, got), 3);
@@ -419,9 +448,10 @@ static void test_rules_again(void **state) {
     uint32_t truth[200];
     struct buffer one = {0}, two = {0};
     make_people(&t, 40, 3, truth);
-    assert_int_equal(fuzzy_rules_parse(SLICE("{\"blocking\": [[\"given:sound\", \"birth_date:start 4\"]], \"threshold\": 0.75}"), &t,
-                                       &rules, NULL),
-                     STATUS_OK);
+    assert_int_equal(
+        fuzzy_rules_parse(SLICE("{\"blocking\": [[\"given:sound\", \"birth_date:start 4\"]], \"threshold\": 0.75}"), &t,
+                          &rules, NULL),
+        STATUS_OK);
     fuzzy_rules_write(&rules, &t, &(struct json_writer){.out = &one});
     assert_int_equal(fuzzy_rules_parse(buffer_slice(&one), &t, &again, NULL), STATUS_OK);
     fuzzy_rules_write(&again, &t, &(struct json_writer){.out = &two});
@@ -433,9 +463,9 @@ static void test_rules_again(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_normalise), cmocka_unit_test(test_headers),  cmocka_unit_test(test_levels),
-        cmocka_unit_test(test_whole),     cmocka_unit_test(test_blocking), cmocka_unit_test(test_bounded),
-        cmocka_unit_test(test_em),        cmocka_unit_test(test_clusters), cmocka_unit_test(test_evaluate),
+        cmocka_unit_test(test_normalise),   cmocka_unit_test(test_headers),    cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_whole),       cmocka_unit_test(test_blocking),   cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_em),          cmocka_unit_test(test_clusters),   cmocka_unit_test(test_evaluate),
         cmocka_unit_test(test_rule_faults), cmocka_unit_test(test_rules_again)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

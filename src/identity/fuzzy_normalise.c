@@ -55,8 +55,8 @@ void fuzzy_normalise_latin(struct fuzzy_normaliser *n, struct slice text, struct
 
 /* Scripts that are compared by character: Chinese, Japanese, Korean. */
 static bool is_character(uint32_t code) {
-    return (code >= 0x2E80 && code <= 0x9FFF) || (code >= 0xAC00 && code <= 0xD7AF) || (code >= 0xF900 && code <= 0xFAFF) ||
-           (code >= 0x20000 && code <= 0x3FFFF);
+    return (code >= 0x2E80 && code <= 0x9FFF) || (code >= 0xAC00 && code <= 0xD7AF) ||
+           (code >= 0xF900 && code <= 0xFAFF) || (code >= 0x20000 && code <= 0x3FFFF);
 }
 
 static bool is_ascii(struct slice text) {
@@ -111,12 +111,13 @@ static void words(struct slice text, struct buffer *into) {
 static const struct {
     const char *is, *becomes;
 } address_words[] = {
-    {"street", "st"},  {"str", "st"},      {"road", "rd"},    {"avenue", "ave"}, {"av", "ave"},     {"lane", "ln"},
-    {"drive", "dr"},   {"court", "ct"},    {"place", "pl"},   {"square", "sq"},  {"boulevard", "blvd"},
-    {"highway", "hwy"}, {"terrace", "tce"}, {"crescent", "cr"}, {"parade", "pde"}, {"close", "cl"}, {"circuit", "cct"},
-    {"apartment", "apt"}, {"suite", "ste"}, {"unit", "apt"},  {"north", "n"},    {"south", "s"},    {"east", "e"},
-    {"west", "w"},     {"saint", "st"},    {"mount", "mt"},   {"building", "bldg"}, {"floor", "fl"}, {"limited", "ltd"},
-    {"incorporated", "inc"}, {"corporation", "corp"}, {"company", "co"},
+    {"street", "st"},        {"str", "st"},        {"road", "rd"},       {"avenue", "ave"},  {"av", "ave"},
+    {"lane", "ln"},          {"drive", "dr"},      {"court", "ct"},      {"place", "pl"},    {"square", "sq"},
+    {"boulevard", "blvd"},   {"highway", "hwy"},   {"terrace", "tce"},   {"crescent", "cr"}, {"parade", "pde"},
+    {"close", "cl"},         {"circuit", "cct"},   {"apartment", "apt"}, {"suite", "ste"},   {"unit", "apt"},
+    {"north", "n"},          {"south", "s"},       {"east", "e"},        {"west", "w"},      {"saint", "st"},
+    {"mount", "mt"},         {"building", "bldg"}, {"floor", "fl"},      {"limited", "ltd"}, {"incorporated", "inc"},
+    {"corporation", "corp"}, {"company", "co"},
 };
 
 /* Words people shorten, in their short form. */
@@ -153,7 +154,7 @@ static void code_text(struct slice text, bool letters, struct buffer *into) {
 struct groups {
     unsigned value[4], size[4];
     size_t count;
-    unsigned month; /* by name; 0: none */
+    unsigned month;  /* by name; 0: none */
     size_t month_at; /* groups before it */
 };
 
@@ -195,7 +196,9 @@ static void read_groups(struct slice raw, struct groups *g) {
     }
 }
 
-static unsigned full_year(unsigned year, unsigned size) { return size > 2 ? year : year > 30 ? 1900 + year : 2000 + year; }
+static unsigned full_year(unsigned year, unsigned size) {
+    return size > 2 ? year : year > 30 ? 1900 + year : 2000 + year;
+}
 
 /* Year, month, day; false where it does not read as a date. */
 static bool date_parts(struct slice raw, bool day_first, unsigned part[3]) {

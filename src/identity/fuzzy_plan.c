@@ -16,7 +16,7 @@
 #define PARTS_MAX 64
 #define RULES_TAKEN_MAX 24
 #define SAMPLE_SLOTS ((size_t)1 << 15)
-#define WHOLE_PAIRS 3e6     /* so many pairs are all compared, whatever the keys */
+#define WHOLE_PAIRS 3e6    /* so many pairs are all compared, whatever the keys */
 #define TRAINING_PAIRS 3.0 /* a record, over all training keys */
 
 struct part {
@@ -111,13 +111,17 @@ static void add_parts(struct planner *p, unsigned field) {
 /* How many pairs a key gives over all records, from the sample's; and the share of records it reaches. */
 static void estimate(const struct planner *p, struct candidate *c, uint64_t *keys, uint32_t *counts, size_t slots) {
     double scale = (double)p->fields->record_count / (double)p->sample_count, reached = 0;
-    struct fuzzy_block_rule rule = {.parts = {p->parts[c->a].part, p->parts[c->b].part}, .part_count = c->a == c->b ? 1 : 2};
+    struct fuzzy_block_rule rule = {.parts = {p->parts[c->a].part, p->parts[c->b].part},
+                                    .part_count = c->a == c->b ? 1 : 2};
     bool either_order = fuzzy_block_unordered(p->fields, &rule);
     memset(counts, 0, slots * sizeof *counts);
     c->pairs = 0;
     for (size_t i = 0; i < p->sample_count; i++) {
         uint64_t a = p->parts[c->a].keys[i], b = p->parts[c->b].keys[i];
-        uint64_t key = !a || !b ? 0 : c->a == c->b ? a : either_order ? (hash_mix(a) + hash_mix(b)) * 2 + 1 : hash_mix(a * 31 + b) | 1;
+        uint64_t key = !a || !b       ? 0
+                       : c->a == c->b ? a
+                       : either_order ? (hash_mix(a) + hash_mix(b)) * 2 + 1
+                                      : hash_mix(a * 31 + b) | 1;
         if (!key)
             continue;
         reached++;
@@ -150,7 +154,8 @@ static bool part_covers(const struct fuzzy_block_part *coarse, const struct fuzz
 static bool covers(const struct planner *p, const struct candidate *coarse, const struct candidate *fine) {
     size_t c[2] = {coarse->a, coarse->b}, f[2] = {fine->a, fine->b};
     for (int i = 0; i < 2; i++)
-        if (!part_covers(&p->parts[c[i]].part, &p->parts[f[0]].part) && !part_covers(&p->parts[c[i]].part, &p->parts[f[1]].part))
+        if (!part_covers(&p->parts[c[i]].part, &p->parts[f[0]].part) &&
+            !part_covers(&p->parts[c[i]].part, &p->parts[f[1]].part))
             return false;
     return true;
 }

@@ -56,7 +56,8 @@ static void look_at(const struct fuzzy_column *c, size_t records, struct look *l
     }
     free(counts);
     seen = seen > 0 ? seen : 1;
-    double *all[] = {&look->at_sign, &look->date, &look->number, &look->digits, &look->has_digit, &look->length, &look->words};
+    double *all[] = {&look->at_sign,   &look->date,   &look->number, &look->digits,
+                     &look->has_digit, &look->length, &look->words};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         *all[i] /= seen;
     look->unique_share = look->filled ? (double)once / (double)look->filled : 0;
@@ -116,10 +117,11 @@ static bool values_fit(enum fuzzy_role role, const struct look *l) {
 
 /* Fields in the order they are taken when there are too many: what tells people apart comes first. */
 static const enum fuzzy_role order[] = {
-    FUZZY_ROLE_GIVEN,   FUZZY_ROLE_FAMILY, FUZZY_ROLE_NAME,     FUZZY_ROLE_ORGANISATION, FUZZY_ROLE_BIRTH,  FUZZY_ROLE_EMAIL,
-    FUZZY_ROLE_PHONE,   FUZZY_ROLE_NUMBER_ID, FUZZY_ROLE_TEXT,  FUZZY_ROLE_ADDRESS,      FUZZY_ROLE_HOUSE,  FUZZY_ROLE_POSTCODE,
-    FUZZY_ROLE_CITY,    FUZZY_ROLE_MIDDLE, FUZZY_ROLE_DATE,     FUZZY_ROLE_DURATION,     FUZZY_ROLE_WORD,   FUZZY_ROLE_CODE,
-    FUZZY_ROLE_QUANTITY, FUZZY_ROLE_REGION, FUZZY_ROLE_COUNTRY, FUZZY_ROLE_GENDER,       FUZZY_ROLE_CATEGORY,
+    FUZZY_ROLE_GIVEN,    FUZZY_ROLE_FAMILY,   FUZZY_ROLE_NAME,      FUZZY_ROLE_ORGANISATION, FUZZY_ROLE_BIRTH,
+    FUZZY_ROLE_EMAIL,    FUZZY_ROLE_PHONE,    FUZZY_ROLE_NUMBER_ID, FUZZY_ROLE_TEXT,         FUZZY_ROLE_ADDRESS,
+    FUZZY_ROLE_HOUSE,    FUZZY_ROLE_POSTCODE, FUZZY_ROLE_CITY,      FUZZY_ROLE_MIDDLE,       FUZZY_ROLE_DATE,
+    FUZZY_ROLE_DURATION, FUZZY_ROLE_WORD,     FUZZY_ROLE_CODE,      FUZZY_ROLE_QUANTITY,     FUZZY_ROLE_REGION,
+    FUZZY_ROLE_COUNTRY,  FUZZY_ROLE_GENDER,   FUZZY_ROLE_CATEGORY,
 };
 
 static struct fuzzy_field_rule *add_field(struct fuzzy_rules *rules, enum fuzzy_role role) {
@@ -162,8 +164,8 @@ static size_t count_role(const enum fuzzy_role *role_of, size_t columns, enum fu
 /* Columns that only together are a value: a birthday in three, a name in some rows whole and in others in parts. */
 static void join_columns(struct fuzzy_rules *rules, enum fuzzy_role *role_of, size_t columns) {
     static const enum fuzzy_role birth[] = {FUZZY_ROLE_BIRTH_YEAR, FUZZY_ROLE_BIRTH_MONTH, FUZZY_ROLE_BIRTH_DAY};
-    static const enum fuzzy_role names[] = {FUZZY_ROLE_NAME, FUZZY_ROLE_ORGANISATION, FUZZY_ROLE_GIVEN, FUZZY_ROLE_MIDDLE,
-                                            FUZZY_ROLE_FAMILY};
+    static const enum fuzzy_role names[] = {FUZZY_ROLE_NAME, FUZZY_ROLE_ORGANISATION, FUZZY_ROLE_GIVEN,
+                                            FUZZY_ROLE_MIDDLE, FUZZY_ROLE_FAMILY};
     if (count_role(role_of, columns, FUZZY_ROLE_BIRTH_YEAR) == 1 && count_role(role_of, columns, FUZZY_ROLE_BIRTH) == 0)
         join_roles(rules, role_of, columns, FUZZY_ROLE_BIRTH, FUZZY_DATE, birth, 3);
     bool whole = count_role(role_of, columns, FUZZY_ROLE_NAME) > 0;

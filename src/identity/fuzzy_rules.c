@@ -90,8 +90,7 @@ static bool words_fit(const struct header *h, size_t i, struct slice pattern) {
             return true;
     if (pattern.size < 5 || word.size < pattern.size)
         return false;
-    return slice_starts(word, pattern) ||
-           memcmp(word.data + word.size - pattern.size, pattern.data, pattern.size) == 0;
+    return slice_starts(word, pattern) || memcmp(word.data + word.size - pattern.size, pattern.data, pattern.size) == 0;
 }
 
 /* One pattern of a role's headers. */
@@ -120,7 +119,8 @@ enum fuzzy_role fuzzy_role_of_header(struct slice name) {
 }
 
 void fuzzy_rules_init(struct fuzzy_rules *rules) {
-    *rules = (struct fuzzy_rules){.source_column = -1, .threshold = 0.5, .pairs_per_record = 60, .block_records_max = 400};
+    *rules =
+        (struct fuzzy_rules){.source_column = -1, .threshold = 0.5, .pairs_per_record = 30, .block_records_max = 400};
 }
 
 /* --- reading --- */
@@ -235,10 +235,11 @@ static enum status read_part(struct reader *r, struct slice text, struct fuzzy_b
         if (slice_starts(form, slice_text(forms[i])))
             part->form = (enum fuzzy_form)i;
     if (part->form == FUZZY_FORMS)
-        return fault_set(r->fault, STATUS_INVALID,
-                         "blocking '%.*s': expected FIELD, FIELD:sound, FIELD:start N, FIELD:end N, FIELD:tokens, FIELD:local or "
-                         "FIELD:hashes N",
-                         SLICE_ARG(text));
+        return fault_set(
+            r->fault, STATUS_INVALID,
+            "blocking '%.*s': expected FIELD, FIELD:sound, FIELD:start N, FIELD:end N, FIELD:tokens, FIELD:local or "
+            "FIELD:hashes N",
+            SLICE_ARG(text));
     part->length = part->length ? part->length : part->form == FUZZY_FORM_HASHES ? 8 : 4;
     return STATUS_OK;
 }
@@ -247,8 +248,8 @@ static enum status read_block(struct reader *r, const struct json *j) {
     struct fuzzy_rules *rules = r->rules;
     enum status status = STATUS_OK;
     if (rules->block_count == FUZZY_BLOCKS_MAX || j->kind != JSON_ARRAY)
-        return fault_set(r->fault, STATUS_INVALID, "blocking: at most %d lists of parts such as [\"given:sound\", \"birth\"]",
-                         FUZZY_BLOCKS_MAX);
+        return fault_set(r->fault, STATUS_INVALID,
+                         "blocking: at most %d lists of parts such as [\"given:sound\", \"birth\"]", FUZZY_BLOCKS_MAX);
     struct fuzzy_block_rule *block = &rules->blocks[rules->block_count++];
     *block = (struct fuzzy_block_rule){0};
     for (const struct json *p = json_first(r->parser, j); p && !status; p = json_next(r->parser, p)) {
@@ -257,9 +258,8 @@ static enum status read_block(struct reader *r, const struct json *j) {
                              FUZZY_BLOCK_PARTS_MAX);
         status = read_part(r, p->text, &block->parts[block->part_count++]);
     }
-    return status || block->part_count
-               ? status
-               : fault_set(r->fault, STATUS_INVALID, "blocking: a key needs at least one part");
+    return status || block->part_count ? status
+                                       : fault_set(r->fault, STATUS_INVALID, "blocking: a key needs at least one part");
 }
 
 static enum status read_each(struct reader *r, const struct json *root, const char *key,
@@ -274,10 +274,7 @@ static enum status read_each(struct reader *r, const struct json *root, const ch
 }
 
 static double number_of(const struct json *j, double otherwise) {
-    return !j                         ? otherwise
-           : j->kind == JSON_REAL    ? j->real
-           : j->kind == JSON_INTEGER ? (double)j->integer
-                                     : -1;
+    return !j ? otherwise : j->kind == JSON_REAL ? j->real : j->kind == JSON_INTEGER ? (double)j->integer : -1;
 }
 
 static enum status read_settings(struct reader *r, const struct json *root) {
@@ -316,17 +313,19 @@ static enum status read_settings(struct reader *r, const struct json *root) {
 
 /* A member nobody reads is a mistake somebody made. */
 static enum status check_members(struct reader *r, const struct json *root) {
-    static const char *const known[] = {"fields", "swap", "blocking", "source", "pairs", "unique_sources", "clusters",
-                                        "threshold", "pairs_per_record", "block_records_max"};
+    static const char *const known[] = {
+        "fields",         "swap",     "blocking",  "source",           "pairs",
+        "unique_sources", "clusters", "threshold", "pairs_per_record", "block_records_max"};
     for (const struct json *m = json_first(r->parser, root); m; m = json_next(r->parser, m)) {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof *known; i++)
             found |= slice_is(m->key, known[i]);
         if (!found)
-            return fault_set(r->fault, STATUS_INVALID,
-                             "'%.*s' is not known here; there are fields, swap, blocking, source, pairs, unique_sources, "
-                             "clusters, threshold, pairs_per_record, block_records_max",
-                             SLICE_ARG(m->key));
+            return fault_set(
+                r->fault, STATUS_INVALID,
+                "'%.*s' is not known here; there are fields, swap, blocking, source, pairs, unique_sources, "
+                "clusters, threshold, pairs_per_record, block_records_max",
+                SLICE_ARG(m->key));
     }
     return STATUS_OK;
 }

@@ -65,13 +65,14 @@ struct fuzzy_rules {
     size_t field_count;
     struct fuzzy_block_rule blocks[FUZZY_BLOCKS_MAX];
     size_t block_count;
-    int source_column;             /* whose values tell sources apart, or -1: the inputs do */
-    bool between_only;             /* "pairs": "between": only records of different sources are compared */
-    enum fuzzy_tri unique_sources; /* no two records of one source in a cluster; auto: where few duplicates are in them */
-    bool connected;                /* "clusters": "connected": plain connected components; else "average" */
-    double threshold;              /* the probability from which two records are one */
-    double pairs_per_record;       /* how many candidates blocking may give */
-    size_t block_records_max;      /* a block of more is not compared */
+    int source_column; /* whose values tell sources apart, or -1: the inputs do */
+    bool between_only; /* "pairs": "between": only records of different sources are compared */
+    enum fuzzy_tri
+        unique_sources;       /* no two records of one source in a cluster; auto: where few duplicates are in them */
+    bool connected;           /* "clusters": "connected": plain connected components; else "average" */
+    double threshold;         /* the probability from which two records are one */
+    double pairs_per_record;  /* how many candidates blocking may give */
+    size_t block_records_max; /* a block of more is not compared */
     bool fields_given, blocks_given;
 };
 

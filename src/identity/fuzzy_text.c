@@ -3,9 +3,7 @@
 
 #include "govern/normalise_text.h"
 
-static struct slice head(struct slice s) {
-    return s.size > FUZZY_TEXT_MAX ? slice_of(s.data, FUZZY_TEXT_MAX) : s;
-}
+static struct slice head(struct slice s) { return s.size > FUZZY_TEXT_MAX ? slice_of(s.data, FUZZY_TEXT_MAX) : s; }
 
 /* Equal starts and ends cost nothing and take no part. */
 static void strip(struct slice *a, struct slice *b) {

@@ -26,7 +26,8 @@ unsigned fuzzy_model_edits(struct slice a, struct slice b) {
 
 double fuzzy_model_jaro_winkler(struct slice a, struct slice b) {
     bool used_a[MOST] = {0}, used_b[MOST] = {0};
-    size_t longer = a.size > b.size ? a.size : b.size, window = longer / 2 > 0 ? longer / 2 - 1 : 0, matches = 0, moved = 0, start = 0;
+    size_t longer = a.size > b.size ? a.size : b.size, window = longer / 2 > 0 ? longer / 2 - 1 : 0, matches = 0,
+           moved = 0, start = 0;
     if (a.size == 0 || b.size == 0)
         return a.size == b.size;
     for (size_t i = 0; i < a.size; i++)

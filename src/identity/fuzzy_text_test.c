@@ -17,8 +17,15 @@ static void test_edits(void **state) {
         const char *a, *b;
         unsigned edits;
     } cases[] = {
-        {"", "", 0},           {"a", "", 1},         {"kitten", "sitting", 3}, {"smith", "smiht", 1}, {"ca", "abc", 3},
-        {"saturday", "sunday", 3}, {"abcdef", "badcfe", 3}, {"19560409", "19560904", 2}, {"19560409", "19650409", 1},
+        {"", "", 0},
+        {"a", "", 1},
+        {"kitten", "sitting", 3},
+        {"smith", "smiht", 1},
+        {"ca", "abc", 3},
+        {"saturday", "sunday", 3},
+        {"abcdef", "badcfe", 3},
+        {"19560409", "19560904", 2},
+        {"19560409", "19650409", 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(fuzzy_edits(slice_text(cases[i].a), slice_text(cases[i].b)), cases[i].edits);
@@ -33,8 +40,14 @@ static void test_jaro_winkler(void **state) {
         const char *a, *b;
         double like;
     } cases[] = {
-        {"martha", "marhta", 0.9611}, {"dwayne", "duane", 0.84}, {"dixon", "dicksonx", 0.8133}, {"jones", "johnson", 0.8324},
-        {"abroms", "abrams", 0.9222}, {"same", "same", 1},       {"abc", "xyz", 0},           {"", "", 1},
+        {"martha", "marhta", 0.9611},
+        {"dwayne", "duane", 0.84},
+        {"dixon", "dicksonx", 0.8133},
+        {"jones", "johnson", 0.8324},
+        {"abroms", "abrams", 0.9222},
+        {"same", "same", 1},
+        {"abc", "xyz", 0},
+        {"", "", 1},
         {"", "a", 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -89,11 +102,11 @@ static void test_twins(void **state) {
 
 static void test_sounds(void **state) {
     (void)state;
-    static const char *const soundex[][2] = {{"robert", "R163"},   {"Rupert", "R163"},  {"ashcraft", "A261"},
-                                             {"tymczak", "T522"},  {"pfister", "P236"}, {"honeyman", "H555"},
-                                             {"lee", "L000"},      {"123", ""}};
-    static const char *const alike[][2] = {{"smith", "smyth"}, {"philip", "filip"}, {"meier", "mayer"}, {"catherine", "katherine"},
-                                           {"stephen", "steven"}, {"knight", "night"}};
+    static const char *const soundex[][2] = {{"robert", "R163"},  {"Rupert", "R163"},  {"ashcraft", "A261"},
+                                             {"tymczak", "T522"}, {"pfister", "P236"}, {"honeyman", "H555"},
+                                             {"lee", "L000"},     {"123", ""}};
+    static const char *const alike[][2] = {{"smith", "smyth"},         {"philip", "filip"},   {"meier", "mayer"},
+                                           {"catherine", "katherine"}, {"stephen", "steven"}, {"knight", "night"}};
     static const char *const other[][2] = {{"smith", "jones"}, {"martin", "morton x"}, {"anna", "otto"}};
     char x[FUZZY_SOUND_BYTES], y[FUZZY_SOUND_BYTES];
     for (size_t i = 0; i < sizeof soundex / sizeof *soundex; i++) {
@@ -130,6 +143,7 @@ static void test_small(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_edits), cmocka_unit_test(test_jaro_winkler),
-                                       cmocka_unit_test(test_twins), cmocka_unit_test(test_sounds), cmocka_unit_test(test_small)};
+                                       cmocka_unit_test(test_twins), cmocka_unit_test(test_sounds),
+                                       cmocka_unit_test(test_small)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,7 +79,8 @@ static void shares(const double *sums, const double *before, unsigned levels, do
         into[l] = (sums[l] + spread * before[l]) / total;
 }
 
-static double odds_of(const struct fuzzy_fields *fields, fuzzy_pattern p, uint32_t active, const struct fuzzy_weights *w) {
+static double odds_of(const struct fuzzy_fields *fields, fuzzy_pattern p, uint32_t active,
+                      const struct fuzzy_weights *w) {
     double bits = 0;
     for (size_t f = 0; f < fields->count; f++) {
         unsigned level = fuzzy_pattern_level(p, f);
@@ -167,7 +168,8 @@ static void sample_random(struct sampler *s, bool between_only) {
 }
 
 /* u of each level, the random pairs' likely matches left out. */
-static void learn_u(const struct fuzzy_fields *fields, const struct fuzzy_counts *random, struct fuzzy_weights *w, bool clean) {
+static void learn_u(const struct fuzzy_fields *fields, const struct fuzzy_counts *random, struct fuzzy_weights *w,
+                    bool clean) {
     double sums[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX] = {{0}}, flat[FUZZY_LEVELS_MAX];
     for (size_t i = 0; i < random->slot_count; i++) {
         if (!random->patterns[i])
@@ -210,8 +212,8 @@ static void train_rule(const struct fuzzy_fields *fields, const struct fuzzy_rul
         }
 }
 
-static void learn_m(const struct fuzzy_fields *fields, const struct fuzzy_rules *rules, const struct fuzzy_counts *counts,
-                    struct fuzzy_weights *w) {
+static void learn_m(const struct fuzzy_fields *fields, const struct fuzzy_rules *rules,
+                    const struct fuzzy_counts *counts, struct fuzzy_weights *w) {
     struct trained *sum = memory_get(1, sizeof *sum);
     for (size_t r = 0; r < rules->block_count; r++)
         train_rule(fields, rules, r, &counts[r], w, sum);
@@ -233,7 +235,8 @@ static void sample_rule(struct sampler *s, const struct fuzzy_rules *rules, size
     struct fuzzy_blocking *blocking = fuzzy_blocking_create(s->fields, one);
     struct fuzzy_key *keys;
     size_t count = fuzzy_block_keys(blocking, 0, &keys);
-    for (size_t at = 0; at < count && s->counts.total < RULE_PAIRS;) { /* blocks stand in the order of a hash: a fair sample */
+    for (size_t at = 0;
+         at < count && s->counts.total < RULE_PAIRS;) { /* blocks stand in the order of a hash: a fair sample */
         size_t end = fuzzy_block_end(keys, count, at + 1);
         fuzzy_block_run(blocking, 0, keys, at, end, count_pair, s);
         at = end;

@@ -10,7 +10,6 @@
 
 #include "identity/fuzzy_compare.h"
 
-
 struct fuzzy_weights {
     double m[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX], u[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX];
     double weight[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX]; /* log2(m / u) */
@@ -41,8 +40,8 @@ void fuzzy_refine(const struct fuzzy_fields *fields, const struct fuzzy_counts *
 double fuzzy_evidence(const struct fuzzy_fields *fields, const struct fuzzy_weights *weights, uint32_t a, uint32_t b,
                       fuzzy_pattern pattern);
 /* What one field adds to it. */
-double fuzzy_field_evidence(const struct fuzzy_fields *fields, const struct fuzzy_weights *weights, size_t field, uint32_t a,
-                            unsigned level);
+double fuzzy_field_evidence(const struct fuzzy_fields *fields, const struct fuzzy_weights *weights, size_t field,
+                            uint32_t a, unsigned level);
 /* log2 of the odds that two records drawn at random match. */
 double fuzzy_prior(const struct fuzzy_weights *weights);
 static inline double fuzzy_probability(double bits) { return 1 / (1 + __builtin_exp2(-bits)); }

@@ -85,6 +85,11 @@ static void test_scan(void **state) {
     RUN(bench_scan, "--events", "100000", "--rounds", "9");
 }
 
+static void test_fuzzy(void **state) {
+    (void)state;
+    RUN(bench_fuzzy, "--records", "2000");
+}
+
 static void test_restart(void **state) {
     (void)state;
     RUN(bench_restart, "--events", "3000", "--tail", "500", "--rounds", "1");
@@ -228,10 +233,10 @@ int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "serve") == 0) /* the benches start this program as their server */
         return serve_command(argc - 2, argv + 2);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_data),    cmocka_unit_test(test_report),        cmocka_unit_test(test_folder),
-        cmocka_unit_test(test_ingest),  cmocka_unit_test(test_ingest_single), cmocka_unit_test(test_profile),
-        cmocka_unit_test(test_scan),    cmocka_unit_test(test_restart),       cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_segment), cmocka_unit_test(test_funnel),
+        cmocka_unit_test(test_data),   cmocka_unit_test(test_report),        cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_ingest), cmocka_unit_test(test_ingest_single), cmocka_unit_test(test_profile),
+        cmocka_unit_test(test_scan),   cmocka_unit_test(test_restart),       cmocka_unit_test(test_fuzzy),
+        cmocka_unit_test(test_parts),  cmocka_unit_test(test_segment),       cmocka_unit_test(test_funnel),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -85,7 +85,8 @@ static enum status read_inputs(struct job *j, struct fuzzy_rules *rules, struct 
     if (!status)
         status = find_id(j, fault);
     if (!status && (j->truth || j->truth_column))
-        status = match_truth_read(j->os, &j->table, j->id_column, j->truth, j->truth_column, j->truth_pattern, &j->truths, fault);
+        status = match_truth_read(j->os, &j->table, j->id_column, j->truth, j->truth_column, j->truth_pattern,
+                                  &j->truths, fault);
     if (!status && j->truth_column)
         status = set_aside(j, slice_text(j->truth_column), fault);
     if (!status)
@@ -102,7 +103,8 @@ static enum status read_inputs(struct job *j, struct fuzzy_rules *rules, struct 
         char *end;
         rules->threshold = strtod(j->threshold, &end);
         if (*end || !(rules->threshold > 0 && rules->threshold < 1))
-            status = fault_set(fault, STATUS_INVALID, "--threshold is a probability, above 0 and below 1, not %s", j->threshold);
+            status = fault_set(fault, STATUS_INVALID, "--threshold is a probability, above 0 and below 1, not %s",
+                               j->threshold);
     }
     rules->between_only |= j->between;
     buffer_release(&text);
@@ -148,8 +150,8 @@ static enum status write_pairs(struct job *j, struct fault *fault) {
 }
 
 static void print_quality_line(const char *what, const struct fuzzy_quality *q) {
-    printf("%-22s precision %.5f  recall %.5f  F1 %.5f   right %.0f  wrong %.0f  missed %.0f\n", what, q->precision, q->recall,
-           q->f1, q->right_pairs, q->found_pairs - q->right_pairs, q->true_pairs - q->right_pairs);
+    printf("%-22s precision %.5f  recall %.5f  F1 %.5f   right %.0f  wrong %.0f  missed %.0f\n", what, q->precision,
+           q->recall, q->f1, q->right_pairs, q->found_pairs - q->right_pairs, q->true_pairs - q->right_pairs);
 }
 
 static void print_curve(struct job *j, const uint32_t *sources) {
@@ -191,7 +193,8 @@ static bool same_id(const struct job *j, size_t record, struct slice id) {
 
 static enum status explain(struct job *j, struct fault *fault) {
     const char *comma = strchr(j->explain, ',');
-    struct slice ids[2] = {slice_of(j->explain, comma ? (size_t)(comma - j->explain) : 0), slice_text(comma ? comma + 1 : NULL)};
+    struct slice ids[2] = {slice_of(j->explain, comma ? (size_t)(comma - j->explain) : 0),
+                           slice_text(comma ? comma + 1 : NULL)};
     size_t found[2] = {SIZE_MAX, SIZE_MAX};
     for (size_t r = 0; comma && r < j->table.record_count; r++)
         for (int i = 0; i < 2; i++)
@@ -266,15 +269,17 @@ int match_command(int argc, char **argv) {
         {"workers", ARG_NUMBER, &j->workers, "threads (2)"},
         {NULL, ARG_FLAG, NULL, NULL},
     };
-    args_parse(argc, argv, "identity match FILE... [--rules RULES.json] [--out CLUSTERS.csv] [--truth-column NAME]", table,
-               j->files, &j->file_count);
+    args_parse(argc, argv, "identity match FILE... [--rules RULES.json] [--out CLUSTERS.csv] [--truth-column NAME]",
+               table, j->files, &j->file_count);
     enum status status = STATUS_INVALID;
     if (j->file_count == 0)
         fault_set(&fault, status, "which file? CSV, TSV or JSON lines, plain or gzipped");
     else
         status = read_inputs(j, &rules, &fault);
     if (!status) {
-        struct fuzzy_options options = {.workers = (unsigned)(j->workers < 1 ? 1 : j->workers > 64 ? 64 : j->workers),
+        struct fuzzy_options options = {.workers = (unsigned)(j->workers < 1    ? 1
+                                                              : j->workers > 64 ? 64
+                                                                                : j->workers),
                                         .run = workers_run};
         uint64_t start = os_monotonic_ns(j->os);
         status = fuzzy_match_run(&j->table, &rules, &options, &j->match, &fault);
@@ -305,7 +310,8 @@ int match_evaluate_command(int argc, char **argv) {
         {"cluster", ARG_TEXT, &cluster, "name of the clusters' cluster column (cluster)"},
         {NULL, ARG_FLAG, NULL, NULL},
     };
-    args_parse(argc, argv, "identity evaluate --truth FILE --clusters FILE [--id NAME] [--entity NAME] [--cluster NAME]", table,
+    args_parse(argc, argv,
+               "identity evaluate --truth FILE --clusters FILE [--id NAME] [--entity NAME] [--cluster NAME]", table,
                NULL, NULL);
     enum status status = STATUS_INVALID;
     if (!truth || !clusters)
@@ -320,7 +326,7 @@ int match_evaluate_command(int argc, char **argv) {
     printf("%-22s %llu of %llu exact; precision %.5f  recall %.5f  F1 %.5f; entities %llu\n", "whole clusters",
            (unsigned long long)q.exact_clusters, (unsigned long long)q.clusters, q.cluster_precision, q.cluster_recall,
            q.cluster_f1, (unsigned long long)q.entities);
-    printf("%-22s %llu of %llu records, %.5f\n", "coverage", (unsigned long long)q.covered, (unsigned long long)q.records,
-           q.coverage);
+    printf("%-22s %llu of %llu records, %.5f\n", "coverage", (unsigned long long)q.covered,
+           (unsigned long long)q.records, q.coverage);
     return 0;
 }

@@ -43,7 +43,8 @@ static enum status read_table(const char *path, struct slice text, uint32_t sour
     size_t columns[FUZZY_COLUMNS_MAX], column_count = 0, line = 1;
     const char *first_end = memchr(text.data, '\n', text.size);
     struct slice first = {text.data, first_end ? (size_t)(first_end - text.data) : text.size};
-    bool tabs = path_has(path, ".tsv") || (!memchr(first.data, ',', first.size) && memchr(first.data, '\t', first.size));
+    bool tabs =
+        path_has(path, ".tsv") || (!memchr(first.data, ',', first.size) && memchr(first.data, '\t', first.size));
     struct csv csv = {.separator = tabs ? '\t' : ',', .cells = cells, .cells_max = FUZZY_COLUMNS_MAX};
     struct csv_row row;
     enum status status = STATUS_OK;
@@ -78,7 +79,8 @@ static void set_member(struct fuzzy_table *t, size_t record, const char *name, s
     for (unsigned i = 1; i < 10; i++) {
         int size = i == 1 ? snprintf(numbered, sizeof numbered, "%s", name)
                           : snprintf(numbered, sizeof numbered, "%s %u", name, i);
-        struct fuzzy_column *c = fuzzy_table_column(t, slice_of(numbered, (size_t)size < sizeof numbered ? (size_t)size : sizeof numbered - 1));
+        struct fuzzy_column *c = fuzzy_table_column(
+            t, slice_of(numbered, (size_t)size < sizeof numbered ? (size_t)size : sizeof numbered - 1));
         if (!c)
             return;
         if (c->codes[record] == 0) {
@@ -88,11 +90,13 @@ static void set_member(struct fuzzy_table *t, size_t record, const char *name, s
     }
 }
 
-static void set_json(struct fuzzy_table *t, size_t record, struct json_parser *p, const struct json *j, const char *outer) {
+static void set_json(struct fuzzy_table *t, size_t record, struct json_parser *p, const struct json *j,
+                     const char *outer) {
     for (const struct json *m = json_first(p, j); m; m = json_next(p, m)) {
         char name[128], number[40];
         bool named = j->kind == JSON_OBJECT, list = m->kind == JSON_ARRAY || j->kind == JSON_ARRAY;
-        snprintf(name, sizeof name, "%s%s%.*s", list ? "" : outer, *outer && !list && named ? "." : "", SLICE_ARG(m->key));
+        snprintf(name, sizeof name, "%s%s%.*s", list ? "" : outer, *outer && !list && named ? "." : "",
+                 SLICE_ARG(m->key));
         if (m->kind == JSON_OBJECT || m->kind == JSON_ARRAY)
             set_json(t, record, p, m, list ? "" : name);
         else if (m->kind == JSON_TEXT)
@@ -129,7 +133,8 @@ static enum status read_lines(const char *path, struct slice text, uint32_t sour
     return status;
 }
 
-enum status match_files_read(struct os *os, const char *path, uint32_t source, struct fuzzy_table *t, struct fault *fault) {
+enum status match_files_read(struct os *os, const char *path, uint32_t source, struct fuzzy_table *t,
+                             struct fault *fault) {
     struct buffer all = {0};
     enum status status = read_whole(os, path, &all, fault);
     struct slice text = buffer_slice(&all);

@@ -31,7 +31,8 @@ static enum status from_column(struct fuzzy_table *t, const char *name, const ch
     if (!c)
         return missing("--truth-column", name, t, fault);
     if (pattern && (regcomp(&regex, pattern, REG_EXTENDED) || regex.re_nsub < 1))
-        return fault_set(fault, STATUS_INVALID, "--truth-pattern: an extended regular expression with one group is expected");
+        return fault_set(fault, STATUS_INVALID,
+                         "--truth-pattern: an extended regular expression with one group is expected");
     out->entities = memory_get(t->record_count + 1, sizeof *out->entities);
     for (size_t r = 0; r < t->record_count; r++) {
         char *text = memory_text(fuzzy_table_text(c, r));
@@ -108,8 +109,8 @@ static uint32_t root_of(uint32_t *entities, uint32_t r) {
     return r;
 }
 
-static void from_pairs(struct fuzzy_table *labels, struct fuzzy_column *left, struct fuzzy_column *right, struct ids *ids,
-                       size_t records, struct match_truth *out) {
+static void from_pairs(struct fuzzy_table *labels, struct fuzzy_column *left, struct fuzzy_column *right,
+                       struct ids *ids, size_t records, struct match_truth *out) {
     for (uint32_t r = 0; r < records; r++)
         out->entities[r] = r + 1;
     for (size_t i = 0; i < labels->record_count; i++) {
@@ -133,7 +134,8 @@ static enum status from_file(struct os *os, struct fuzzy_table *t, struct fuzzy_
         fuzzy_table_release(&labels);
         return status;
     }
-    struct fuzzy_column *left = ending_in(&labels, "_l"), *right = ending_in(&labels, "_r"), *label_id = NULL, *entity = NULL;
+    struct fuzzy_column *left = ending_in(&labels, "_l"), *right = ending_in(&labels, "_r"), *label_id = NULL,
+                        *entity = NULL;
     ids_init(&ids, t, id);
     out->entities = memory_get(t->record_count + 1, sizeof *out->entities);
     if (!left || !right) {
@@ -158,8 +160,8 @@ static enum status from_file(struct os *os, struct fuzzy_table *t, struct fuzzy_
     return status;
 }
 
-enum status match_truth_read(struct os *os, struct fuzzy_table *t, struct fuzzy_column *id, const char *path, const char *column,
-                             const char *pattern, struct match_truth *out, struct fault *fault) {
+enum status match_truth_read(struct os *os, struct fuzzy_table *t, struct fuzzy_column *id, const char *path,
+                             const char *column, const char *pattern, struct match_truth *out, struct fault *fault) {
     *out = (struct match_truth){0};
     return path ? from_file(os, t, id, path, column, out, fault) : from_column(t, column, pattern, out, fault);
 }
@@ -172,10 +174,12 @@ enum status match_truth_compare(struct os *os, const char *truth_path, const cha
     if (!status)
         status = match_files_read(os, clusters_path, 0, &found, fault);
     if (!status && (!(truth_id = id_of(&truth, id)) || !(entities = entity_of(&truth, entity, truth_id))))
-        status = missing(truth_path, truth_id ? "for the entity (--entity)" : "for the record's id (--id)", &truth, fault);
+        status =
+            missing(truth_path, truth_id ? "for the entity (--entity)" : "for the record's id (--id)", &truth, fault);
     if (!status && (!(found_id = id_of(&found, id && fuzzy_table_find(&found, slice_text(id)) ? id : NULL)) ||
                     !(clusters = entity_of(&found, cluster ? cluster : "cluster", found_id))))
-        status = missing(clusters_path, found_id ? "for the cluster (--cluster)" : "for the record's id (--id)", &found, fault);
+        status = missing(clusters_path, found_id ? "for the cluster (--cluster)" : "for the record's id (--id)", &found,
+                         fault);
     if (!status) {
         struct ids ids;
         uint32_t *of_record = memory_get(truth.record_count + 1, sizeof *of_record);

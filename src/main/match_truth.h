@@ -14,9 +14,11 @@ void match_truth_release(struct match_truth *t);
  * rows found by record id, or, where the file has two id columns (ending in _l and _r, or 1 and 2) and no entity, pairs that are one. Errors: INVALID
  * says which column is missing; what reading gives. */
 enum status match_truth_read(struct os *os, struct fuzzy_table *table, struct fuzzy_column *id, const char *path,
-                             const char *column, const char *pattern, struct match_truth *out, struct fault *fault) WARN_UNUSED;
+                             const char *column, const char *pattern, struct match_truth *out,
+                             struct fault *fault) WARN_UNUSED;
 /* A clusters file against a truth file, joined by record id. NULL names: guessed. */
-enum status match_truth_compare(struct os *os, const char *truth, const char *clusters, const char *id, const char *entity,
-                                const char *cluster, struct fuzzy_quality *q, struct fault *fault) WARN_UNUSED;
+enum status match_truth_compare(struct os *os, const char *truth, const char *clusters, const char *id,
+                                const char *entity, const char *cluster, struct fuzzy_quality *q,
+                                struct fault *fault) WARN_UNUSED;
 
 #endif
