@@ -24,7 +24,7 @@ static const char *const property_type_names[] = {"text", "number",    "money", 
 static const char *const normaliser_names[] = {"none",   "phone", "email", "gender",
                                                "idcard", "name",  "lower", "birthday"};
 static const char *const type_kind_names[] = {"attributes", "event", "document", "master", "item", "relation"};
-static const char *const namespace_kind_names[] = {"person", "device", "document", "any"};
+static const char *const namespace_kind_names[] = {"person", "device", "document", "any", "card", "household"};
 #define COUNT(array) (int)(sizeof(array) / sizeof(array)[0])
 
 static int parse_name(const char *const *names, int count, struct slice name) {

@@ -84,7 +84,10 @@ enum namespace_kind {
     NAMESPACE_PERSON = 0,   /* user_id, phone, email, member_id */
     NAMESPACE_DEVICE = 1,   /* anonymous_id, device_id: may be shared */
     NAMESPACE_DOCUMENT = 2, /* order_id: a document's key */
-    NAMESPACE_ANY = 3       /* discovered, undeclared */
+    NAMESPACE_ANY = 3,      /* discovered, undeclared */
+    NAMESPACE_CARD = 4,     /* a payment or gift card: may be shared, as a device */
+    NAMESPACE_HOUSEHOLD =
+        5 /* an address, a landline: of several persons, evidence that they know each other and never that they are one */
 };
 const char *namespace_kind_name(enum namespace_kind kind);
 int property_type_parse(struct slice name);
@@ -92,15 +95,39 @@ int normaliser_parse(struct slice name);
 int type_kind_parse(struct slice name);
 int namespace_kind_parse(struct slice name);
 
+/* Who gets a device (or a browser, a card) on which a second person shows up. On disk. */
+enum shared_device {
+    SHARED_DEFAULT = 0, /* as identity has it for all: see identity_share_devices */
+    SHARED_NONE = 1,    /* nobody, from then on */
+    SHARED_FIRST = 2,   /* who was there first keeps it */
+    SHARED_LAST = 3     /* it goes to whoever was there last */
+};
+const char *shared_device_name(enum shared_device policy);
+int shared_device_parse(struct slice name);
+
+/* Values of a namespace that stand for nobody, besides those of every namespace (identity_blocked.def). Never changed once made. */
+struct blocked_values {
+    const struct blocked_values *older; /* what it took the place of; kept, as readers may hold it */
+    size_t count;
+    struct slice
+        patterns[]; /* compared without regard to ASCII case; '*' is any run of bytes, '?' any byte, '#' any digit */
+};
+
 struct namespace {
     struct slice name;
     uint16_t number; /* from 1 */
     _Atomic uint8_t kind;
     _Atomic uint8_t normaliser;
-    _Atomic uint8_t priority; /* 0 strongest */
-    _Atomic bool unique;      /* two customers with different values never merge by themselves */
-    _Atomic uint16_t limit;   /* most values a customer may have; 0 = no limit */
+    _Atomic uint8_t priority;    /* 0 strongest */
+    _Atomic bool unique;         /* two customers with different values never merge by themselves */
+    _Atomic uint16_t limit;      /* most values a customer may have; 0 = no limit */
+    _Atomic bool anonymous_only; /* through it an anonymous customer joins a known one, never two known ones */
+    _Atomic uint8_t shared;      /* enum shared_device; of devices */
+    _Atomic int64_t window_ms;   /* the limit is for values first seen within so long; 0 = for ever */
+    const struct blocked_values *_Atomic blocked; /* or NULL */
 };
+/* Whether one of `blocked` (may be NULL) says so of `value`. Thread: any. */
+bool blocked_values_have(const struct blocked_values *blocked, struct slice value);
 
 struct dictionary;
 
@@ -140,7 +167,8 @@ enum status dictionary_namespace(struct dictionary *d, struct slice name, const 
  * {"define":"type","kind":"event|document|master|relation|attributes","name":"...","key_namespace":"...","properties":{"price":"money",
  *   "phone":{"type":"text","normalise":"phone"}, "items":{"type":"items","properties":{...}}}}
  * a relation may have "inverse":"...", the name of its type at the other end, which is made with it and for ever.
- * {"define":"namespace","name":"...","kind":"person|device|document","priority":n,"unique":bool,"limit":n,"normalise":"phone"}
+ * {"define":"namespace","name":"...","kind":"person|device|card|household|document","priority":n,"unique":bool,"limit":n,
+ *   "window_days":n,"anonymous_only":bool,"shared":"none|first|last","blocked":["0*"],"normalise":"phone"}
  * dictionary_check tells whether it would be accepted (thread any, before it is logged); dictionary_define applies it.
  * A property that already holds values keeps its type where the new one cannot read them: CONFLICT. Number -> text and
  * number <-> money are allowed. */

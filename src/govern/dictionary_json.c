@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "govern/dictionary_inside.h"
+#include "govern/dictionary_rules.h"
 
 /* --- checking a definition --- */
 
@@ -172,12 +173,14 @@ static enum status check_namespace(const struct dictionary *d, struct json_parse
         return fault_set(fault, STATUS_INVALID, "\"name\": 1 to %d bytes without control characters",
                          DICTIONARY_NAME_BYTES_MAX);
     if (kind.size && (namespace_kind_parse(kind) < 0 || namespace_kind_parse(kind) == NAMESPACE_ANY))
-        return choice_fault(fault, "\"kind\"", kind, "person, device, document");
+        return choice_fault(fault, "\"kind\"", kind, "person, device, card, household, document");
     if (by < 0 || by == NORMALISE_GENDER || by == NORMALISE_NAME || by == NORMALISE_BIRTHDAY)
         return choice_fault(fault, "\"normalise\"", normaliser, "none, phone, email, idcard, lower");
     enum status status = check_range(p, definition, "priority", UINT8_MAX, fault);
     if (status == STATUS_OK)
         status = check_range(p, definition, "limit", UINT16_MAX, fault);
+    if (status == STATUS_OK)
+        status = dictionary_rules_check(p, definition, fault);
     if (status == STATUS_OK && !dictionary_namespace_find(d, name) &&
         dictionary_namespace_count(d) >= DICTIONARY_NAMESPACES_MAX)
         status = fault_set(fault, STATUS_FULL, "at most %d identifier namespaces are kept", DICTIONARY_NAMESPACES_MAX);
@@ -258,6 +261,7 @@ static enum status apply_namespace(struct dictionary *d, struct json_parser *p, 
     ns->priority = (uint8_t)json_get_integer(p, definition, "priority", ns->priority);
     ns->unique = json_get_bool(p, definition, "unique", ns->unique);
     ns->limit = (uint16_t)json_get_integer(p, definition, "limit", ns->limit);
+    dictionary_rules_apply(&d->arena, ns, p, definition);
     return STATUS_OK;
 }
 
@@ -319,6 +323,7 @@ static void write_namespace(const struct namespace *ns, struct json_writer *w) {
     json_member_integer(w, "priority", ns->priority);
     json_member_bool(w, "unique", ns->unique);
     json_member_integer(w, "limit", ns->limit);
+    dictionary_rules_write(ns, w);
     json_end_object(w);
 }
 
@@ -352,13 +357,14 @@ static enum status load_namespace(struct dictionary *d, struct json_parser *p, c
     struct namespace *ns;
     if (kind < 0 || by < 0 || priority < 0 || priority > UINT8_MAX || limit < 0 || limit > UINT16_MAX ||
         dictionary_namespace_mutable(d, name, &ns, NULL) != STATUS_OK ||
-        ns->number != json_get_integer(p, m, "number", 0))
+        ns->number != json_get_integer(p, m, "number", 0) || dictionary_rules_check(p, m, NULL) != STATUS_OK)
         return damaged(fault, "namespace", name);
     ns->kind = (uint8_t)kind;
     ns->normaliser = (uint8_t)by;
     ns->priority = (uint8_t)priority;
     ns->limit = (uint16_t)limit;
     ns->unique = json_get_bool(p, m, "unique", false);
+    dictionary_rules_apply(&d->arena, ns, p, m);
     return STATUS_OK;
 }
 

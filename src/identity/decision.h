@@ -21,8 +21,8 @@ enum decision_kind {
     DECISION_MERGE = 0,             /* `customer` and `other` are one person */
     DECISION_SPLIT_IDENTIFIERS = 1, /* `identifiers` of `customer` are another person's than its others */
     DECISION_SPLIT_MERGE = 2,       /* what the journal's entry `entry` (a merge) brought together is two persons */
-    DECISION_SPLIT_TIME = 3, /* what evidence from `time_ms` on (event time) joined in `customer` is apart again */
-    DECISION_UNDO = 4        /* decision number `entry` does not hold any more; of an undo: holds again */
+    DECISION_SPLIT_TIME = 3,        /* what records received from `time_ms` on merged into `customer` is apart again */
+    DECISION_UNDO = 4               /* decision number `entry` does not hold any more; of an undo: holds again */
 };
 
 struct decision {

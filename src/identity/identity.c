@@ -1,16 +1,19 @@
 /* identity: resolving a record. The header has the rules; identity_store what is kept; identity_rules what may not come
- * together; identity_journal and identity_image the rest.
+ * together; identity_solve what is done where something contradicts.
  *
- * A record's identifiers are settled one by one, strongest first, documents' keys last. While no known one was
- * accepted, new ones wait; the first known one that contradicts none of the waiting gives the customer (the target),
- * or, at the end, a new customer is made. What was refused is dealt with after all that, when the target has everything
- * it gets: devices become shared, the rest goes to the journal. Shared devices are passed over; they are settled among
- * themselves where the record has nothing else. */
+ * A record's identifiers are found, then it goes one of these ways:
+ *  - joined: nothing contradicts. All customers become one, what is new joins it. Almost every record, and quick.
+ *  - followed: something is contested, but the record says nothing new. It belongs to its strongest identifier's customer.
+ *  - solved: it says something new where something contradicts. What it says is kept, and the component of
+ *    evidence it touches is solved anew, which may merge, split and move.
+ *  - kept: likewise, where the component is too large for a record. What it says is kept for a rule change to look
+ *    at; new identifiers join the strongest one's customer where rules let them.
+ * Joining and solving come to the same where nothing contradicts: then everything in a component is one customer. */
 #include "identity/identity.h"
 
 #include "base/hash.h"
 #include "base/memory.h"
-#include "identity/identity_image.h"
+#include "identity/identity_apply.h"
 #include "identity/identity_journal.h"
 #include "identity/identity_rules.h"
 #include "identity/identity_store.h"
@@ -21,45 +24,54 @@
 #define ITEMS_MAX (CLAIMS_MAX + GOVERN_RECORDS_MAX)
 
 enum item_state {
-    ITEM_OPEN,
+    ITEM_NEW,   /* the identifier was never seen */
+    ITEM_KNOWN, /* seen before */
     ITEM_BLOCKED,
-    ITEM_REPEATED,
-    ITEM_WAITING,
-    ITEM_ACCEPTED,
-    ITEM_REFUSED,
-    ITEM_SHARED /* a shared device's, and the record has something else: evidence for nobody */
+    ITEM_REPEATED, /* stands further up in the record already */
+    ITEM_SHARED,   /* a shared device's, and the record has something else: evidence for nobody */
+    ITEM_HOUSEHOLD /* of several persons by its nature: likewise */
 };
 
 struct item {
     const struct claim *claim;
+    const struct namespace *ns;
     uint64_t hash;
-    uint32_t number; /* 0 = not known yet */
-    uint8_t kind;    /* enum namespace_kind */
+    uint32_t number;   /* 0 = not known yet */
+    uint32_t customer; /* 0 = nobody's */
+    uint8_t kind;      /* enum namespace_kind */
     uint8_t priority;
     uint8_t state;
-    struct refusal refusal;
 };
 
 struct work {
     struct identity *identity;
     const struct governed *record;
     uint64_t position;
-    struct item items[ITEMS_MAX]; /* strongest first */
-    size_t count, person_count;   /* the first person_count are no documents' keys */
-    uint16_t waiting[ITEMS_MAX];  /* namespaces of waiting items that are no documents */
-    size_t waiting_count;
+    struct item items[ITEMS_MAX];  /* strongest first */
+    size_t count, person_count;    /* the first person_count are no documents' keys */
+    uint32_t customers[ITEMS_MAX]; /* of usable items, each once, strongest first */
+    uint16_t fresh[ITEMS_MAX];     /* namespaces of new items that are no documents */
+    size_t customer_count, fresh_count, usable_count, shared_count;
+    bool contested, oversize, anonymous_only;
     uint32_t target; /* 0 = none yet */
+    uint32_t arrival;
     struct resolution *out;
 };
+
+static bool value_blocked(const struct namespace *ns, struct slice value) {
+    const struct blocked_values *own = atomic_load_explicit(&ns->blocked, memory_order_acquire);
+    return identity_blocked(value) || (own && blocked_values_have(own, value));
+}
 
 static struct item item_of(const struct identity *identity, const struct claim *claim) {
     const struct namespace *ns = dictionary_namespace_at(identity->dictionary, claim->namespace_number);
     assert(ns);
     return (struct item){.claim = claim,
+                         .ns = ns,
                          .hash = identity_hash(claim->namespace_number, claim->value),
                          .kind = ns->kind,
                          .priority = ns->priority,
-                         .state = identity_blocked(claim->value) ? ITEM_BLOCKED : ITEM_OPEN};
+                         .state = value_blocked(ns, claim->value) ? ITEM_BLOCKED : ITEM_NEW};
 }
 
 /* Fetches what settling will touch, a step for all items before the next step, so that they wait for memory together:
@@ -81,7 +93,7 @@ static void items_prefetch(const struct work *w) {
             __builtin_prefetch(entry->value);
             __builtin_prefetch(customer_at(identity, atomic_load_explicit(&entry->owner, memory_order_relaxed)));
             if (i && numbers[0] && numbers[0] != numbers[i])
-                pair_set_prefetch(&identity->pairs, identity_edge_key(numbers[0], numbers[i]));
+                pair_map_prefetch(&identity->pairs, identity_edge_key(numbers[0], numbers[i]));
         }
 }
 
@@ -105,12 +117,166 @@ static void items_collect(struct work *w) {
     items_prefetch(w);
 }
 
-static uint32_t arrival_of(const struct work *w) {
-    for (size_t i = 0; i < w->count; i++)
-        if (w->items[i].state == ITEM_ACCEPTED)
-            return w->items[i].number;
-    return 0;
+static bool same_value(const struct item *a, const struct item *b) {
+    return a->hash == b->hash && a->claim->namespace_number == b->claim->namespace_number &&
+           slice_equal(a->claim->value, b->claim->value);
 }
+
+static void item_find(struct work *w, struct item *item) {
+    struct identity *identity = w->identity;
+    for (const struct item *other = w->items; other < item; other++)
+        if (other->state != ITEM_BLOCKED && same_value(other, item)) {
+            item->state = ITEM_REPEATED;
+            return;
+        }
+    item->number = identity_lookup(identity, item->hash, item->claim->namespace_number, item->claim->value);
+    if (item->kind == NAMESPACE_HOUSEHOLD)
+        item->state = ITEM_HOUSEHOLD;
+    if (!item->number || item->state == ITEM_HOUSEHOLD)
+        return;
+    const struct identifier *entry = identifier_at(identity, item->number);
+    uint32_t owner = atomic_load_explicit(&entry->owner, memory_order_relaxed);
+    item->state = ITEM_KNOWN;
+    if (entry->document)
+        item->kind = NAMESPACE_DOCUMENT;
+    if (owner)
+        item->customer = identity_root_shorten(identity, owner);
+    if (item->customer && customer_at(identity, item->customer)->shared) {
+        item->state = ITEM_SHARED;
+        w->shared_count++;
+    }
+}
+
+/* A usable item's part in what follows. */
+static void item_use(struct work *w, const struct item *item) {
+    w->usable_count++;
+    w->anonymous_only |= item->ns->anonymous_only;
+    if (item->state == ITEM_NEW && item->kind != NAMESPACE_DOCUMENT)
+        w->fresh[w->fresh_count++] = item->claim->namespace_number;
+    if (!item->customer)
+        return;
+    uint8_t state = atomic_load_explicit(&customer_at(w->identity, item->customer)->state, memory_order_relaxed);
+    w->contested |= state != CUSTOMER_PLAIN;
+    w->oversize |= state == CUSTOMER_OVERSIZE;
+    for (size_t i = 0; i < w->customer_count; i++)
+        if (w->customers[i] == item->customer)
+            return;
+    w->customers[w->customer_count++] = item->customer;
+}
+
+static bool usable(const struct item *item) { return item->state == ITEM_NEW || item->state == ITEM_KNOWN; }
+
+/* Where a record has nothing but shared devices, they are what it has. */
+static void items_find(struct work *w) {
+    for (struct item *item = w->items; item < w->items + w->count; item++)
+        if (item->state != ITEM_BLOCKED)
+            item_find(w, item);
+    for (struct item *item = w->items; item < w->items + w->count; item++)
+        if (usable(item))
+            item_use(w, item);
+    if (w->usable_count)
+        return;
+    w->shared_count = 0;
+    for (struct item *item = w->items; item < w->items + w->count; item++)
+        if (item->state == ITEM_SHARED) {
+            item->state = ITEM_KNOWN;
+            item_use(w, item);
+        }
+}
+
+static struct item *strongest(struct work *w) {
+    for (size_t i = 0; i < w->count; i++)
+        if (usable(&w->items[i]))
+            return &w->items[i];
+    return NULL;
+}
+
+/* --- what the record says --- */
+
+/* The pairs a record is evidence of: its strongest identifier with every other; its second with what is no document, or with
+ * all where the strongest is a device: so that the rest stays together where one of the two turns out to be nobody's. */
+static bool paired(const struct item *a, const struct item *b, size_t rank_of_a) {
+    return rank_of_a == 0 || (rank_of_a == 1 && (b->kind != NAMESPACE_DOCUMENT || a->kind != NAMESPACE_PERSON));
+}
+
+static bool evident(const struct item *item) { return item->state != ITEM_BLOCKED && item->state != ITEM_REPEATED; }
+
+typedef bool pair_visit(struct work *w, const struct item *a, const struct item *b);
+
+/* True where `visit` was true of a pair; stops there if `any`. */
+static bool pairs_each(struct work *w, pair_visit *visit, bool any) {
+    size_t rank = 0;
+    bool found = false;
+    for (size_t i = 0; i < w->count && rank < 2; i++) {
+        const struct item *a = &w->items[i];
+        if (!evident(a) || a->state == ITEM_HOUSEHOLD)
+            continue;
+        for (size_t j = i + 1; j < w->count; j++) {
+            const struct item *b = &w->items[j];
+            if (!evident(b) || !paired(a, b, rank))
+                continue;
+            found |= visit(w, a, b);
+            if (found && any)
+                return true;
+        }
+        rank++;
+    }
+    return found;
+}
+
+static bool pair_add(struct work *w, const struct item *a, const struct item *b) {
+    return identity_edge_add(w->identity, a->number, b->number, w->position, w->record->time_ms, w->record->source);
+}
+
+static bool pair_is_news(struct work *w, const struct item *a, const struct item *b) {
+    return a->number && b->number && a->state != ITEM_HOUSEHOLD && b->state != ITEM_HOUSEHOLD &&
+           identity_edge_news(w->identity, a->number, b->number, w->record->time_ms);
+}
+
+static bool device_kind(uint8_t kind) { return kind == NAMESPACE_DEVICE || kind == NAMESPACE_CARD; }
+
+static bool pair_is_repeated(struct work *w, const struct item *a, const struct item *b) {
+    bool goes = a->customer && b->customer && a->customer != b->customer && device_kind(b->kind) &&
+                (a->kind == NAMESPACE_PERSON || a->kind == NAMESPACE_ANY) && usable(a) && usable(b) &&
+                (b->ns->shared == SHARED_LAST ||
+                 (b->ns->shared == SHARED_DEFAULT && w->identity->shared_devices == SHARED_DEVICE_LAST));
+    return goes && !identity_edge_news(w->identity, a->number, b->number, w->record->time_ms);
+}
+
+static bool pair_repeat(struct work *w, const struct item *a, const struct item *b) {
+    if (pair_is_repeated(w, a, b))
+        identity_edge_repeat(w->identity, a->number, b->number, w->position, w->record->time_ms, w->record->source);
+    return false;
+}
+
+static bool something_new(const struct work *w) {
+    for (size_t i = 0; i < w->count; i++)
+        if (w->items[i].state == ITEM_NEW)
+            return true;
+    return false;
+}
+
+/* A known identifier that stood for nobody so far: refused where it was seen first. */
+static bool nobody_known(const struct work *w) {
+    for (size_t i = 0; i < w->count; i++)
+        if (w->items[i].state == ITEM_KNOWN && !w->items[i].customer)
+            return true;
+    return false;
+}
+
+/* New evidence that may change who is with whom: more than something new without rules hung on one customer. */
+static bool says_more(struct work *w) {
+    for (size_t i = 0; i < w->fresh_count; i++) {
+        const struct namespace *ns = dictionary_namespace_at(w->identity->dictionary, w->fresh[i]);
+        if (ns->unique || ns->limit || ns->anonymous_only)
+            return true;
+    }
+    if (something_new(w) && (w->customer_count != 1 || nobody_known(w) || (w->anonymous_only && w->fresh_count)))
+        return true;
+    return pairs_each(w, pair_is_news, true) || pairs_each(w, pair_is_repeated, true);
+}
+
+/* --- joining --- */
 
 static int64_t received_ms(const struct governed *record) {
     return record->record_count && record->records[0] ? record->records[0]->received_ms : record->time_ms;
@@ -124,170 +290,160 @@ static void journal(struct work *w, uint8_t kind, uint32_t winner, uint32_t lose
                                   .kind = kind,
                                   .winner = {winner},
                                   .loser = {loser},
-                                  .strong = {arrival_of(w)},
-                                  .weak = {weak},
+                                  .strong = {w->arrival},
+                                  .weak = {weak == w->arrival ? 0 : weak},
                                   .namespace_number = namespace_number};
     identity_journal_add(w->identity, &entry);
 }
 
-static void item_create(struct work *w, struct item *item) {
-    assert(w->target && !item->number);
-    item->number =
-        identity_identifier_add(w->identity, item->hash, item->claim->namespace_number,
-                                item->kind == NAMESPACE_DOCUMENT, item->claim->value, w->target, w->position);
-    item->state = ITEM_ACCEPTED;
+static void item_create(struct work *w, struct item *item, uint32_t customer) {
+    assert(!item->number);
+    item->number = identity_identifier_add(w->identity, item->hash, item->claim->namespace_number,
+                                           item->kind == NAMESPACE_DOCUMENT, item->claim->value, customer, w->position);
+    item->state = ITEM_KNOWN;
+    item->customer = customer;
 }
 
-static void target_set(struct work *w, uint32_t customer) {
-    assert(!w->target && customer);
-    w->target = customer;
-    for (size_t i = 0; i < w->count; i++)
-        if (w->items[i].state == ITEM_WAITING)
-            item_create(w, &w->items[i]);
-}
-
-/* The same value twice in one record, before it has a number. */
-static bool waits_already(const struct work *w, const struct item *item) {
-    for (const struct item *other = w->items; other < item; other++)
-        if (other->state == ITEM_WAITING && other->hash == item->hash &&
-            other->claim->namespace_number == item->claim->namespace_number &&
-            slice_equal(other->claim->value, item->claim->value))
-            return true;
-    return false;
-}
-
-static void settle_new(struct work *w, struct item *item) {
-    uint16_t namespace_number = item->claim->namespace_number;
-    if (waits_already(w, item)) {
-        item->state = ITEM_REPEATED;
-        return;
-    }
-    if (item->kind != NAMESPACE_DOCUMENT)
-        item->refusal =
-            identity_may_join(w->identity, (struct side){w->target, w->waiting, w->target ? 0 : w->waiting_count},
-                              (struct side){0, &namespace_number, 1});
-    if (item->refusal.kind) {
-        item->state = ITEM_REFUSED;
-    } else if (w->target) {
-        item_create(w, item);
-    } else {
-        item->state = ITEM_WAITING;
-        if (item->kind != NAMESPACE_DOCUMENT)
-            w->waiting[w->waiting_count++] = namespace_number;
-    }
-}
-
-static void merge(struct work *w, struct item *item, uint32_t customer) {
+static void merge(struct work *w, const struct item *item) {
     struct resolution *out = w->out;
-    uint32_t winner = identity_unite(w->identity, w->target, customer), loser = w->target + customer - winner;
-    assert(out->merge_count < MERGES_MAX);
-    out->merges[out->merge_count++] = (struct merge){{winner}, {loser}};
+    uint32_t winner = identity_unite(w->identity, w->target, item->customer);
+    uint32_t loser = w->target + item->customer - winner;
+    assert(out->merge_count < sizeof w->identity->merged / sizeof *w->identity->merged);
+    w->identity->merged[out->merge_count++] = (struct merge){{winner}, {loser}};
     w->target = winner;
     journal(w, JOURNAL_MERGE, winner, loser, item->number, 0);
 }
 
-static void settle_known(struct work *w, struct item *item) {
-    struct identity *identity = w->identity;
-    const struct identifier *entry = identifier_at(identity, item->number);
-    uint32_t customer = identity_root_shorten(identity, atomic_load_explicit(&entry->owner, memory_order_relaxed));
-    if (entry->document)
-        item->kind = NAMESPACE_DOCUMENT;
-    if (customer != w->target) {
-        item->refusal =
-            identity_may_join(identity, (struct side){w->target, w->waiting, w->target ? 0 : w->waiting_count},
-                              (struct side){customer, NULL, 0});
-        if (item->refusal.kind) {
-            item->state = ITEM_REFUSED;
-            return;
-        }
-    }
-    item->state = ITEM_ACCEPTED;
-    if (!w->target)
-        target_set(w, customer);
-    else if (customer != w->target)
-        merge(w, item, customer);
+static bool merged_already(const struct work *w, uint32_t customer) {
+    return identity_root(w->identity, customer) == w->target;
 }
 
-static bool item_shared(const struct identity *identity, const struct item *item) {
-    const struct identifier *entry = identifier_at(identity, item->number);
-    return item->number && customer_at(identity, atomic_load_explicit(&entry->owner, memory_order_relaxed))->shared;
-}
-
-/* Nothing but shared devices: the record is theirs. */
-static void shared_settle(struct work *w) {
-    for (struct item *item = w->items; item < w->items + w->count; item++)
-        if (item->state == ITEM_SHARED)
-            settle_known(w, item);
-    assert(!w->target || customer_at(w->identity, w->target)->shared);
-}
-
-static void items_settle(struct work *w) {
+static void join(struct work *w) {
+    w->target = w->customer_count ? w->customers[0] : identity_customer_add(w->identity, false);
+    w->out->created = !w->customer_count;
     for (struct item *item = w->items; item < w->items + w->count; item++) {
-        if (item->state == ITEM_BLOCKED)
+        if (item->state == ITEM_NEW)
+            item_create(w, item, w->target);
+        else if (item->state != ITEM_KNOWN)
             continue;
-        item->number = identity_lookup(w->identity, item->hash, item->claim->namespace_number, item->claim->value);
-        if (item_shared(w->identity, item))
-            item->state = ITEM_SHARED;
-        else if (item->number)
-            settle_known(w, item);
-        else
-            settle_new(w, item);
+        if (!w->arrival)
+            w->arrival = item->number;
+        if (item->customer != w->target && !merged_already(w, item->customer))
+            merge(w, item);
     }
-    bool usable = false;
-    for (size_t i = 0; i < w->count; i++)
-        usable |= w->items[i].state == ITEM_WAITING;
-    if (!w->target && usable) {
-        target_set(w, identity_customer_add(w->identity, false));
-        w->out->created = true;
-    } else if (!w->target) {
-        shared_settle(w);
-    }
+    if (w->shared_count)
+        atomic_store_explicit(&customer_at(w->identity, w->target)->state, CUSTOMER_CONTESTED, memory_order_relaxed);
 }
 
-/* A person showed up on it: an accepted identifier of a person, stronger than the device. */
-static bool person_before(const struct work *w, const struct item *device) {
-    for (const struct item *item = w->items; item < device; item++)
-        if (item->state == ITEM_ACCEPTED && (item->kind == NAMESPACE_PERSON || item->kind == NAMESPACE_ANY))
-            return true;
-    return false;
+/* --- solving --- */
+
+static void say(struct work *w) {
+    for (struct item *item = w->items; item < w->items + w->count; item++)
+        if (item->state == ITEM_NEW)
+            item_create(w, item, 0);
+    pairs_each(w, pair_repeat, false);
+    pairs_each(w, pair_add, false);
 }
 
-/* A device's customer and the record's are two persons: what keeps them apart is no rule on devices. */
-static bool second_person(const struct work *w, const struct item *device) {
-    uint16_t rule = device->refusal.namespace_number;
-    return device->number && device->kind == NAMESPACE_DEVICE && person_before(w, device) && rule &&
-           dictionary_namespace_at(w->identity->dictionary, rule)->kind != NAMESPACE_DEVICE;
-}
-
-/* Takes the device away from the one who had it: to a customer of its own, or to the record's where there is room. */
-static bool device_take(struct work *w, struct item *item) {
-    struct identity *identity = w->identity;
-    if (identity->shared_devices == SHARED_DEVICE_OWN) {
-        identity_move(identity, item->number, identity_customer_add(identity, true));
-        item->state = ITEM_SHARED;
-        return true;
-    }
-    struct side own = {0, &item->claim->namespace_number, 1};
-    if (identity_may_join(identity, (struct side){w->target, NULL, 0}, own).kind)
+static bool gather(struct work *w) {
+    struct solver *s = w->identity->solver;
+    if (w->oversize)
         return false;
-    identity_move(identity, item->number, w->target);
-    item->state = ITEM_ACCEPTED;
-    return true;
+    solve_begin(s, w->identity);
+    for (const struct item *item = w->items; item < w->items + w->count; item++)
+        if (item->number)
+            solve_seed(s, item->number);
+    return solve_gather(s, SOLVE_EDGES_MAX);
 }
 
-/* What was refused: a device that met a second person becomes shared, everything else stays where it is. */
-static void item_set_aside(struct work *w, struct item *item) {
-    uint32_t from = item->number ? identity_customer(w->identity, (struct identifier_id){item->number}).number : 0;
-    uint8_t kind = item->refusal.kind;
-    assert(w->target && kind);
-    if (from == w->target || (!customer_at(w->identity, w->target)->shared && item_shared(w->identity, item))) {
-        /* came twice in the record, and was dealt with the first time */
-        item->state = ITEM_REPEATED;
-        return;
+/* The strongest that is a person's, or a device that is nobody's only where there is nothing else. */
+static const struct item *arrival_after(struct work *w) {
+    for (const struct item *item = w->items; item < w->items + w->count; item++)
+        if (usable(item) && !solve_find(w->identity->solver, item->number)->shared)
+            return item;
+    return strongest(w);
+}
+
+static void solve(struct work *w) {
+    struct identity *identity = w->identity;
+    struct cause cause = {w->position, received_ms(w->record), w->record->source, 0};
+    uint32_t before = chunks_count(&identity->customers);
+    solve_run(identity->solver);
+    w->arrival = arrival_after(w)->number;
+    outcome_make(identity->solver, &(struct outcome_wish){.arrival = w->arrival});
+    identity_apply(identity, &cause, w->out);
+    w->target = identity_customer(identity, (struct identifier_id){w->arrival}).number;
+    w->out->created = w->target > before;
+}
+
+/* --- too large to be solved now --- */
+
+static void attach(struct work *w, struct item *item) {
+    identity_owner_set(w->identity, item->number, w->target);
+    identity_identifier_list(w->identity, item->number, w->target);
+    item->customer = w->target;
+}
+
+static void keep(struct work *w) {
+    struct identity *identity = w->identity;
+    struct item *first = strongest(w);
+    w->arrival = first->number;
+    w->target = first->customer;
+    if (!w->target) {
+        for (size_t i = 0; i < w->customer_count && !w->target; i++)
+            if (!identity_may_join(identity, &w->customers[i], 1, &first->claim->namespace_number, 1, false).kind)
+                w->target = w->customers[i];
+        w->out->created = !w->target;
+        w->target = w->target ? w->target : identity_customer_add(identity, false);
+        attach(w, first);
     }
-    if (second_person(w, item) && device_take(w, item))
-        kind = JOURNAL_SHARED_DEVICE;
-    journal(w, kind, w->target, from, item->number, item->refusal.namespace_number);
+    for (struct item *item = first + 1; item < w->items + w->count; item++)
+        if (usable(item) && !item->customer &&
+            (item->kind == NAMESPACE_DOCUMENT ||
+             !identity_may_join(identity, &w->target, 1, &item->claim->namespace_number, 1, false).kind))
+            attach(w, item);
+        else if (usable(item) && item->customer && item->customer != w->target)
+            journal(w, JOURNAL_HELD, w->target, item->customer, item->number, 0);
+    atomic_store_explicit(&customer_at(identity, w->target)->state, CUSTOMER_OVERSIZE, memory_order_relaxed);
+}
+
+/* --- a record --- */
+
+static void follow(struct work *w) {
+    const struct item *first = strongest(w);
+    w->arrival = first->number;
+    w->target = first->customer;
+}
+
+static bool may_join(struct work *w) {
+    return !identity_may_join(w->identity, w->customers, w->customer_count, w->fresh, w->fresh_count, w->anonymous_only)
+                .kind;
+}
+
+/* Households are known, and nobody's. */
+static void households_create(struct work *w) {
+    for (struct item *item = w->items; item < w->items + w->count; item++)
+        if (item->state == ITEM_HOUSEHOLD && !item->number)
+            item->number = identity_identifier_add(w->identity, item->hash, item->claim->namespace_number, false,
+                                                   item->claim->value, 0, w->position);
+}
+
+static void settle(struct work *w) {
+    households_create(w);
+    bool nobody = nobody_known(w), more = (w->contested || nobody || w->shared_count) && says_more(w);
+    if (!nobody && !more && may_join(w)) {
+        join(w);
+        pairs_each(w, pair_add, false);
+    } else if (!something_new(w) && !says_more(w) && strongest(w)->customer) {
+        follow(w);
+        pairs_each(w, pair_add, false);
+    } else {
+        say(w);
+        if (gather(w))
+            solve(w);
+        else
+            keep(w);
+    }
 }
 
 static void blocked_note(struct work *w) {
@@ -297,12 +453,6 @@ static void blocked_note(struct work *w) {
             if (w->target)
                 journal(w, JOURNAL_BLOCKED, w->target, 0, 0, w->items[i].claim->namespace_number);
         }
-}
-
-static void edges_note(struct work *w, uint32_t arrival) {
-    for (size_t i = 0; i < w->count; i++)
-        if ((w->items[i].state == ITEM_ACCEPTED || w->items[i].state == ITEM_SHARED) && w->items[i].number != arrival)
-            identity_edge_add(w->identity, arrival, w->items[i].number, w->position);
 }
 
 /* Documents' numbers, as the record has them: also of those that stay with another customer. */
@@ -327,22 +477,24 @@ enum status identity_resolve(struct identity *identity, const struct governed *r
     w.record = record;
     w.position = position;
     w.out = out;
-    w.count = w.waiting_count = w.target = 0;
+    w.count = w.customer_count = w.fresh_count = w.usable_count = w.shared_count = 0;
+    w.target = w.arrival = 0;
+    w.contested = w.oversize = w.anonymous_only = false;
     out->created = false;
-    out->merge_count = out->move_count = 0;
+    out->merges = identity->merged;
     out->moves = NULL;
+    out->owned = NULL;
+    out->merge_count = out->move_count = 0;
     memset(out->documents, 0, sizeof out->documents);
     items_collect(&w);
-    items_settle(&w);
-    for (size_t i = 0; i < w.count; i++)
-        if (w.items[i].state == ITEM_REFUSED)
-            item_set_aside(&w, &w.items[i]);
+    items_find(&w);
+    if (w.usable_count)
+        settle(&w);
     blocked_note(&w);
     out->customer.number = w.target;
-    out->arrival.number = arrival_of(&w);
+    out->arrival.number = w.arrival;
     if (!w.target)
         return STATUS_NOT_FOUND;
-    edges_note(&w, out->arrival.number);
     documents_note(&w);
     struct customer *customer = customer_at(identity, w.target);
     customer->row_count = UINT32_MAX - customer->row_count < rows ? UINT32_MAX : customer->row_count + rows;
@@ -359,65 +511,4 @@ void identity_prefetch(const struct identity *identity, const struct governed *r
         if (key->namespace_number)
             table_prefetch(&identity->table, identity_hash(key->namespace_number, key->value));
     }
-}
-
-/* --- explaining --- */
-
-/* Breadth first over edges; `nodes` is the queue, and each node says which one it was reached from. */
-struct search_node {
-    uint32_t identifier, from, depth;
-};
-struct search {
-    const struct identity *identity;
-    uint32_t customer;
-    struct pair_set seen;
-    struct buffer nodes;
-    size_t edges_left;
-};
-
-static void search_visit(struct search *s, uint32_t identifier, uint32_t from, uint32_t depth) {
-    if (identity_customer(s->identity, (struct identifier_id){identifier}).number != s->customer)
-        return;
-    struct search_node node = {identifier, from, depth};
-    if (pair_set_add(&s->seen, identifier))
-        buffer_add(&s->nodes, &node, sizeof node);
-}
-
-static void search_expand(struct search *s, uint32_t index) {
-    struct search_node node = ((const struct search_node *)(const void *)s->nodes.data)[index];
-    uint32_t at = atomic_load_explicit(&identifier_at(s->identity, node.identifier)->edge, memory_order_acquire);
-    for (; at && s->edges_left; s->edges_left--) {
-        const struct edge_entry *edge = edge_at(s->identity, at);
-        bool first = edge->a == node.identifier;
-        search_visit(s, first ? edge->b : edge->a, index, node.depth + 1);
-        at = first ? edge->next_a : edge->next_b;
-    }
-}
-
-static size_t search_path(const struct search *s, uint32_t index, struct identifier_id *path) {
-    const struct search_node *nodes = (const struct search_node *)(const void *)s->nodes.data;
-    size_t count = nodes[index].depth;
-    for (size_t at = count; at; at--, index = nodes[index].from)
-        path[at - 1].number = nodes[index].identifier;
-    return count;
-}
-
-size_t identity_explain(const struct identity *identity, struct identifier_id a, struct identifier_id b,
-                        struct identifier_id *path, size_t path_max) {
-    struct search s = {
-        .identity = identity, .customer = identity_customer(identity, a).number, .edges_left = EXPLAIN_EDGES_MAX};
-    size_t found = 0;
-    if (!s.customer || identity_customer(identity, b).number != s.customer)
-        return 0;
-    search_visit(&s, a.number, 0, 1);
-    for (uint32_t i = 0; i < s.nodes.size / sizeof(struct search_node) && !found; i++) {
-        struct search_node node = ((const struct search_node *)(const void *)s.nodes.data)[i];
-        if (node.identifier == b.number && node.depth <= path_max)
-            found = search_path(&s, i, path);
-        else if (node.depth < path_max)
-            search_expand(&s, i);
-    }
-    pair_set_release(&s.seen);
-    buffer_release(&s.nodes);
-    return found;
 }

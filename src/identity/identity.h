@@ -40,6 +40,8 @@ struct identifier_id {
 #define IDENTIFIER_BYTES_MAX 1024 /* longer values are blocked */
 #define IDENTIFIERS_MAX 1000      /* person's and device's identifiers of one customer; past it: JOURNAL_LIMIT */
 
+#define IDENTIFIERS_HELD 50 /* persons' identifiers of one customer; what would pass it is held for review */
+
 #define ONEID_BYTES 16 /* hex digits of a oneid, hash_mix(number): stable, without order */
 void oneid_format(struct customer_id customer, char out[ONEID_BYTES + 1]);
 /* NONE (number 0) where `text` is no oneid. Says nothing on whether the customer exists. */
@@ -61,8 +63,6 @@ void identity_share_devices(struct identity *identity, enum shared_device_policy
 struct merge {
     struct customer_id winner, loser; /* rows of loser are to be moved to winner */
 };
-#define MERGES_MAX 64
-
 /* Rows of `from` that arrived through one of `arrivals` are to be moved to `to`, which may be a customer that was merged away
  * before and lives again. */
 struct move {
@@ -76,10 +76,12 @@ struct resolution {
     struct identifier_id arrival; /* the strongest identifier that was accepted (or a document key) */
     struct identifier_id documents[GOVERN_RECORDS_MAX]; /* as document_keys, 0 where none or blocked */
     bool created;
-    struct merge merges[MERGES_MAX]; /* in order; apply them to the history before adding the record */
+    const struct merge *merges; /* in order; apply them to the history before adding the record */
     size_t merge_count;
-    struct move *moves; /* in order; apply them after the merges, before adding the record. Valid until the next call */
+    const struct move *moves; /* in order; apply them after the merges, before adding the record */
     size_t move_count;
+    void *
+        owned; /* of a preview: see resolution_release. Otherwise both lists are valid until the next call that changes identity */
 };
 
 /* Resolves one governed record at log position `position`. `rows` is how many history rows it will add (weight for the
@@ -120,8 +122,15 @@ enum journal_kind {
     JOURNAL_CONFLICT = 2,
     JOURNAL_LIMIT = 3,
     JOURNAL_BLOCKED = 4,
-    JOURNAL_SHARED_DEVICE = 5
+    JOURNAL_SHARED_DEVICE = 5,
+    JOURNAL_HELD = 6,  /* a merge that would make a customer far above the usual: waits for a decision */
+    JOURNAL_APART = 7, /* evidence joins what people split: it does not */
+    JOURNAL_SPLIT =
+        8, /* `winner` left `loser`: by a decision, or because evidence or rules say so now; `weak`: its strongest identifier */
+    JOURNAL_MOVE = 9,    /* `weak` left `loser` for `winner` */
+    JOURNAL_DECIDED = 10 /* a person's merge, split or undo; `decision` says which */
 };
+#define JOURNAL_KIND_MAX JOURNAL_DECIDED
 struct journal_entry {
     uint64_t number;   /* of the entry, from 1 */
     uint64_t position; /* of the record that caused it */
@@ -131,6 +140,7 @@ struct journal_entry {
     struct customer_id winner, loser;  /* merge; conflict: the two that stayed apart */
     struct identifier_id strong, weak; /* the identifiers that met; weak 0: a new value, which was not kept */
     uint16_t namespace_number;         /* of the rule that decided, 0 = IDENTIFIERS_MAX; of a blocked value */
+    uint32_t decision;                 /* number of the decision that caused it, 0 = a record or a rule did */
 };
 /* A merge is written every time; so is a shared device, which by SHARED_DEVICE_OWN happens to a device once. A conflict
  * or limit between two identifiers is written the first time they meet; of a new value, the first time for its
@@ -146,7 +156,9 @@ uint64_t identity_journal_page(const struct identity *identity, uint64_t from, s
 /* Evidence edges: which identifiers met, first where. Calls `each` with those of one identifier. */
 struct edge {
     struct identifier_id a, b;
-    uint64_t position; /* first record that showed both */
+    uint64_t position; /* first record that came with both */
+    int64_t first_ms;  /* least event time of those */
+    uint16_t source;   /* of the first that came */
 };
 void identity_edges(const struct identity *identity, struct identifier_id identifier, size_t limit,
                     void (*each)(void *context, const struct edge *edge), void *context); /* newest first */
@@ -163,9 +175,14 @@ struct identity_counters {
     uint64_t unowned;   /* known by document keys alone */
     uint64_t shared;    /* of shared devices: nobody's; not in `customers` */
     uint64_t created;   /* customer numbers given so far (highest number) */
-    uint64_t identifiers, edges, merges, conflicts, limited;
-    uint64_t moved;   /* devices that left a customer because a second person showed up */
-    uint64_t blocked; /* values set aside, each time they came */
+    uint64_t identifiers, edges, conflicts, limited;
+    uint64_t merges;    /* customers merged away now */
+    uint64_t splits;    /* customers that live again or are new because one was split */
+    uint64_t held;      /* merges that wait for review, all that ever did */
+    uint64_t solved;    /* components solved anew */
+    uint64_t decisions; /* of people */
+    uint64_t moved;     /* devices that left a customer because a second person showed up */
+    uint64_t blocked;   /* values set aside, each time they came */
     uint64_t memory_bytes;
 };
 void identity_counters_read(const struct identity *identity, struct identity_counters *out);

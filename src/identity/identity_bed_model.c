@@ -48,7 +48,8 @@ void record_of(struct bed *bed, const char *text, struct governed *out) {
 uint32_t see(struct bed *bed, const char *text) {
     struct governed record;
     record_of(bed, text, &record);
-    enum status status = identity_resolve(bed->identity, &record, ++bed->position, 1, &bed->last);
+    record.time_ms = (int64_t)++bed->position * 1000;
+    enum status status = identity_resolve(bed->identity, &record, bed->position, 1, &bed->last);
     assert_true(status == STATUS_OK || status == STATUS_NOT_FOUND);
     assert_true((bed->last.customer.number != 0) == (status == STATUS_OK));
     return bed->last.customer.number;

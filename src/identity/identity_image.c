@@ -11,24 +11,25 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define FORMAT_VERSION 2
+#define FORMAT_VERSION 3
 #define SECTION_HEAD "identity.head"
 #define SECTION_IDENTIFIERS "identity.identifiers"
 #define SECTION_VALUES "identity.values"
 #define SECTION_OWNERS "identity.owners"
 #define SECTION_CUSTOMERS "identity.customers"
-#define SECTION_SHARED "identity.shared"
 #define SECTION_EDGES "identity.edges"
 #define SECTION_JOURNAL "identity.journal"
+#define SECTION_DECISIONS "identity.decisions"
+#define SECTION_MEMBERS "identity.members"
 #define WRITE_BYTES 65536 /* collected before they go to the image */
 
 struct saved_head {
     uint32_t version;
     uint32_t identifier_count, customer_count, edge_count, journal_count;
-    uint32_t shared_count; /* customers of shared devices, merged ones included */
-    uint64_t value_bytes, blocked_count;
+    uint32_t decision_count, member_count, reserved;
+    uint64_t value_bytes, blocked_count, solved_count, split_count;
 };
-_Static_assert(sizeof(struct saved_head) == 40, "on disk");
+_Static_assert(sizeof(struct saved_head) == 64, "on disk");
 
 struct saved_identifier {
     uint64_t first_position;
@@ -40,14 +41,17 @@ _Static_assert(sizeof(struct saved_identifier) == 16, "on disk");
 
 struct saved_customer {
     uint32_t redirect, row_count;
+    uint8_t shared, state, reserved[2];
 };
-_Static_assert(sizeof(struct saved_customer) == 8, "on disk");
+_Static_assert(sizeof(struct saved_customer) == 12, "on disk");
 
 struct saved_edge {
     uint32_t a, b;
     uint64_t position;
+    int64_t first_ms;
+    uint16_t source, reserved[3];
 };
-_Static_assert(sizeof(struct saved_edge) == 16, "on disk");
+_Static_assert(sizeof(struct saved_edge) == 32, "on disk");
 
 struct saved_entry {
     uint64_t position;
@@ -55,17 +59,38 @@ struct saved_entry {
     uint32_t winner, loser, strong, weak;
     uint16_t source, namespace_number;
     uint32_t kind;
+    uint32_t decision, reserved;
 };
-_Static_assert(sizeof(struct saved_entry) == 40, "on disk");
+_Static_assert(sizeof(struct saved_entry) == 48, "on disk");
+
+struct saved_decision {
+    uint64_t position, entry;
+    int64_t received_ms, time_ms;
+    uint32_t customer, other, member_count;
+    uint16_t source;
+    uint8_t kind, undone;
+};
+_Static_assert(sizeof(struct saved_decision) == 48, "on disk");
+
+struct saved_member {
+    uint32_t identifier, part;
+};
+_Static_assert(sizeof(struct saved_member) == 8, "on disk");
 
 struct move_note {
     uint32_t identifier, owner;
+};
+
+struct time_note {
+    uint32_t edge;
+    int64_t first_ms;
 };
 
 struct moves {
     pthread_mutex_t lock;
     bool frozen;         /* there is an image */
     struct buffer notes; /* struct move_note, in order */
+    struct buffer times; /* struct time_note, in order */
 };
 
 struct identity_image {
@@ -73,6 +98,7 @@ struct identity_image {
     struct moves *moves;
     struct saved_head head;
     struct saved_customer *customers; /* [customer_count] */
+    struct saved_decision *decisions; /* [decision_count] */
 };
 
 /* --- freezing --- */
@@ -87,6 +113,7 @@ void moves_free(struct moves *moves) {
     assert(!moves->frozen);
     pthread_mutex_destroy(&moves->lock);
     buffer_release(&moves->notes);
+    buffer_release(&moves->times);
     free(moves);
 }
 
@@ -102,6 +129,7 @@ static void moves_end(struct moves *moves) {
     assert(moves->frozen);
     moves->frozen = false;
     buffer_release(&moves->notes);
+    buffer_release(&moves->times);
     pthread_mutex_unlock(&moves->lock);
 }
 
@@ -111,6 +139,28 @@ void moves_note(struct moves *moves, uint32_t identifier, uint32_t owner) {
     if (moves->frozen)
         buffer_add(&moves->notes, &note, sizeof note);
     pthread_mutex_unlock(&moves->lock);
+}
+
+void times_note(struct moves *moves, uint32_t edge, int64_t first_ms) {
+    struct time_note note = {edge, first_ms};
+    pthread_mutex_lock(&moves->lock);
+    if (moves->frozen)
+        buffer_add(&moves->times, &note, sizeof note);
+    pthread_mutex_unlock(&moves->lock);
+}
+
+static struct saved_decision saved_decision(const struct decision_entry *entry) {
+    const struct decision_note *note = &entry->note;
+    return (struct saved_decision){.position = note->position,
+                                   .entry = note->entry,
+                                   .received_ms = note->received_ms,
+                                   .time_ms = note->time_ms,
+                                   .customer = note->customer.number,
+                                   .other = note->other.number,
+                                   .member_count = entry->member_count,
+                                   .source = note->source,
+                                   .kind = note->kind,
+                                   .undone = atomic_load_explicit(&entry->undone, memory_order_relaxed)};
 }
 
 struct identity_image *identity_freeze(struct identity *identity) {
@@ -123,15 +173,24 @@ struct identity_image *identity_freeze(struct identity *identity) {
                                       .customer_count = customer_count,
                                       .edge_count = chunks_count(&identity->edges),
                                       .journal_count = chunks_count(&identity->journal),
+                                      .decision_count = chunks_count(&identity->decisions),
+                                      .member_count = chunks_count(&identity->members),
                                       .value_bytes = identity->value_bytes,
-                                      .blocked_count = atomic_load(&identity->blocked_count)};
+                                      .blocked_count = atomic_load(&identity->blocked_count),
+                                      .solved_count = atomic_load(&identity->solved_count),
+                                      .split_count = atomic_load(&identity->split_count)};
     image->customers = memory_get(customer_count, sizeof *image->customers);
     for (uint32_t i = 0; i < customer_count; i++) {
         const struct customer *customer = customer_at(identity, i + 1);
         image->customers[i] = (struct saved_customer){atomic_load_explicit(&customer->redirect, memory_order_relaxed),
-                                                      customer->row_count};
-        image->head.shared_count += customer->shared;
+                                                      customer->row_count,
+                                                      customer->shared,
+                                                      atomic_load_explicit(&customer->state, memory_order_relaxed),
+                                                      {0}};
     }
+    image->decisions = memory_get(image->head.decision_count + 1, sizeof *image->decisions);
+    for (uint32_t i = 0; i < image->head.decision_count; i++)
+        image->decisions[i] = saved_decision(decision_at(identity, i + 1));
     moves_begin(image->moves);
     return image;
 }
@@ -141,6 +200,7 @@ void identity_image_free(struct identity_image *image) {
         return;
     moves_end(image->moves);
     free(image->customers);
+    free(image->decisions);
     free(image);
 }
 
@@ -204,18 +264,40 @@ static void write_owners(struct writer *w, const struct identity_image *image) {
     free(owners);
 }
 
-static void write_shared(struct writer *w, const struct identity_image *image) {
-    section(w, SECTION_SHARED);
-    for (uint32_t i = 1; i <= image->head.customer_count; i++)
-        if (customer_at(image->identity, i)->shared)
-            put(w, &i, sizeof i);
+/* First times as they were when frozen: as owners are. */
+static int64_t *times_frozen(const struct identity_image *image) {
+    uint32_t count = image->head.edge_count;
+    int64_t *times = memory_get((size_t)count + 1, sizeof *times);
+    for (uint32_t i = 1; i <= count; i++)
+        times[i] = atomic_load_explicit(&edge_at(image->identity, i)->first_ms, memory_order_acquire);
+    pthread_mutex_lock(&image->moves->lock);
+    const struct time_note *notes = (const struct time_note *)(const void *)image->moves->times.data;
+    for (size_t i = image->moves->times.size / sizeof *notes; i-- > 0;)
+        if (notes[i].edge <= count)
+            times[notes[i].edge] = notes[i].first_ms;
+    pthread_mutex_unlock(&image->moves->lock);
+    return times;
 }
 
 static void write_edges(struct writer *w, const struct identity_image *image) {
+    int64_t *times = times_frozen(image);
     section(w, SECTION_EDGES);
     for (uint32_t i = 1; i <= image->head.edge_count; i++) {
         const struct edge_entry *edge = edge_at(image->identity, i);
-        struct saved_edge saved = {edge->a, edge->b, edge->position};
+        struct saved_edge saved = {edge->a, edge->b, edge->position, times[i], edge->source, {0}};
+        put(w, &saved, sizeof saved);
+    }
+    free(times);
+}
+
+static void write_decisions(struct writer *w, const struct identity_image *image) {
+    section(w, SECTION_DECISIONS);
+    for (uint32_t i = 0; i < image->head.decision_count; i++)
+        put(w, &image->decisions[i], sizeof image->decisions[i]);
+    section(w, SECTION_MEMBERS);
+    for (uint32_t i = 1; i <= image->head.member_count; i++) {
+        const struct decision_member *member = member_at(image->identity, i);
+        struct saved_member saved = {member->identifier, member->part};
         put(w, &saved, sizeof saved);
     }
 }
@@ -232,7 +314,8 @@ static void write_journal(struct writer *w, const struct identity_image *image) 
                                     .weak = entry->weak.number,
                                     .source = entry->source,
                                     .namespace_number = entry->namespace_number,
-                                    .kind = entry->kind};
+                                    .kind = entry->kind,
+                                    .decision = entry->decision};
         put(w, &saved, sizeof saved);
     }
 }
@@ -249,9 +332,9 @@ enum status identity_write(const struct identity_image *image, const char *path,
     section(&w, SECTION_CUSTOMERS);
     for (uint32_t i = 0; i < image->head.customer_count; i++)
         put(&w, &image->customers[i], sizeof image->customers[i]);
-    write_shared(&w, image);
     write_edges(&w, image);
     write_journal(&w, image);
+    write_decisions(&w, image);
     flush(&w);
     buffer_release(&w.pending);
     if (w.status == STATUS_OK)
@@ -293,10 +376,12 @@ static enum status read_head(struct reader *r) {
     if (r->head.version != FORMAT_VERSION)
         return DAMAGED(r, "%s: identity format %u, this program reads %d", r->path, r->head.version, FORMAT_VERSION);
     if (r->head.identifier_count > NUMBER_MAX || r->head.customer_count > NUMBER_MAX ||
-        r->head.edge_count > NUMBER_MAX || r->head.journal_count >= 1u << 31 ||
-        r->head.shared_count > r->head.customer_count)
+        r->head.edge_count > NUMBER_MAX || r->head.journal_count >= 1u << 31 || r->head.decision_count > NUMBER_MAX ||
+        r->head.member_count > NUMBER_MAX || r->head.reserved)
         return DAMAGED(r, "%s: section %s has impossible counts", r->path, SECTION_HEAD);
     atomic_store(&r->identity->blocked_count, r->head.blocked_count);
+    atomic_store(&r->identity->solved_count, r->head.solved_count);
+    atomic_store(&r->identity->split_count, r->head.split_count);
     return STATUS_OK;
 }
 
@@ -318,41 +403,29 @@ static bool redirects_end(const struct saved_customer *customers, uint32_t count
     return good;
 }
 
-/* Invariant 7: numbers of customers, each once, in order; a redirect leads from such a one to such a one, or between
- * others. */
-static bool shared_possible(const struct reader *r, const struct saved_customer *customers, const uint32_t *shared) {
-    uint32_t count = r->head.customer_count;
+/* Invariant 7: marks are known ones. */
+static bool marks_possible(const struct reader *r, const struct saved_customer *customers) {
     bool good = true;
-    unsigned char *is_shared = memory_get((size_t)count + 1, 1);
-    for (uint32_t i = 0; i < r->head.shared_count && good; i++) {
-        good = shared[i] > (i ? shared[i - 1] : 0) && shared[i] <= count;
-        is_shared[good ? shared[i] : 0] = 1;
-    }
-    for (uint32_t i = 1; i <= count && good; i++)
-        good = !customers[i - 1].redirect || is_shared[i] == is_shared[customers[i - 1].redirect];
-    free(is_shared);
+    for (uint32_t i = 0; i < r->head.customer_count; i++)
+        good &= customers[i].shared <= 1 && customers[i].state <= CUSTOMER_OVERSIZE && !customers[i].reserved[0] &&
+                !customers[i].reserved[1];
     return good;
 }
 
 static enum status read_customers(struct reader *r) {
-    struct slice bytes, marks;
+    struct slice bytes;
     enum status status = find(r, SECTION_CUSTOMERS, r->head.customer_count, sizeof(struct saved_customer), &bytes);
-    if (status == STATUS_OK)
-        status = find(r, SECTION_SHARED, r->head.shared_count, sizeof(uint32_t), &marks);
     if (status != STATUS_OK)
         return status;
     const struct saved_customer *saved = (const struct saved_customer *)(const void *)bytes.data;
-    const uint32_t *shared = (const uint32_t *)(const void *)marks.data;
-    uint32_t told = 0;
     if (!redirects_end(saved, r->head.customer_count))
         return DAMAGED(r, "%s: section %s: a redirect leads nowhere", r->path, SECTION_CUSTOMERS);
-    if (!shared_possible(r, saved, shared))
-        return DAMAGED(r, "%s: section %s is not possible", r->path, SECTION_SHARED);
+    if (!marks_possible(r, saved))
+        return DAMAGED(r, "%s: section %s: a mark is not possible", r->path, SECTION_CUSTOMERS);
     for (uint32_t i = 0; i < r->head.customer_count; i++) {
-        bool is_shared = told < r->head.shared_count && shared[told] == i + 1;
-        struct customer *customer = customer_at(r->identity, identity_customer_add(r->identity, is_shared));
-        told += is_shared;
+        struct customer *customer = customer_at(r->identity, identity_customer_add(r->identity, saved[i].shared));
         atomic_store_explicit(&customer->redirect, saved[i].redirect, memory_order_relaxed);
+        atomic_store_explicit(&customer->state, saved[i].state, memory_order_relaxed);
         customer->row_count = saved[i].row_count;
         if (saved[i].redirect) {
             identity_count(r->identity, customer, -1);
@@ -370,8 +443,8 @@ static enum status check_identifier(struct reader *r, const struct saved_identif
                                     uint32_t owner, uint64_t value_at) {
     if (!saved->namespace_number || saved->namespace_number > dictionary_namespace_count(r->identity->dictionary) ||
         !saved->value_bytes || saved->value_bytes > IDENTIFIER_BYTES_MAX || saved->document > 1 ||
-        saved->value_bytes > r->head.value_bytes - value_at || !owner || owner > r->head.customer_count ||
-        (saved->document && customer_at(r->identity, owner)->shared))
+        saved->value_bytes > r->head.value_bytes - value_at || owner > r->head.customer_count ||
+        (saved->document && owner && customer_at(r->identity, identity_root(r->identity, owner))->shared))
         return DAMAGED(r, "%s: identifier %u is not possible", r->path, number);
     return STATUS_OK;
 }
@@ -391,7 +464,8 @@ static enum status index_identifiers(struct reader *r) {
             struct slice value = slice_of(entry->value, entry->value_bytes);
             if (identity_lookup(identity, hashes[i % AHEAD], entry->namespace_number, value))
                 return DAMAGED(r, "%s: identifier %u is there twice", r->path, number);
-            identity_identifier_list(identity, number, identity_root(identity, atomic_load(&entry->owner)));
+            if (atomic_load(&entry->owner))
+                identity_identifier_list(identity, number, identity_root(identity, atomic_load(&entry->owner)));
             table_add(&identity->table, hashes[i % AHEAD], number);
         }
         if (i <= count) {
@@ -427,19 +501,20 @@ static enum status read_identifiers(struct reader *r) {
     return status == STATUS_OK ? index_identifiers(r) : status;
 }
 
-/* Invariant 5: an edge joins two identifiers, once. */
+/* Invariant 5: an edge joins two identifiers. */
 static enum status read_edges(struct reader *r) {
     struct slice bytes;
     enum status status = find(r, SECTION_EDGES, r->head.edge_count, sizeof(struct saved_edge), &bytes);
-    pair_set_reserve(&r->identity->pairs, (size_t)r->head.edge_count + r->head.journal_count);
+    pair_map_reserve(&r->identity->pairs, (size_t)r->head.edge_count + r->head.journal_count);
     for (uint32_t i = 0; i < r->head.edge_count && status == STATUS_OK; i++) {
         const struct saved_edge *edge = (const struct saved_edge *)(const void *)bytes.data + i;
         uint32_t count = r->head.identifier_count;
         if (r->head.edge_count - i > AHEAD)
-            pair_set_prefetch(&r->identity->pairs, identity_edge_key(edge[AHEAD].a, edge[AHEAD].b));
-        if (!edge->a || edge->a > count || !edge->b || edge->b > count || edge->a == edge->b ||
-            !identity_edge_add(r->identity, edge->a, edge->b, edge->position))
+            pair_map_prefetch(&r->identity->pairs, identity_edge_key(edge[AHEAD].a, edge[AHEAD].b));
+        if (!edge->a || edge->a > count || !edge->b || edge->b > count || edge->a == edge->b || edge->reserved[0] ||
+            edge->reserved[1] || edge->reserved[2])
             return DAMAGED(r, "%s: edge %u is not possible", r->path, i + 1);
+        identity_edge_load(r->identity, edge->a, edge->b, edge->position, edge->first_ms, edge->source);
     }
     return status;
 }
@@ -447,7 +522,7 @@ static enum status read_edges(struct reader *r) {
 /* Invariant 6: an entry names customers and identifiers that exist, and nothing is said twice that is said once. */
 static bool entry_possible(const struct reader *r, const struct saved_entry *saved) {
     uint32_t customers = r->head.customer_count, identifiers = r->head.identifier_count;
-    return saved->kind >= JOURNAL_MERGE && saved->kind <= JOURNAL_SHARED_DEVICE && saved->winner &&
+    return saved->kind >= JOURNAL_MERGE && saved->kind <= JOURNAL_KIND_MAX && saved->winner &&
            saved->winner <= customers && saved->loser <= customers && saved->strong && saved->strong <= identifiers &&
            saved->weak <= identifiers && saved->strong != saved->weak &&
            saved->namespace_number <= dictionary_namespace_count(r->identity->dictionary) &&
@@ -469,11 +544,57 @@ static enum status read_journal(struct reader *r) {
                                       .loser = {saved->loser},
                                       .strong = {saved->strong},
                                       .weak = {saved->weak},
-                                      .namespace_number = saved->namespace_number};
+                                      .namespace_number = saved->namespace_number,
+                                      .decision = saved->decision};
         identity_journal_add(r->identity, &entry);
         if (chunks_count(&r->identity->journal) != i + 1)
             return DAMAGED(r, "%s: journal entry %u says again what another says", r->path, i + 1);
     }
+    return status;
+}
+
+/* Invariant 8: decisions are of known kinds, undo only what was decided before, and their members add up to the section,
+ * identifiers that exist. */
+static enum status read_decisions(struct reader *r) {
+    struct slice bytes, members;
+    struct identity *identity = r->identity;
+    enum status status = find(r, SECTION_DECISIONS, r->head.decision_count, sizeof(struct saved_decision), &bytes);
+    if (status == STATUS_OK)
+        status = find(r, SECTION_MEMBERS, r->head.member_count, sizeof(struct saved_member), &members);
+    uint32_t at = 0;
+    for (uint32_t i = 1; i <= r->head.decision_count && status == STATUS_OK; i++) {
+        struct saved_decision saved;
+        memcpy(&saved, bytes.data + (i - 1) * sizeof saved, sizeof saved);
+        if (saved.kind > DECISION_UNDO || saved.undone > 1 || saved.member_count > r->head.member_count - at ||
+            saved.customer > r->head.customer_count || saved.other > r->head.customer_count ||
+            (saved.kind == DECISION_UNDO && (!saved.entry || saved.entry >= i)))
+            return DAMAGED(r, "%s: decision %u is not possible", r->path, i);
+        struct decision_entry *entry = chunks_next(&identity->decisions);
+        entry->note = (struct decision_note){.number = i,
+                                             .position = saved.position,
+                                             .received_ms = saved.received_ms,
+                                             .source = saved.source,
+                                             .kind = saved.kind,
+                                             .customer = {saved.customer},
+                                             .other = {saved.other},
+                                             .entry = saved.entry,
+                                             .time_ms = saved.time_ms,
+                                             .identifier_count = saved.member_count};
+        entry->member_first = at + 1;
+        entry->member_count = saved.member_count;
+        atomic_store_explicit(&entry->undone, saved.undone, memory_order_relaxed);
+        for (uint32_t end = at + saved.member_count; at < end; at++) {
+            struct saved_member member;
+            memcpy(&member, members.data + at * sizeof member, sizeof member);
+            if (!member.identifier || member.identifier > r->head.identifier_count ||
+                member.part > r->head.member_count)
+                return DAMAGED(r, "%s: a member of decision %u is not possible", r->path, i);
+            identity_member_add(identity, member.identifier, i, member.part);
+        }
+        chunks_publish(&identity->decisions);
+    }
+    if (status == STATUS_OK && at != r->head.member_count)
+        return DAMAGED(r, "%s: section %s is longer than its decisions", r->path, SECTION_MEMBERS);
     return status;
 }
 
@@ -492,6 +613,8 @@ enum status identity_load(struct identity *identity, const char *path, struct fa
         status = read_edges(&r);
     if (status == STATUS_OK)
         status = read_journal(&r);
+    if (status == STATUS_OK)
+        status = read_decisions(&r);
     image_close(r.image);
     identity_measure(identity);
     return status;

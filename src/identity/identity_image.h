@@ -14,5 +14,7 @@ struct moves *moves_create(void);
 void moves_free(struct moves *moves);
 /* `identifier` is about to get another owner than `owner`. Kept only while there is an image. */
 void moves_note(struct moves *moves, uint32_t identifier, uint32_t owner);
+/* Likewise: `edge` is about to have another first event time than `first_ms`. */
+void times_note(struct moves *moves, uint32_t edge, int64_t first_ms);
 
 #endif

@@ -21,35 +21,81 @@ void identity_journal_append_chain(struct identity *identity, struct customer *i
         chain_append(identity, into, first, from->journal_last);
 }
 
+/* One of the two places of an entry, at the end of `customer`'s chain; nothing where that place is taken. */
+static void place_append(struct identity *identity, uint32_t customer, uint32_t reference) {
+    struct journal_link *link = journal_at(identity, reference / 2);
+    if (link->placed[reference & 1])
+        return;
+    link->placed[reference & 1] = true;
+    chain_append(identity, customer_at(identity, customer), reference, reference);
+}
+
+static void entry_place(struct identity *identity, uint32_t number) {
+    const struct journal_entry *entry = &journal_at(identity, number)->entry;
+    uint32_t winner = identity_root_shorten(identity, entry->winner.number);
+    uint32_t loser = entry->loser.number ? identity_root_shorten(identity, entry->loser.number) : winner;
+    place_append(identity, winner, number * 2);
+    if (loser != winner)
+        place_append(identity, loser, number * 2 + 1);
+}
+
+static void chain_collect(const struct identity *identity, uint32_t customer, struct buffer *references) {
+    uint32_t at = atomic_load_explicit(&customer_at(identity, customer)->journal, memory_order_relaxed);
+    for (; at; at = atomic_load_explicit(link_of(identity, at), memory_order_relaxed))
+        buffer_add(references, &at, sizeof at);
+}
+
+/* All links are cut before any is made again: a reader on its way ends early, and sees no ring. */
+void identity_journal_relink(struct identity *identity, const uint32_t *customers, size_t count) {
+    struct buffer references = {0};
+    for (size_t i = 0; i < count; i++) {
+        struct customer *customer = customer_at(identity, customers[i]);
+        chain_collect(identity, customers[i], &references);
+        atomic_store_explicit(&customer->journal, 0, memory_order_release);
+        customer->journal_last = 0;
+    }
+    uint32_t *all = (uint32_t *)(void *)references.data;
+    size_t all_count = references.size / sizeof *all;
+    for (size_t i = 0; i < all_count; i++) {
+        atomic_store_explicit(link_of(identity, all[i]), 0, memory_order_release);
+        journal_at(identity, all[i] / 2)->placed[all[i] & 1] = false;
+    }
+    if (all_count)
+        qsort(all, all_count, sizeof *all, identity_compare_numbers);
+    for (size_t i = 0; i < all_count; i++)
+        entry_place(identity, all[i] / 2);
+    buffer_release(&references);
+}
+
 static void entry_add(struct identity *identity, const struct journal_entry *entry) {
     struct journal_link *link = chunks_next(&identity->journal);
     link->entry = *entry;
     link->entry.number = chunks_count(&identity->journal) + 1;
     uint32_t number = chunks_publish(&identity->journal);
     assert(number < 1u << 31 && entry->winner.number);
-    uint32_t winner = identity_root_shorten(identity, entry->winner.number);
-    uint32_t loser = entry->loser.number ? identity_root_shorten(identity, entry->loser.number) : winner;
-    chain_append(identity, customer_at(identity, winner), number * 2, number * 2);
-    if (loser != winner)
-        chain_append(identity, customer_at(identity, loser), number * 2 + 1, number * 2 + 1);
+    entry_place(identity, number);
 }
 
 uint64_t identity_journal_key(const struct journal_entry *entry) {
     uint64_t strong = entry->strong.number, weak = entry->weak.number;
     uint64_t namespace_mark = 0xffff0000u | entry->namespace_number;
-    if (entry->kind == JOURNAL_MERGE || entry->kind == JOURNAL_SHARED_DEVICE)
-        return 0;
     if (entry->kind == JOURNAL_BLOCKED)
         return namespace_mark << 32 | (entry->source + 1u);
-    if (!weak)
+    if (entry->kind != JOURNAL_CONFLICT && entry->kind != JOURNAL_LIMIT && entry->kind != JOURNAL_HELD &&
+        entry->kind != JOURNAL_APART)
+        return 0;
+    if (!weak || !entry->loser.number)
         return strong << 32 | namespace_mark;
     return strong > weak ? strong << 32 | weak : weak << 32 | strong;
 }
 
 void identity_journal_add(struct identity *identity, const struct journal_entry *entry) {
     uint64_t key = identity_journal_key(entry);
-    assert(entry->kind >= JOURNAL_MERGE && entry->kind <= JOURNAL_SHARED_DEVICE);
-    if (key && !pair_set_add(&identity->pairs, key))
+    bool fresh = true;
+    assert(entry->kind >= JOURNAL_MERGE && entry->kind <= JOURNAL_KIND_MAX);
+    if (key)
+        pair_map_put(&identity->pairs, key, &fresh);
+    if (!fresh)
         return;
     if (entry->kind == JOURNAL_CONFLICT)
         counter_add(&identity->conflict_count, 1);
@@ -57,6 +103,8 @@ void identity_journal_add(struct identity *identity, const struct journal_entry 
         counter_add(&identity->limited_count, 1);
     else if (entry->kind == JOURNAL_SHARED_DEVICE)
         counter_add(&identity->moved_count, 1);
+    else if (entry->kind == JOURNAL_HELD)
+        counter_add(&identity->held_count, 1);
     entry_add(identity, entry);
 }
 

@@ -16,6 +16,9 @@ void identity_journal_add(struct identity *identity, const struct journal_entry 
 uint64_t identity_journal_key(const struct journal_entry *entry);
 /* Puts the chain of `from` behind that of `into`. Fold thread, inside a generation. */
 void identity_journal_append_chain(struct identity *identity, struct customer *into, struct customer *from);
+/* Puts the entries of `customers` into the chains of those they concern now. Fold thread, inside a generation. Cost: O(their
+ * entries). */
+void identity_journal_relink(struct identity *identity, const uint32_t *customers, size_t count);
 
 /* For readers' loops over lists: true when nothing was relinked since the last call (never at attempt 0). */
 bool identity_settled(const struct identity *identity, unsigned attempt, uint64_t *generation);

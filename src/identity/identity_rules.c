@@ -1,5 +1,5 @@
-/* identity_rules: see the header for the rules. Values are counted by namespace for both sides in one scratch table, of
- * which only the touched places are looked at and cleared. */
+/* identity_rules: see the header for the rules. Values are counted by namespace in one scratch table, of which only the
+ * touched places are looked at and cleared. */
 #include "identity/identity_rules.h"
 
 #include "base/memory.h"
@@ -8,10 +8,12 @@
 #include <stdlib.h>
 
 struct tally {
-    uint32_t count[65536][2]; /* by namespace and side */
+    struct tally_count {
+        uint32_t total, sides, last; /* last: the side that was counted last, from 1 */
+    } of[65536];                     /* by namespace */
     uint16_t touched[65536];
     size_t touched_count;
-    uint32_t total[2];
+    uint32_t side, total, persons, person_sides, last_person;
 };
 
 struct tally *tally_create(void) {
@@ -19,30 +21,40 @@ struct tally *tally_create(void) {
 }
 void tally_free(struct tally *tally) { free(tally); }
 
-static void tally_add(struct tally *tally, uint16_t namespace_number, int side) {
-    uint32_t *count = tally->count[namespace_number];
-    if (!count[0] && !count[1])
-        tally->touched[tally->touched_count++] = namespace_number;
-    count[side]++;
-    tally->total[side]++;
+/* Says who somebody is: what joins only anonymous customers does not. */
+static bool is_person(const struct namespace *ns) {
+    return (ns->kind == NAMESPACE_PERSON || ns->kind == NAMESPACE_ANY) && !ns->anonymous_only;
 }
 
-static void tally_side(const struct identity *identity, struct side side, int which) {
-    uint32_t at =
-        side.customer ? atomic_load_explicit(&customer_at(identity, side.customer)->first, memory_order_relaxed) : 0;
+static void tally_add(struct identity *identity, uint16_t namespace_number) {
+    struct tally *t = identity->tally;
+    struct tally_count *count = &t->of[namespace_number];
+    if (!count->total)
+        t->touched[t->touched_count++] = namespace_number;
+    count->total++;
+    count->sides += count->last != t->side;
+    count->last = t->side;
+    t->total++;
+    if (is_person(dictionary_namespace_at(identity->dictionary, namespace_number))) {
+        t->persons++;
+        t->person_sides += t->last_person != t->side;
+        t->last_person = t->side;
+    }
+}
+
+static void tally_customer(struct identity *identity, uint32_t customer) {
+    uint32_t at = atomic_load_explicit(&customer_at(identity, customer)->first, memory_order_relaxed);
+    identity->tally->side++;
     for (; at; at = atomic_load_explicit(&identifier_at(identity, at)->next, memory_order_relaxed))
-        tally_add(identity->tally, identifier_at(identity, at)->namespace_number, which);
-    for (size_t i = 0; i < side.count; i++)
-        tally_add(identity->tally, side.namespaces[i], which);
+        tally_add(identity, identifier_at(identity, at)->namespace_number);
 }
 
-/* Where both sides have values of a namespace: may they be together? */
-static uint8_t verdict(const struct namespace *ns, const uint32_t count[2]) {
-    if (!count[0] || !count[1])
+static uint8_t verdict(const struct namespace *ns, const struct tally_count *count) {
+    if (count->sides < 2)
         return 0;
     if (ns->unique)
         return JOURNAL_CONFLICT;
-    return ns->limit && count[0] + count[1] > ns->limit ? JOURNAL_LIMIT : 0;
+    return ns->limit && count->total > ns->limit ? JOURNAL_LIMIT : 0;
 }
 
 /* The stronger reason of two. */
@@ -54,41 +66,80 @@ static struct refusal worse(struct refusal a, struct refusal b) {
     return a.namespace_number <= b.namespace_number ? a : b;
 }
 
-static uint32_t side_total(const struct identity *identity, struct side side) {
-    return (side.customer ? customer_at(identity, side.customer)->identifier_count : 0) + (uint32_t)side.count;
-}
-
-/* One new value of a namespace without rules. */
-static bool free_value(const struct identity *identity, struct side side) {
-    if (side.customer || side.count != 1)
-        return false;
-    const struct namespace *ns = dictionary_namespace_at(identity->dictionary, side.namespaces[0]);
-    return !ns->unique && !ns->limit;
-}
-
-struct refusal identity_may_join(const struct identity *identity, struct side a, struct side b) {
-    struct tally *tally = identity->tally;
+/* What the tally comes to; it is empty afterwards. */
+static struct refusal tally_judge(struct identity *identity, bool anonymous_only) {
+    struct tally *t = identity->tally;
     struct refusal refusal = {0};
-    uint32_t total_a = side_total(identity, a), total_b = side_total(identity, b);
-    if (!total_a || !total_b)
-        return refusal;
-    if (free_value(identity, b))
-        return total_a + total_b > IDENTIFIERS_MAX ? (struct refusal){JOURNAL_LIMIT, 0} : refusal;
-    assert(tally->touched_count == 0 && !tally->total[0] && !tally->total[1]);
-    tally_side(identity, a, 0);
-    tally_side(identity, b, 1);
-    for (size_t i = 0; i < tally->touched_count; i++) {
-        uint16_t number = tally->touched[i];
-        uint8_t kind = verdict(dictionary_namespace_at(identity->dictionary, number), tally->count[number]);
+    for (size_t i = 0; i < t->touched_count; i++) {
+        uint16_t number = t->touched[i];
+        uint8_t kind = verdict(dictionary_namespace_at(identity->dictionary, number), &t->of[number]);
         refusal = worse(refusal, (struct refusal){kind, number});
-        memset(tally->count[number], 0, sizeof tally->count[number]);
+        t->of[number] = (struct tally_count){0};
     }
-    assert(tally->total[0] == total_a && tally->total[1] == total_b);
-    if (!refusal.kind && total_a + total_b > IDENTIFIERS_MAX)
+    if (!refusal.kind && anonymous_only && t->person_sides > 1)
+        refusal = (struct refusal){JOURNAL_CONFLICT, 0};
+    if (!refusal.kind && t->total > IDENTIFIERS_MAX)
         refusal = (struct refusal){JOURNAL_LIMIT, 0};
-    tally->touched_count = 0;
-    tally->total[0] = tally->total[1] = 0;
+    if (!refusal.kind && t->person_sides > 1 && t->persons > IDENTIFIERS_HELD)
+        refusal = (struct refusal){JOURNAL_HELD, 0};
+    t->touched_count = 0;
+    t->side = t->total = t->persons = t->person_sides = t->last_person = 0;
     return refusal;
+}
+
+/* New values without rules for one customer, or none of a namespace twice for nobody yet: the usual. */
+static bool nothing_to_judge(const struct identity *identity, const uint32_t *customers, size_t customer_count,
+                             const uint16_t *namespaces, size_t namespace_count) {
+    if (customer_count > 1)
+        return false;
+    uint32_t have = customer_count ? customer_at(identity, customers[0])->identifier_count : 0;
+    for (size_t i = 0; i < namespace_count; i++) {
+        const struct namespace *ns = dictionary_namespace_at(identity->dictionary, namespaces[i]);
+        bool again = have != 0;
+        for (size_t j = 0; j < i; j++)
+            again |= namespaces[j] == namespaces[i];
+        if (again && (ns->unique || ns->limit))
+            return false;
+    }
+    return have + namespace_count <= IDENTIFIERS_HELD;
+}
+
+struct refusal identity_may_join(struct identity *identity, const uint32_t *customers, size_t customer_count,
+                                 const uint16_t *namespaces, size_t namespace_count, bool anonymous_only) {
+    if (customer_count + namespace_count < 2 ||
+        (!anonymous_only && nothing_to_judge(identity, customers, customer_count, namespaces, namespace_count)))
+        return (struct refusal){0};
+    assert(identity->tally->touched_count == 0 && !identity->tally->total);
+    for (size_t i = 0; i < customer_count; i++)
+        tally_customer(identity, customers[i]);
+    for (size_t i = 0; i < namespace_count; i++) {
+        identity->tally->side++;
+        tally_add(identity, namespaces[i]);
+    }
+    return tally_judge(identity, anonymous_only);
+}
+
+static uint8_t shared_of(const struct identity *identity, const struct namespace *ns) {
+    if (ns->shared != SHARED_DEFAULT)
+        return ns->shared;
+    return atomic_load_explicit(&identity->shared_devices, memory_order_relaxed) == SHARED_DEVICE_LAST ? SHARED_LAST
+                                                                                                       : SHARED_NONE;
+}
+
+void rules_read(const struct identity *identity, struct rules *rules) {
+    rules->count = dictionary_namespace_count(identity->dictionary);
+    for (size_t i = 1; i <= rules->count; i++) {
+        const struct namespace *ns = dictionary_namespace_at(identity->dictionary, (uint16_t)i);
+        rules->of[i] = (struct rule){.name_hash = hash_bytes(ns->name, 0),
+                                     .window_ms = ns->window_ms,
+                                     .blocked = ns->blocked,
+                                     .limit = ns->limit,
+                                     .kind = ns->kind,
+                                     .priority = ns->priority,
+                                     .shared = shared_of(identity, ns),
+                                     .unique = ns->unique,
+                                     .anonymous_only = ns->anonymous_only};
+    }
 }
 
 static bool only_zeros(struct slice value) {

@@ -6,6 +6,7 @@
 #include "identity/identity_image.h"
 #include "identity/identity_journal.h"
 #include "identity/identity_rules.h"
+#include "identity/identity_solve.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -55,9 +56,12 @@ struct identity *identity_create(struct os *os, const struct dictionary *diction
     chunks_create(&identity->customers, sizeof(struct customer));
     chunks_create(&identity->edges, sizeof(struct edge_entry));
     chunks_create(&identity->journal, sizeof(struct journal_link));
+    chunks_create(&identity->decisions, sizeof(struct decision_entry));
+    chunks_create(&identity->members, sizeof(struct decision_member));
     identity->population = memory_get(CHUNKS_MAX, sizeof *identity->population);
     identity->population_bytes = CHUNKS_MAX * sizeof *identity->population;
     identity->tally = tally_create();
+    identity->solver = solver_create();
     identity->moves = moves_create();
     identity_measure(identity);
     return identity;
@@ -65,7 +69,7 @@ struct identity *identity_create(struct os *os, const struct dictionary *diction
 
 void identity_share_devices(struct identity *identity, enum shared_device_policy policy) {
     assert(!chunks_count(&identity->customers) && policy <= SHARED_DEVICE_LAST);
-    identity->shared_devices = policy;
+    atomic_store_explicit(&identity->shared_devices, (uint8_t)policy, memory_order_relaxed);
 }
 
 void identity_free(struct identity *identity) {
@@ -75,11 +79,15 @@ void identity_free(struct identity *identity) {
     chunks_free(&identity->customers);
     chunks_free(&identity->edges);
     chunks_free(&identity->journal);
+    chunks_free(&identity->decisions);
+    chunks_free(&identity->members);
+    table_release(&identity->decisions_of);
+    solver_free(identity->solver);
     for (size_t i = 0; i < CHUNKS_MAX; i++)
         free(atomic_load_explicit(&identity->population[i], memory_order_relaxed));
     free(identity->population);
     table_release(&identity->table);
-    pair_set_release(&identity->pairs);
+    pair_map_release(&identity->pairs);
     for (struct value_block *block = identity->values, *older; block; block = older) {
         older = block->older;
         free(block);
@@ -92,7 +100,9 @@ void identity_free(struct identity *identity) {
 void identity_measure(struct identity *identity) {
     uint64_t bytes = sizeof *identity + identity->identifiers.memory_bytes + identity->customers.memory_bytes +
                      identity->edges.memory_bytes + identity->journal.memory_bytes + identity->table.memory_bytes +
-                     identity->pairs.memory_bytes + identity->value_memory_bytes + identity->population_bytes;
+                     identity->decisions.memory_bytes + identity->members.memory_bytes +
+                     identity->decisions_of.memory_bytes + identity->pairs.memory_bytes + identity->value_memory_bytes +
+                     identity->population_bytes;
     atomic_store_explicit(&identity->memory_bytes, bytes, memory_order_relaxed);
 }
 
@@ -227,46 +237,69 @@ uint32_t identity_identifier_add(struct identity *identity, uint64_t hash, uint1
                                  struct slice value, uint32_t customer, uint64_t position) {
     assert(!identity_lookup(identity, hash, namespace_number, value));
     uint32_t number = identity_identifier_append(identity, namespace_number, document, value, customer, position);
-    identity_identifier_list(identity, number, customer);
+    if (customer)
+        identity_identifier_list(identity, number, customer);
     table_add(&identity->table, hash, number);
     return number;
 }
 
-/* Lists are about to be relinked, or were: see `generation` above. */
-static void generation_step(struct identity *identity) {
+void identity_generation_step(struct identity *identity) {
     uint64_t now = atomic_load_explicit(&identity->generation, memory_order_relaxed);
     atomic_store_explicit(&identity->generation, now + 1, memory_order_release);
 }
 
-static void unlist(struct identity *identity, uint32_t number, uint32_t customer_number) {
-    struct customer *customer = customer_at(identity, customer_number);
-    struct identifier *entry = identifier_at(identity, number);
-    uint32_t next = atomic_load_explicit(&entry->next, memory_order_relaxed), before = 0;
-    _Atomic uint32_t *link = &customer->first;
-    for (uint32_t at; (at = atomic_load_explicit(link, memory_order_relaxed)) != number; before = at) {
-        assert(at);
-        link = &identifier_at(identity, at)->next;
-    }
-    atomic_store_explicit(link, next, memory_order_release);
-    if (customer->last == number)
-        customer->last = before;
-    atomic_store_explicit(&entry->next, 0, memory_order_release);
-    identity_count(identity, customer, -1);
-    customer->identifier_count--;
-    identity_count(identity, customer, 1);
-    identity_population_note(identity, customer_number);
+/* Nothing in its lists; counted as before, as somebody without identifiers. */
+static void lists_clear(struct customer *customer) {
+    atomic_store_explicit(&customer->first, 0, memory_order_release);
+    atomic_store_explicit(&customer->first_document, 0, memory_order_release);
+    customer->last = customer->last_document = 0;
+    customer->identifier_count = 0;
 }
 
-void identity_move(struct identity *identity, uint32_t number, uint32_t to) {
+void identity_revive(struct identity *identity, uint32_t number) {
+    struct customer *customer = customer_at(identity, number);
+    assert(atomic_load_explicit(&customer->redirect, memory_order_relaxed));
+    lists_clear(customer);
+    atomic_store_explicit(&customer->journal, 0, memory_order_release);
+    customer->journal_last = 0;
+    customer->row_count = 0;
+    atomic_store_explicit(&customer->redirect, 0, memory_order_release);
+    identity_count(identity, customer, 1);
+    counter_add(&identity->merge_count, (uint64_t)-1);
+}
+
+void identity_redirect_set(struct identity *identity, uint32_t customer, uint32_t root) {
+    assert(customer != root && !atomic_load_explicit(&customer_at(identity, root)->redirect, memory_order_relaxed));
+    atomic_store_explicit(&customer_at(identity, customer)->redirect, root, memory_order_release);
+}
+
+void identity_owner_set(struct identity *identity, uint32_t number, uint32_t customer) {
     struct identifier *entry = identifier_at(identity, number);
-    uint32_t from = identity_root(identity, atomic_load_explicit(&entry->owner, memory_order_relaxed));
-    assert(!entry->document && from != to);
-    moves_note(identity->moves, number, atomic_load_explicit(&entry->owner, memory_order_relaxed));
-    generation_step(identity);
-    unlist(identity, number, from);
-    atomic_store_explicit(&entry->owner, to, memory_order_release);
-    identity_identifier_list(identity, number, to);
-    generation_step(identity);
+    uint32_t before = atomic_load_explicit(&entry->owner, memory_order_relaxed);
+    assert(customer && before != customer);
+    moves_note(identity->moves, number, before);
+    atomic_store_explicit(&entry->owner, customer, memory_order_release);
+}
+
+static void list_collect(const struct identity *identity, const _Atomic uint32_t *first, struct buffer *numbers);
+
+void identity_relist(struct identity *identity, uint32_t number,
+                     uint32_t (*place)(void *context, uint32_t identifier, uint32_t now), void *context) {
+    struct customer *customer = customer_at(identity, number);
+    struct buffer numbers = {0};
+    list_collect(identity, &customer->first, &numbers);
+    list_collect(identity, &customer->first_document, &numbers);
+    const uint32_t *all = (const uint32_t *)(const void *)numbers.data;
+    size_t count = numbers.size / sizeof *all;
+    identity_count(identity, customer, -1);
+    lists_clear(customer);
+    identity_count(identity, customer, 1);
+    identity_population_note(identity, number);
+    for (size_t i = 0; i < count; i++)
+        atomic_store_explicit(&identifier_at(identity, all[i])->next, 0, memory_order_release);
+    for (size_t i = 0; i < count; i++)
+        identity_identifier_list(identity, all[i], place(context, all[i], number));
+    buffer_release(&numbers);
 }
 
 static void list_append(struct identity *identity, _Atomic uint32_t *first, uint32_t *last,
@@ -278,42 +311,98 @@ static void list_append(struct identity *identity, _Atomic uint32_t *first, uint
     *last = last_more;
 }
 
-uint32_t identity_unite(struct identity *identity, uint32_t a, uint32_t b) {
-    uint32_t rows_a = customer_at(identity, a)->row_count, rows_b = customer_at(identity, b)->row_count;
-    uint32_t winner = rows_a != rows_b ? (rows_a > rows_b ? a : b) : (a < b ? a : b);
-    struct customer *into = customer_at(identity, winner), *from = customer_at(identity, a + b - winner);
-    assert(a != b && !atomic_load(&into->redirect) && !atomic_load(&from->redirect));
-    assert(into->shared == from->shared);
+void identity_unite_into(struct identity *identity, uint32_t winner, uint32_t loser) {
+    struct customer *into = customer_at(identity, winner), *from = customer_at(identity, loser);
+    assert(winner != loser && !atomic_load(&into->redirect) && !atomic_load(&from->redirect));
     identity_count(identity, into, -1);
     identity_count(identity, from, -1);
-    generation_step(identity);
     atomic_store_explicit(&from->redirect, winner, memory_order_release);
     list_append(identity, &into->first, &into->last, &from->first, from->last);
     list_append(identity, &into->first_document, &into->last_document, &from->first_document, from->last_document);
     identity_journal_append_chain(identity, into, from);
-    generation_step(identity);
     into->identifier_count += from->identifier_count;
     into->row_count = UINT32_MAX - into->row_count < from->row_count ? UINT32_MAX : into->row_count + from->row_count;
     identity_count(identity, into, 1);
     identity_population_note(identity, winner);
-    identity_population_note(identity, a + b - winner);
+    identity_population_note(identity, loser);
     counter_add(&identity->merge_count, 1);
     assert(into->row_count >= from->row_count);
+}
+
+uint32_t identity_unite(struct identity *identity, uint32_t a, uint32_t b) {
+    uint32_t rows_a = customer_at(identity, a)->row_count, rows_b = customer_at(identity, b)->row_count;
+    uint32_t winner = rows_a != rows_b ? (rows_a > rows_b ? a : b) : (a < b ? a : b);
+    assert(customer_at(identity, a)->shared == customer_at(identity, b)->shared);
+    identity_generation_step(identity);
+    identity_unite_into(identity, winner, a + b - winner);
+    identity_generation_step(identity);
     return winner;
 }
 
-bool identity_edge_add(struct identity *identity, uint32_t a, uint32_t b, uint64_t position) {
+static uint32_t seconds_of(int64_t time_ms) {
+    int64_t seconds = time_ms / 1000;
+    return seconds < 0 ? 0 : seconds > UINT32_MAX ? UINT32_MAX : (uint32_t)seconds;
+}
+
+void identity_edge_repeat(struct identity *identity, uint32_t a, uint32_t b, uint64_t position, int64_t time_ms,
+                          uint16_t source) {
     assert(a && b && a != b && (a > b ? a : b) <= chunks_count(&identity->identifiers));
-    if (!pair_set_add(&identity->pairs, identity_edge_key(a, b)))
-        return false;
     struct edge_entry *edge = chunks_next(&identity->edges);
     struct identifier *of_a = identifier_at(identity, a), *of_b = identifier_at(identity, b);
-    *edge = (struct edge_entry){a, b, atomic_load_explicit(&of_a->edge, memory_order_relaxed),
-                                atomic_load_explicit(&of_b->edge, memory_order_relaxed), position};
+    *edge = (struct edge_entry){.a = a,
+                                .b = b,
+                                .next_a = atomic_load_explicit(&of_a->edge, memory_order_relaxed),
+                                .next_b = atomic_load_explicit(&of_b->edge, memory_order_relaxed),
+                                .position = position,
+                                .first_ms = time_ms,
+                                .source = source};
     uint32_t number = chunks_publish(&identity->edges);
     atomic_store_explicit(&of_a->edge, number, memory_order_release);
     atomic_store_explicit(&of_b->edge, number, memory_order_release);
+}
+
+/* The pair is known: was it ever seen so early? */
+static bool edge_earlier(struct identity *identity, struct pair_slot *slot, int64_t time_ms) {
+    uint32_t seconds = seconds_of(time_ms);
+    if (seconds > slot->seconds)
+        return false;
+    struct edge_entry *edge = edge_at(identity, slot->edge);
+    int64_t before = atomic_load_explicit(&edge->first_ms, memory_order_relaxed);
+    if (time_ms >= before)
+        return false;
+    times_note(identity->moves, slot->edge, before);
+    atomic_store_explicit(&edge->first_ms, time_ms, memory_order_relaxed);
+    slot->seconds = seconds;
     return true;
+}
+
+bool identity_edge_add(struct identity *identity, uint32_t a, uint32_t b, uint64_t position, int64_t time_ms,
+                       uint16_t source) {
+    bool fresh;
+    struct pair_slot *slot = pair_map_put(&identity->pairs, identity_edge_key(a, b), &fresh);
+    if (!fresh)
+        return edge_earlier(identity, slot, time_ms);
+    identity_edge_repeat(identity, a, b, position, time_ms, source);
+    slot->edge = chunks_count(&identity->edges);
+    slot->seconds = seconds_of(time_ms);
+    return true;
+}
+
+void identity_edge_load(struct identity *identity, uint32_t a, uint32_t b, uint64_t position, int64_t time_ms,
+                        uint16_t source) {
+    bool fresh;
+    struct pair_slot *slot = pair_map_put(&identity->pairs, identity_edge_key(a, b), &fresh);
+    identity_edge_repeat(identity, a, b, position, time_ms, source);
+    if (fresh) {
+        slot->edge = chunks_count(&identity->edges);
+        slot->seconds = seconds_of(time_ms);
+    }
+}
+
+bool identity_edge_news(const struct identity *identity, uint32_t a, uint32_t b, int64_t time_ms) {
+    const struct pair_slot *slot = pair_map_find(&identity->pairs, identity_edge_key(a, b));
+    return !slot || (seconds_of(time_ms) <= slot->seconds &&
+                     time_ms < atomic_load_explicit(&edge_at(identity, slot->edge)->first_ms, memory_order_relaxed));
 }
 
 /* --- readers --- */
@@ -352,8 +441,8 @@ static const struct identifier *known(const struct identity *identity, struct id
 struct customer_id identity_customer(const struct identity *identity, struct identifier_id identifier) {
     if (!identifier.number || identifier.number > chunks_count(&identity->identifiers))
         return (struct customer_id){0};
-    uint32_t owner = atomic_load_explicit(&identifier_at(identity, identifier.number)->owner, memory_order_acquire);
-    return (struct customer_id){identity_root(identity, owner)};
+    uint32_t owner = owner_of_identifier(identity, identifier.number);
+    return (struct customer_id){owner ? identity_root(identity, owner) : 0};
 }
 
 struct customer_id identity_redirect(const struct identity *identity, struct customer_id customer) {
@@ -439,7 +528,11 @@ void identity_edges(const struct identity *identity, struct identifier_id identi
     uint32_t at = atomic_load_explicit(&known(identity, identifier)->edge, memory_order_acquire);
     for (; at && limit; limit--) {
         const struct edge_entry *entry = edge_at(identity, at);
-        struct edge edge = {{entry->a}, {entry->b}, entry->position};
+        struct edge edge = {{entry->a},
+                            {entry->b},
+                            entry->position,
+                            atomic_load_explicit(&entry->first_ms, memory_order_relaxed),
+                            entry->source};
         each(context, &edge);
         at = entry->a == identifier.number ? entry->next_a : entry->next_b;
     }
@@ -461,5 +554,9 @@ void identity_counters_read(const struct identity *identity, struct identity_cou
                                       .limited = counter_read(&identity->limited_count),
                                       .moved = counter_read(&identity->moved_count),
                                       .blocked = counter_read(&identity->blocked_count),
+                                      .held = counter_read(&identity->held_count),
+                                      .solved = counter_read(&identity->solved_count),
+                                      .splits = counter_read(&identity->split_count),
+                                      .decisions = chunks_count(&identity->decisions),
                                       .memory_bytes = counter_read(&identity->memory_bytes)};
 }

@@ -135,3 +135,64 @@ bool pair_set_add(struct pair_set *set, uint64_t key) {
     part->count++;
     return true;
 }
+
+static struct pair_slot *map_slot(const struct pair_map_part *part, uint64_t key, uint64_t hash) {
+    uint32_t at = (uint32_t)hash;
+    while (part->slots[at & part->mask].key && part->slots[at & part->mask].key != key)
+        at++;
+    return &part->slots[at & part->mask];
+}
+
+static void map_grow(struct pair_map *map, struct pair_map_part *part, uint32_t slot_count) {
+    struct pair_slot *old = part->slots;
+    size_t old_count = old ? (size_t)part->mask + 1 : 0;
+    assert(slot_count > old_count);
+    part->slots = memory_get(slot_count, sizeof *part->slots);
+    part->mask = slot_count - 1;
+    for (size_t i = 0; i < old_count; i++)
+        if (old[i].key)
+            *map_slot(part, old[i].key, hash_mix(old[i].key)) = old[i];
+    free(old);
+    map->memory_bytes += (slot_count - old_count) * sizeof *part->slots;
+}
+
+void pair_map_release(struct pair_map *map) {
+    for (size_t i = 0; i < TABLE_PARTS; i++)
+        free(map->parts[i].slots);
+    memset(map, 0, sizeof *map);
+}
+
+void pair_map_reserve(struct pair_map *map, size_t count) {
+    uint32_t slot_count = slots_for(part_share(count));
+    for (size_t i = 0; i < TABLE_PARTS; i++)
+        if (!map->parts[i].slots || map->parts[i].mask + 1 < slot_count)
+            map_grow(map, &map->parts[i], slot_count);
+}
+
+struct pair_slot *pair_map_put(struct pair_map *map, uint64_t key, bool *fresh) {
+    uint64_t hash = hash_mix(key);
+    struct pair_map_part *part = &map->parts[hash >> 56];
+    assert(key);
+    if (!part->slots)
+        map_grow(map, part, SLOTS_FIRST);
+    struct pair_slot *slot = map_slot(part, key, hash);
+    *fresh = !slot->key;
+    if (slot->key)
+        return slot;
+    if (((uint64_t)part->count + 1) * 4 > ((uint64_t)part->mask + 1) * 3) {
+        map_grow(map, part, (part->mask + 1) * 2);
+        slot = map_slot(part, key, hash);
+    }
+    slot->key = key;
+    part->count++;
+    return slot;
+}
+
+const struct pair_slot *pair_map_find(const struct pair_map *map, uint64_t key) {
+    uint64_t hash = hash_mix(key);
+    const struct pair_map_part *part = &map->parts[hash >> 56];
+    if (!part->slots)
+        return NULL;
+    const struct pair_slot *slot = map_slot(part, key, hash);
+    return slot->key ? slot : NULL;
+}

@@ -1,4 +1,4 @@
-/* identity_table: the two hash tables of identity.
+/* identity_table: the hash tables of identity.
  *
  * struct table maps a 64-bit hash to numbers (of identifiers); the caller compares what a number stands for. One thread
  * adds, any number read beside it without a lock: 256 partitions by the hash's top byte, each an open-addressed array
@@ -10,7 +10,8 @@
  * The tag picks the slot and is compared first, so a look-up touches what the number stands for only where 32 bits
  * agree, and growing touches nothing but slots.
  *
- * struct pair_set is a set of non-zero 64-bit keys for one thread, partitioned likewise. */
+ * struct pair_set is a set of non-zero 64-bit keys for one thread, partitioned likewise; struct pair_map has with each key
+ * the number of an edge and when it was seen first, in the same line of memory. */
 #ifndef ONEFOLD_IDENTITY_IDENTITY_TABLE_H
 #define ONEFOLD_IDENTITY_IDENTITY_TABLE_H
 
@@ -92,6 +93,31 @@ static inline void pair_set_prefetch(const struct pair_set *set, uint64_t key) {
     const struct pair_part *part = &set->parts[hash >> 56];
     if (part->keys)
         __builtin_prefetch(&part->keys[(uint32_t)hash & part->mask]);
+}
+
+struct pair_slot {
+    uint64_t key;     /* 0 = empty */
+    uint32_t edge;    /* 0 = none */
+    uint32_t seconds; /* the edge's first event time, since 1970; 0 before, UINT32_MAX past the end */
+};
+struct pair_map {
+    struct pair_map_part {
+        struct pair_slot *slots;
+        uint32_t mask, count;
+    } parts[TABLE_PARTS];
+    uint64_t memory_bytes;
+};
+void pair_map_release(struct pair_map *map);
+void pair_map_reserve(struct pair_map *map, size_t count);
+/* The slot of `key` (not 0), made where there was none; *fresh says which. Valid until the next call that makes one. */
+struct pair_slot *pair_map_put(struct pair_map *map, uint64_t key, bool *fresh);
+/* NULL where it is not there. */
+const struct pair_slot *pair_map_find(const struct pair_map *map, uint64_t key);
+static inline void pair_map_prefetch(const struct pair_map *map, uint64_t key) {
+    uint64_t hash = hash_mix(key);
+    const struct pair_map_part *part = &map->parts[hash >> 56];
+    if (part->slots)
+        __builtin_prefetch(&part->slots[(uint32_t)hash & part->mask]);
 }
 
 #endif
