@@ -34,8 +34,9 @@ struct worker {
     __int128 cost[CHANNELS_MAX];
     uint64_t customers;
     uint8_t *codes;
-    int64_t *conversion_values;
-    size_t code_room, value_room;
+    int64_t *touch_times, *conversion_times, *conversion_values;
+    size_t touch_room, conversion_room;
+    uint64_t seen[256]; /* touches in the period, by code */
     struct arena arena; /* of names */
     struct slice names[CHANNELS_MAX];
     uint64_t direct_known; /* channels whose being direct was looked up */
@@ -252,6 +253,8 @@ static void worker_free(struct worker *w) {
     stream_part_free(w->costs);
     arena_release(&w->arena);
     free(w->codes);
+    free(w->touch_times);
+    free(w->conversion_times);
     free(w->conversion_values);
     free(w);
 }
@@ -287,38 +290,76 @@ static void know_direct(struct worker *w) {
     w->counts->channel_count = w->channels.count;
 }
 
-static size_t take_touches(struct worker *w, uint32_t customer) {
-    size_t count = stream_customer(w->touches, customer), kept = 0;
-    if (count > w->code_room)
-        w->codes = memory_resize(w->codes, w->code_room = count * 2, 1);
+static void know_rooms(struct worker *w, size_t touches, size_t conversions) {
+    if (touches > w->touch_room) {
+        w->touch_room = touches * 2;
+        w->codes = memory_resize(w->codes, w->touch_room, 1);
+        w->touch_times = memory_resize(w->touch_times, w->touch_room, sizeof *w->touch_times);
+    }
+    if (conversions > w->conversion_room) {
+        w->conversion_room = conversions * 2;
+        w->conversion_times = memory_resize(w->conversion_times, w->conversion_room, sizeof *w->conversion_times);
+        w->conversion_values = memory_resize(w->conversion_values, w->conversion_room, sizeof *w->conversion_values);
+    }
+}
+
+static size_t take_touches(struct worker *w, const struct stream_row *rows, size_t count) {
+    const int64_t from_ms = w->run->asked.rule.counted_from;
+    size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
-        uint8_t code = channels_code(&w->channels, w->touches->texts[i]);
-        if (code == CHANNEL_NONE)
-            continue;
-        w->touches->times[kept] = w->touches->times[i];
-        w->codes[kept++] = code;
+        uint8_t code = channels_code(&w->channels, rows[i].text);
+        w->codes[kept] = code;
+        w->touch_times[kept] = rows[i].time;
+        kept += code != CHANNEL_NONE;
+        w->seen[code] += rows[i].time >= from_ms;
     }
     if (w->direct_known < w->channels.count)
         know_direct(w);
     return kept;
 }
 
-static size_t take_conversions(struct worker *w, uint32_t customer) {
-    const struct stream_part *c = w->conversions;
-    size_t count = stream_customer(w->conversions, customer);
-    if (count > w->value_room)
-        w->conversion_values = memory_resize(w->conversion_values, (w->value_room = count * 2), sizeof(int64_t));
-    for (size_t i = 0; i < count; i++)
-        w->conversion_values[i] = in_units(w->values[c->sets[i]], c->elements[i]);
-    return count;
+static void take_conversions(struct worker *w, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const struct stream_row *row = &w->conversions->rows[i];
+        w->conversion_times[i] = row->time;
+        w->conversion_values[i] = in_units(w->values[row->set], row->element);
+    }
+}
+
+/* Whose touches led to nothing is only counted, where no model looks at such paths: their order does not matter. */
+static void counted_only(const struct worker *w, size_t touches) {
+    bool any = false;
+    for (size_t i = 0; i < touches; i++)
+        any |= w->touch_times[i] >= w->run->asked.rule.counted_from;
+    w->counts->misses += any;
+}
+
+static void visit_customer(struct worker *w, uint32_t customer) {
+    const struct run *r = w->run;
+    size_t touches = stream_gather(w->touches, customer), conversions = stream_customer(w->conversions, customer);
+    if (touches == 0 && conversions == 0)
+        return;
+    know_rooms(w, touches, conversions);
+    w->customers++;
+    if (conversions == 0 && !r->asked.want_book) {
+        counted_only(w, take_touches(w, w->touches->raw, touches));
+        return;
+    }
+    stream_sort(w->touches, touches);
+    touches = take_touches(w, w->touches->rows, touches);
+    take_conversions(w, conversions);
+    const struct attribution_history h = {w->touch_times,       w->codes,   touches, w->conversion_times,
+                                          w->conversion_values, conversions};
+    attribution_customer(w->counts, &r->asked.rule, &h);
 }
 
 static void take_costs(struct worker *w, uint32_t customer) {
-    size_t count = stream_customer(w->costs, customer);
+    size_t count = stream_gather(w->costs, customer);
     for (size_t i = 0; i < count; i++) {
-        uint8_t code = channels_code(&w->channels, w->costs->texts[i]);
+        const struct stream_row *row = &w->costs->raw[i];
+        uint8_t code = channels_code(&w->channels, row->text);
         if (code != CHANNEL_NONE)
-            w->cost[code] += in_units(w->amounts[w->costs->sets[i]], w->costs->elements[i]);
+            w->cost[code] += in_units(w->amounts[row->set], row->element);
     }
     if (w->direct_known < w->channels.count)
         know_direct(w);
@@ -331,11 +372,7 @@ static void visit(void *state, struct scan_part *part) {
     begin_part(w->conversions, part, r->values, w->values);
     begin_part(w->costs, part, r->amounts, w->amounts);
     for (uint32_t i = scan_next(part, 0); i < part->count; i = scan_next(part, i + 1)) {
-        size_t touches = take_touches(w, i), conversions = take_conversions(w, i);
-        const struct attribution_history h = {w->touches->times,    w->codes,   touches, w->conversions->times,
-                                              w->conversion_values, conversions};
-        w->customers += touches || conversions;
-        attribution_customer(w->counts, &r->asked.rule, &h);
+        visit_customer(w, i);
         if (r->costs.count)
             take_costs(w, i);
     }
@@ -374,6 +411,7 @@ static void merge_all(struct run *r, const struct definition_part *d) {
         for (uint32_t i = 0; i < w->channels.count && !f->too_many; i++) {
             map[i] = channel_names_code(&f->channels, w->names[i]);
             f->costs[map[i]] += w->cost[i];
+            f->seen[map[i]] += w->seen[i];
         }
         if (!f->too_many)
             attribution_merge_mapped(f->all, w->counts, map);

@@ -26,6 +26,7 @@ struct attribution_asked {
 struct attribution_found {
     struct channel_names channels;
     struct attribution *all;
+    uint64_t seen[CHANNELS_MAX]; /* touches */
     __int128 costs[CHANNELS_MAX];
     bool costed, cost_of_customers; /* costs were given; they came from rows, not from the definition */
     uint64_t customers;

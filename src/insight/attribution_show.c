@@ -88,7 +88,7 @@ static void show_shares(const struct show *s, bool value) {
         uint8_t c = s->order[i];
         answer_text(t, s->found->channels.names[c]);
         if (!value)
-            answer_integer(t, (int64_t)s->found->all->touches[c]);
+            answer_integer(t, (int64_t)s->found->seen[c]);
         for (unsigned model = 0; model < ATTRIBUTION_MODELS; model++)
             if (s->credits[model])
                 answer_real(t, value ? s->credits[model][c].value : s->credits[model][c].conversions);

@@ -73,6 +73,8 @@ static enum status add_rows(const struct attribution_asked *asked, const struct 
             return definition_fail(&row, "path", fault, "a path of more than %d touches", ATTRIBUTION_TOUCHES_MAX);
         attribution_add(found->all, codes, NULL, length, (uint64_t)conversions, (uint64_t)misses,
                         llround(value * ATTRIBUTION_VALUE_UNIT));
+        for (size_t k = 0; k < length; k++)
+            found->seen[codes[k]] += (uint64_t)(conversions + misses);
         found->customers += (uint64_t)(conversions + misses);
     }
     return STATUS_OK;

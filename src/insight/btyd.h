@@ -40,7 +40,7 @@ size_t btyd_group(struct btyd_buyer *buyers, size_t count);
 
 /* How a fit is run. */
 struct btyd_run {
-    unsigned workers;          /* 0 is 1 */
+    unsigned workers;         /* 0 is 1 */
     const _Atomic bool *stop; /* or NULL */
 };
 

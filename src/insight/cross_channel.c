@@ -209,8 +209,8 @@ static void reach_goal(struct worker *w, size_t row, struct way *way) {
     struct pair *p = &w->counts->pairs[way->first][way->last];
     w->counts->goals++;
     p->goals++;
-    p->value += value_of(w, w->rows->elements[row]);
-    p->ms += way->first == NO_CHANNEL ? 0 : w->rows->times[row] - way->began;
+    p->value += value_of(w, w->rows->rows[row].element);
+    p->ms += way->first == NO_CHANNEL ? 0 : w->rows->rows[row].time - way->began;
     *way = (struct way){NO_CHANNEL, NO_CHANNEL, 0};
 }
 
@@ -249,9 +249,9 @@ static void visit_customer(struct worker *w, uint32_t customer) {
         w->times = memory_resize(w->times, w->room, sizeof *w->times);
     }
     for (size_t i = 0; i < rows; i++) {
-        bool goal = w->rows->sets[i] == r->goal;
-        uint8_t code = goal && !r->goal_uses ? NODE_NONE : node_code(&w->nodes, w->rows->texts[i]);
-        int64_t time = w->rows->times[i];
+        bool goal = w->rows->rows[i].set == r->goal;
+        uint8_t code = goal && !r->goal_uses ? NODE_NONE : node_code(&w->nodes, w->rows->rows[i].text);
+        int64_t time = w->rows->rows[i].time;
         if (code != NODE_NONE) {
             used[code] = true;
             w->counts->channels[code].touches++;

@@ -59,10 +59,10 @@ static void visit(void *state, struct scan_part *part) {
     const struct stream *s = w->part->stream;
     stream_part_begin(w->part, part);
     for (uint32_t i = scan_next(part, 0); i < part->count; i = scan_next(part, i + 1)) {
-        size_t count = stream_customer(w->part, i);
+        size_t count = stream_gather(w->part, i);
         for (size_t k = 0; k < count; k++)
-            if (s->sets[w->part->sets[k]].valued)
-                count_text(w, w->part->texts[k]);
+            if (s->sets[w->part->raw[k].set].valued)
+                count_text(w, w->part->raw[k].text);
     }
 }
 

@@ -119,6 +119,7 @@ struct worker {
     struct node_codes nodes;
     struct flow flow;
     uint8_t *codes;
+    int64_t *times;
     size_t room;
 };
 
@@ -136,6 +137,7 @@ static void end(void *state) {
     node_codes_release(&w->nodes);
     flow_release(&w->flow);
     free(w->codes);
+    free(w->times);
     free(w);
 }
 
@@ -152,16 +154,18 @@ static void visit(void *state, struct scan_part *part) {
         node_codes_bind(&w->nodes, &w->run->nodes, part->worker);
     for (uint32_t i = scan_next(part, 0); i < part->count; i = scan_next(part, i + 1)) {
         size_t count = stream_customer(w->rows, i), kept = 0;
-        if (count > w->room)
-            w->codes = memory_resize(w->codes, w->room = count * 2, 1);
-        for (size_t k = 0; k < count; k++) {
-            uint8_t code = node_code(&w->nodes, w->rows->texts[k]);
-            if (code == NODE_NONE)
-                continue;
-            w->rows->times[kept] = w->rows->times[k];
-            w->codes[kept++] = code;
+        if (count > w->room) {
+            w->room = count * 2;
+            w->codes = memory_resize(w->codes, w->room, 1);
+            w->times = memory_resize(w->times, w->room, sizeof *w->times);
         }
-        flow_customer(&w->flow, w->rows->times, w->codes, kept);
+        for (size_t k = 0; k < count; k++) {
+            uint8_t code = node_code(&w->nodes, w->rows->rows[k].text);
+            w->codes[kept] = code;
+            w->times[kept] = w->rows->rows[k].time;
+            kept += code != NODE_NONE;
+        }
+        flow_customer(&w->flow, w->times, w->codes, kept);
     }
 }
 

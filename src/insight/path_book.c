@@ -1,5 +1,6 @@
 /* path_book: an open-addressed table over entries and codes that grow by doubling. A hash of 64 bits is kept in the entry, so that growing
- * reads no codes, and codes are compared only where the whole hash agrees. */
+ * reads no codes, and codes are compared only where the whole hash agrees. Of up to SHORT codes the hash is a bijection of them, so that
+ * they need not be compared at all: most paths are short. */
 #include "insight/path_book.h"
 
 #include <assert.h>
@@ -44,12 +45,27 @@ static struct path_entry *entry_new(struct path_book *book, size_t slot, uint64_
     return e;
 }
 
+#define SHORT 8
+
+static uint64_t hash_of(const uint8_t *codes, size_t length) {
+    if (length > SHORT)
+        return hash_bytes(slice_of(codes, length), 0);
+    uint64_t packed = 0;
+    for (size_t i = 0; i < length; i++)
+        packed = packed << 8 | codes[i];
+    return hash_mix(packed);
+}
+
+static bool same(const struct path_book *book, const struct path_entry *e, const uint8_t *codes, size_t length) {
+    return e->length == length && (length <= SHORT || memcmp(path_codes(book, e), codes, length) == 0);
+}
+
 static struct path_entry *entry_of(struct path_book *book, uint64_t hash, const uint8_t *codes, size_t length) {
     make_room(book, length);
     size_t at = hash & (book->slot_count - 1);
     for (; book->slots[at]; at = (at + 1) & (book->slot_count - 1)) {
         struct path_entry *e = &book->entries[book->slots[at] - 1];
-        if (e->hash == hash && slice_equal(slice_of(path_codes(book, e), e->length), slice_of(codes, length)))
+        if (e->hash == hash && same(book, e, codes, length))
             return e;
     }
     if (book->count == (book->most ? book->most : PATH_BOOK_MAX) || book->code_count + length > UINT32_MAX)
@@ -57,31 +73,30 @@ static struct path_entry *entry_of(struct path_book *book, uint64_t hash, const 
     return entry_new(book, at, hash, codes, length);
 }
 
-static bool add(struct path_book *book, uint64_t hash, const uint8_t *codes, size_t length,
-                const struct path_entry *what) {
+static bool add(struct path_book *book, uint64_t hash, const uint8_t *codes, size_t length, uint64_t conversions,
+                uint64_t misses, __int128 value) {
     struct path_entry *e = entry_of(book, hash, codes, length);
     if (!e) {
-        book->lost += what->conversions + what->misses;
+        book->lost += conversions + misses;
         return false;
     }
-    e->conversions += what->conversions;
-    e->misses += what->misses;
-    e->value += what->value;
+    e->conversions += conversions;
+    e->misses += misses;
+    e->value += value;
     return true;
 }
 
 bool path_book_add(struct path_book *book, const uint8_t *codes, size_t length, uint64_t conversions, uint64_t misses,
                    __int128 value) {
     assert(length <= PATH_CODES_MAX);
-    return add(book, hash_bytes(slice_of(codes, length), 0), codes, length,
-               &(struct path_entry){.conversions = conversions, .misses = misses, .value = value});
+    return add(book, hash_of(codes, length), codes, length, conversions, misses, value);
 }
 
 static bool add_mapped(struct path_book *book, const uint8_t *codes, const struct path_entry *e, const uint8_t *map) {
     uint8_t mapped[PATH_CODES_MAX];
     for (size_t i = 0; i < e->length; i++)
         mapped[i] = map[codes[i]];
-    return add(book, hash_bytes(slice_of(mapped, e->length), 0), mapped, e->length, e);
+    return add(book, hash_of(mapped, e->length), mapped, e->length, e->conversions, e->misses, e->value);
 }
 
 bool path_book_merge(struct path_book *book, const struct path_book *from, const uint8_t *map) {
@@ -90,7 +105,9 @@ bool path_book_merge(struct path_book *book, const struct path_book *from, const
     for (size_t i = 0; i < from->count; i++) {
         const struct path_entry *e = &from->entries[i];
         const uint8_t *codes = path_codes(from, e);
-        all = (map ? add_mapped(book, codes, e, map) : add(book, e->hash, codes, e->length, e)) && all;
+        bool added = map ? add_mapped(book, codes, e, map)
+                         : add(book, e->hash, codes, e->length, e->conversions, e->misses, e->value);
+        all = added && all;
     }
     return all;
 }

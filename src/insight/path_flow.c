@@ -20,6 +20,7 @@ void flow_release(struct flow *f) {
     free(f->nodes);
     free(f->links);
     free(f->at_step);
+    free(f->starts);
     path_book_release(&f->book);
     *f = (struct flow){0};
 }
@@ -31,7 +32,6 @@ static void merge_node(struct flow_node *n, const struct flow_node *from) {
     n->exits += from->exits;
     n->before_goal += from->before_goal;
     n->before_goal_converted += from->before_goal_converted;
-    n->dwell_count += from->dwell_count;
     n->dwell_ms += from->dwell_ms;
     for (size_t i = 0; i < FLOW_BUCKETS; i++)
         n->dwells[i] += from->dwells[i];
@@ -72,10 +72,11 @@ static double bucket_middle(uint32_t bucket) {
 }
 
 double flow_dwell_median(const struct flow_node *node) {
+    const uint64_t count = node->visits - node->exits;
     uint64_t below = 0;
     for (uint32_t i = 0; i < FLOW_BUCKETS; i++) {
         below += node->dwells[i];
-        if (below * 2 >= node->dwell_count && node->dwell_count)
+        if (count && below * 2 >= count)
             return bucket_middle(i);
     }
     return -1;
@@ -83,29 +84,32 @@ double flow_dwell_median(const struct flow_node *node) {
 
 /* --- a session --- */
 
-static void count_nodes(struct flow *f, const int64_t *times, const uint8_t *codes, size_t count, bool converted,
-                        size_t goal) {
-    uint64_t seen[4] = {0}, before[4] = {0};
+/* Nodes of a session that came before its goal. */
+static void count_before_goal(struct flow *f, const uint8_t *codes, size_t goal, bool converted) {
+    uint64_t before[4] = {0};
+    for (size_t i = 0; i < goal; i++) {
+        uint64_t bit = UINT64_C(1) << (codes[i] % 64), *word = &before[codes[i] / 64];
+        struct flow_node *n = &f->nodes[codes[i]];
+        n->before_goal += !(*word & bit);
+        n->before_goal_converted += converted && !(*word & bit);
+        *word |= bit;
+    }
+}
+
+static void count_nodes(struct flow *f, const int64_t *times, const uint8_t *codes, size_t count) {
+    uint64_t seen[4] = {0};
     f->nodes[codes[0]].entries++;
     f->nodes[codes[count - 1]].exits++;
     for (size_t i = 0; i < count; i++) {
-        uint8_t code = codes[i];
-        struct flow_node *n = &f->nodes[code];
-        uint64_t bit = UINT64_C(1) << (code % 64);
-        n->visits++;
-        n->sessions += !(seen[code / 64] & bit);
-        seen[code / 64] |= bit;
-        if (i < goal && !(before[code / 64] & bit)) {
-            before[code / 64] |= bit;
-            n->before_goal++;
-            n->before_goal_converted += converted;
-        }
-        if (i + 1 < count) {
-            int64_t ms = times[i + 1] - times[i];
-            n->dwell_count++;
-            n->dwell_ms += ms;
-            n->dwells[bucket_of(ms)]++;
-        }
+        uint64_t bit = UINT64_C(1) << (codes[i] % 64), *word = &seen[codes[i] / 64];
+        f->nodes[codes[i]].visits++;
+        f->nodes[codes[i]].sessions += !(*word & bit);
+        *word |= bit;
+    }
+    for (size_t i = 0; i + 1 < count; i++) {
+        int64_t ms = times[i + 1] - times[i];
+        f->nodes[codes[i]].dwell_ms += ms;
+        f->nodes[codes[i]].dwells[bucket_of(ms)]++;
     }
 }
 
@@ -152,28 +156,38 @@ static void count_session(struct flow *f, const int64_t *times, const uint8_t *c
     f->converted += converted;
     f->rows += count;
     f->counted = true;
-    count_nodes(f, times, codes, count, converted, goal);
+    count_nodes(f, times, codes, count);
+    if (s->goal != FLOW_NONE)
+        count_before_goal(f, codes, goal, converted);
     count_path(f, times, codes, from, end, step, converted);
 }
 
-static size_t collapse(int64_t *times, uint8_t *codes, size_t from, size_t end) {
-    size_t count = from;
-    for (size_t i = from; i < end; i++)
-        if (i == from || codes[i] != codes[count - 1]) {
-            times[count] = times[i];
-            codes[count++] = codes[i];
-        }
-    return count;
-}
-
+/* Without a branch on what comes: whether a row begins a session or a visit is as good as random. */
 void flow_customer(struct flow *f, int64_t *times, uint8_t *codes, size_t count) {
     const int64_t gap = f->settings.gap_ms ? f->settings.gap_ms : INT64_MAX;
-    f->counted = false;
-    for (size_t from = 0, end; from < count; from = end) {
-        for (end = from + 1; end < count && times[end] - times[end - 1] <= gap;)
-            end++;
-        size_t kept = f->settings.collapse ? collapse(times, codes, from, end) : end;
-        count_session(f, times + from, codes + from, kept - from);
+    const bool collapse = f->settings.collapse;
+    size_t kept = 0, sessions = 0;
+    int64_t before = 0;
+    uint8_t last = 0;
+    if (count + 1 > f->start_room) {
+        f->start_room = 2 * (count + 1);
+        f->starts = memory_resize(f->starts, f->start_room, sizeof *f->starts);
     }
+    for (size_t i = 0; i < count; i++) {
+        const int64_t time = times[i];
+        const uint8_t code = codes[i];
+        const bool begins = i == 0 || time - before > gap;
+        f->starts[sessions] = (uint32_t)kept;
+        sessions += begins;
+        times[kept] = time;
+        codes[kept] = code;
+        kept += begins | !collapse | (code != last);
+        before = time;
+        last = code;
+    }
+    f->starts[sessions] = (uint32_t)kept;
+    f->counted = false;
+    for (size_t i = 0; i < sessions; i++)
+        count_session(f, times + f->starts[i], codes + f->starts[i], f->starts[i + 1] - f->starts[i]);
     f->customers += f->counted;
 }

@@ -24,9 +24,8 @@ struct flow_settings {
 struct flow_node {
     uint64_t visits, sessions, entries, exits;
     uint64_t before_goal,
-        before_goal_converted; /* sessions with the node before their goal (or without one); and of these those with */
-    uint64_t dwell_count;
-    __int128 dwell_ms; /* from the visit to the next of the session */
+        before_goal_converted; /* where there is a goal: sessions with the node before it (or without one); and of these those with */
+    __int128 dwell_ms; /* from a visit to the next of the session, of the visits that have one: visits - exits */
     uint32_t dwells[FLOW_BUCKETS];
 };
 struct flow_link {
@@ -41,6 +40,8 @@ struct flow {
     uint64_t *at_step;       /* [steps][node] */
     struct path_book book;   /* of paths: conversions and misses by the session's goal */
     bool counted;            /* the customer in hand */
+    uint32_t *starts;        /* of the customer's sessions */
+    size_t start_room;
 };
 
 void flow_init(struct flow *flow, const struct flow_settings *settings);

@@ -54,14 +54,12 @@ static void take_back(struct flow *f, const struct model_session *m) {
             first = first && m->all[k] != m->all[i];
         n->visits--;
         n->sessions -= first;
-        if (first && i < m->goal) {
+        if (first && i < m->goal && f->settings.goal != FLOW_NONE) {
             n->before_goal--;
             n->before_goal_converted -= converted;
         }
-        if (i + 1 < m->all_count) {
-            n->dwell_count--;
+        if (i + 1 < m->all_count)
             n->dwell_ms -= m->times[i + 1] - m->times[i];
-        }
     }
     for (size_t i = 0; i < m->path_count; i++) {
         f->at_step[(m->first_step + i) * NODES + m->path[i]]--;
@@ -85,7 +83,7 @@ static void nothing_is_left(const struct flow *f, uint64_t seed) {
     for (size_t i = 0; i < NODES; i++) {
         const struct flow_node *n = &f->nodes[i];
         clean = clean && !n->visits && !n->sessions && !n->entries && !n->exits && !n->before_goal &&
-                !n->before_goal_converted && !n->dwell_count && !n->dwell_ms;
+                !n->before_goal_converted && !n->dwell_ms;
     }
     for (size_t i = 0; i < (size_t)f->settings.steps * NODES * NODES; i++)
         clean = clean && !f->links[i].count && !f->links[i].ms;

@@ -45,7 +45,8 @@ void path_show_nodes(const struct flow *f, const struct slice *names, struct ans
         answer_integer(t, (int64_t)node->entries);
         answer_integer(t, (int64_t)node->exits);
         answer_share(t, node->exits, node->visits);
-        answer_real(t, node->dwell_count ? (double)node->dwell_ms / (double)node->dwell_count / 1000 : NAN);
+        uint64_t dwelt = node->visits - node->exits;
+        answer_real(t, dwelt ? (double)node->dwell_ms / (double)dwelt / 1000 : NAN);
         answer_real(t, median < 0 ? NAN : median / 1000);
     }
     free(order);

@@ -7,7 +7,6 @@
 #include "insight/orders.h"
 #include "insight/rfm.h"
 
-
 struct asked {
     unsigned method, language;
     struct rfm_cuts fixed;

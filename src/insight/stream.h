@@ -6,7 +6,7 @@
  *
  *     stream_add(&stream, scan, &rows, SLICE("page"), fault) ...         before the scan runs
  *     struct stream_part *p = stream_part_create(&stream);               a worker's
- *     stream_part_begin(p, part); n = stream_customer(p, i);             p->times[], p->texts[], p->sets[]
+ *     stream_part_begin(p, part); n = stream_customer(p, i);             p->rows[0 .. n - 1]
  */
 #ifndef ONEFOLD_INSIGHT_STREAM_H
 #define ONEFOLD_INSIGHT_STREAM_H
@@ -39,29 +39,33 @@ struct stream_source {
     struct scan_texts texts;
     uint32_t text; /* of all rows, where the set has a name */
 };
+struct stream_row {
+    int64_t time;
+    uint32_t text; /* the worker's number of it, 0: missing */
+    uint32_t element;
+    uint8_t set;
+};
 struct stream_part {
     const struct stream *stream;
     struct scan_part *part;
     struct stream_source sources[STREAM_SETS_MAX];
-    /* of the customer in hand, in order */
-    int64_t *times;
-    uint32_t *texts; /* numbers of the worker's, 0: missing */
-    uint8_t *sets;
-    uint32_t *elements;
+    struct stream_row *rows; /* of the customer in hand */
     size_t room;
     /* before they are in order */
-    int64_t *raw_times;
-    uint32_t *raw_texts, *raw_elements;
-    uint8_t *raw_sets;
+    struct stream_row *raw;
+    int64_t *keys;
     uint32_t *order, *order_room;
 };
 struct stream_part *stream_part_create(const struct stream *stream);
 void stream_part_free(struct stream_part *part);
 void stream_part_begin(struct stream_part *p, struct scan_part *part);
-/* How many rows customer i has. */
+/* How many rows customer i has: p->rows, in order. */
 size_t stream_customer(struct stream_part *p, uint32_t i);
+/* The same in two steps: p->raw, set by set, which is all that a count needs; and then in order in p->rows. */
+size_t stream_gather(struct stream_part *p, uint32_t i);
+void stream_sort(struct stream_part *p, size_t count);
 
-/* The stable order of `count` times: order[k] is the index of the k-th. `room` [count]. Cost: branch-free for up to 40, n log n above. */
+/* The stable order of `count` times: order[k] is the index of the k-th. `room` [count]. Cost: n log n. */
 void stream_order(const int64_t *times, size_t count, uint32_t *order, uint32_t *room);
 
 #endif

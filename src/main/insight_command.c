@@ -10,6 +10,7 @@
 #include "main/args.h"
 #include "main/ask.h"
 #include "main/commands.h"
+#include "main/paths_file.h"
 
 #define REST_MAX 40
 
@@ -26,8 +27,10 @@ static void write_value(struct json_writer *w, struct slice value) {
     json_parser_free(p);
 }
 
-static enum status write_definition(const char *file, const char *const *rest, int count, struct buffer *out,
-                                    struct fault *fault) {
+static enum status write_definition(const char *file, const char *paths, const char *const *rest, int count,
+                                    struct buffer *out, struct fault *fault) {
+    if (paths && (file || (count && rest[0][0] == '{')))
+        return fault_set(fault, STATUS_INVALID, "--paths goes with member=value");
     if (count == 1 && rest[0][0] == '{') {
         buffer_add_slice(out, slice_text(rest[0]));
         return STATUS_OK;
@@ -46,8 +49,13 @@ static enum status write_definition(const char *file, const char *const *rest, i
         json_key_slice(&w, slice_of(rest[i], (size_t)(equal - rest[i])));
         write_value(&w, slice_text(equal + 1));
     }
+    enum status status = STATUS_OK;
+    if (paths) {
+        json_key(&w, "table");
+        status = paths_file_read(paths, &w, fault);
+    }
     json_end_object(&w);
-    return STATUS_OK;
+    return status;
 }
 
 static int print_help(const struct insight_kind *kind) {
@@ -68,7 +76,7 @@ static enum status run(struct ask *ask, const struct insight_kind *kind, const c
 
 int insight_command(int argc, char **argv) {
     const char *rest[REST_MAX + 1], *url = NULL, *key = getenv("ONEFOLD_KEY"), *folder = "onefold-data", *file = NULL,
-                                    *table_name = NULL;
+                                    *table_name = NULL, *paths = NULL;
     bool csv = false, json = false, explain = false;
     int count = REST_MAX;
     struct ask ask = {0};
@@ -79,6 +87,7 @@ int insight_command(int argc, char **argv) {
         {"url", ARG_TEXT, &url, "or a running server, such as http://127.0.0.1:8080"},
         {"key", ARG_TEXT, &key, "its admin key (or ONEFOLD_KEY in the environment)"},
         {"definition", ARG_TEXT, &file, "the definition's file, instead of member=value"},
+        {"paths", ARG_TEXT, &paths, "of attribution: a CSV file of ready paths: path, conversions, value, misses"},
         {"csv", ARG_FLAG, &csv, "the tables as CSV"},
         {"table", ARG_TEXT, &table_name, "of CSV: only this table"},
         {"json", ARG_FLAG, &json, "the answer as JSON"},
@@ -97,7 +106,7 @@ int insight_command(int argc, char **argv) {
     if (!status && count > REST_MAX)
         status = fault_set(&fault, STATUS_INVALID, "more than %d members; write a file", REST_MAX - 1);
     if (!status)
-        status = write_definition(file, rest + 1, count - 1, &definition, &fault);
+        status = write_definition(file, paths, rest + 1, count - 1, &definition, &fault);
     if (!status)
         status = ask_open(&ask, url, key, folder, &fault);
     if (!status)
