@@ -299,11 +299,41 @@ static void overlap_is_as_counted(void **state) {
     }
 }
 
+/* --- lift: a page seen in ch0 is a trial, in ch1 one of those left out --- */
+
+static void lift_is_as_counted(void **state) {
+    static const char definition[] =
+        "{\"reached\": \"seen where channel = \\\"ch0\\\"\", \"withheld\": \"seen where channel = "
+        "\\\"ch1\\\"\", \"goal\": \"bought\", \"within\": \"6 hours\"}";
+    double trials[2] = {0}, successes[2] = {0}, goals[2] = {0};
+    (void)state;
+    for (size_t i = 0; i < row_count; i++) {
+        double within = 0;
+        if (rows[i].kind || rows[i].channel > 1)
+            continue;
+        for (size_t k = 0; k < row_count; k++)
+            within += rows[k].customer == rows[i].customer && rows[k].kind && rows[k].time_s > rows[i].time_s &&
+                      rows[k].time_s <= rows[i].time_s + 6 * 3600;
+        trials[rows[i].channel]++;
+        successes[rows[i].channel] += within > 0;
+        goals[rows[i].channel] += within;
+    }
+    const char *csv = ask("lift", "lift", definition);
+    same(csv, "all", 1, trials[0]);
+    same(csv, "all", 2, successes[0] / trials[0]);
+    same(csv, "all", 3, trials[1]);
+    same(csv, "all", 4, successes[1] / trials[1]);
+    same(csv, "all", 5, successes[0] / trials[0] - successes[1] / trials[1]);
+    same(csv, "all", 10, goals[0] - goals[1] / trials[1] * trials[0]);
+    assert_true(figure(csv, "all", 6) < figure(csv, "all", 5) && figure(csv, "all", 5) < figure(csv, "all", 7));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ways_are_as_counted),
         cmocka_unit_test(shares_are_as_counted),
         cmocka_unit_test(overlap_is_as_counted),
+        cmocka_unit_test(lift_is_as_counted),
     };
     return cmocka_run_group_tests(tests, open_shop, close_shop);
 }
