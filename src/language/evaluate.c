@@ -559,6 +559,7 @@ void evaluator_free(struct evaluator *e) {
     state_release(&e->dirty);
     arena_release(&e->answers);
     free(e->traits);
+    free(e->turning);
     free(e->inners);
     free(e);
 }

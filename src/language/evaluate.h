@@ -82,6 +82,7 @@ struct evaluator {
     uint32_t target_words;
     struct profile *profile; /* NULL: not measured */
     uint8_t *traits;         /* of nodes, for holds; NULL: not asked yet */
+    uint8_t *turning;        /* of roots: hangs on one aggregate of events alone */
     struct arena answers;
 };
 

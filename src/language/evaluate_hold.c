@@ -4,7 +4,10 @@
  * many events it takes at the least. Both promises are of one and the same part of the expression: where "a and b" is false, either
  * may be what keeps it so, and the time from one with the count of the other would miss the moment when time makes one true
  * and events the other. A count is so judged only where time can take rows out of it but not in; what is not so plain, as a sum,
- * holds against no event. */
+ * holds against no event.
+ *
+ * Where all of it hangs on one such count, more can be said: with the last of those events the answer turns, if each of them surely counts
+ * and none that was counted has left by then. So the event that brings somebody into a segment need not be evaluated either. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -86,46 +89,59 @@ static bool has_trait(const struct state *s, uint32_t node, enum trait trait) {
     return node == NODE_NONE || s->evaluator->traits[node] & trait;
 }
 
-/* --- holds --- */
+/* --- holds, of customer `i` of the range in hand --- */
 
-static struct hold hold_of(struct state *s, uint32_t node);
+static struct hold hold_of(struct state *s, uint32_t node, uint32_t i);
 
-static bool is_true(struct state *s, uint32_t node) { return state_bits(s, node, FRAME_CUSTOMER)[0] & 1; }
+static bool is_true(struct state *s, uint32_t node, uint32_t i) {
+    return bit_of(state_bits(s, node, FRAME_CUSTOMER), i);
+}
 
-static int64_t until_of(struct state *s, uint32_t node) {
-    return state_node(s, node)->timed ? state_until(s, node)->each[0] : INSTANT_NEVER;
+static int64_t until_of(struct state *s, uint32_t node, uint32_t i) {
+    if (!state_node(s, node)->timed)
+        return INSTANT_NEVER;
+    const struct untils *u = state_until(s, node);
+    return u->each[i & u->mask];
 }
 
 static bool lasts_longer(const struct hold *a, const struct hold *b) {
     return a->slack != b->slack ? a->slack > b->slack : a->until_ms > b->until_ms;
 }
 
-/* False `and`, true `or`: the best of the operands that settle it. */
-static struct hold witness_hold(struct state *s, const struct plan_node *n, bool settles) {
-    struct hold best = {INT64_MIN, 0};
+static int64_t sooner(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* False `and`, true `or`: the best of the operands that settle it. Where it is one alone and the others hold against any event, it turns
+ * with that one. */
+static struct hold witness_hold(struct state *s, const struct plan_node *n, bool settles, uint32_t i) {
+    struct hold best = {INT64_MIN, 0, 0};
+    uint32_t settling = 0;
+    int64_t others_ms = INSTANT_NEVER;
     for (uint32_t k = 0; k < n->child_count; k++) {
         uint32_t child = n->children[k];
-        if (best.until_ms == INSTANT_NEVER &&
-            (best.slack == SLACK_ANY || (best.slack > 1 && s->results[child].bits_stamp != s->stamp)))
-            continue; /* good enough; what was not needed for the answer is not evaluated for a better one */
-        if (is_true(s, child) != settles)
+        if (best.until_ms == INSTANT_NEVER && best.slack == SLACK_ANY)
+            return best; /* for ever */
+        struct hold h = hold_of(s, child, i);
+        if (is_true(s, child, i) != settles) {
+            others_ms = h.slack == SLACK_ANY ? sooner(others_ms, h.until_ms) : INT64_MIN;
             continue;
-        struct hold h = hold_of(s, child);
+        }
+        settling++;
         if (lasts_longer(&h, &best))
             best = h;
     }
+    best.turns_ms = settling == 1 && others_ms != INT64_MIN ? sooner(best.turns_ms, others_ms) : 0;
     return best;
 }
 
-static struct hold junction_hold(struct state *s, uint32_t node) {
+static struct hold junction_hold(struct state *s, uint32_t node, uint32_t i) {
     const struct plan_node *n = state_node(s, node);
     bool and = n->op == OP_AND;
-    if (is_true(s, node) != and)
-        return witness_hold(s, n, !and);
-    struct hold all = {INSTANT_NEVER, SLACK_ANY};
+    if (is_true(s, node, i) != and)
+        return witness_hold(s, n, !and, i);
+    struct hold all = {INSTANT_NEVER, SLACK_ANY, 0};
     for (uint32_t k = 0; k < n->child_count; k++) {
-        struct hold h = hold_of(s, n->children[k]);
-        all.until_ms = h.until_ms < all.until_ms ? h.until_ms : all.until_ms;
+        struct hold h = hold_of(s, n->children[k], i);
+        all.until_ms = sooner(h.until_ms, all.until_ms);
         all.slack = h.slack < all.slack ? h.slack : all.slack;
     }
     return all;
@@ -162,86 +178,190 @@ static bool grows_by_one(struct state *s, const struct plan_node *a) {
     return value && !value->timed && value->type < TERM_TEXT_LIST && has_trait(s, a->children[1], SETTLED);
 }
 
-static bool value_now(struct state *s, uint32_t aggregate, int64_t *value) {
+/* Elements of a frame of rows that are the customer's: [first, end). */
+struct rows_of {
+    uint32_t first, end;
+};
+static struct rows_of rows_of(struct state *s, uint16_t frame, uint32_t i) {
+    const struct frame_now *f = state_frame(s, frame);
+    return (struct rows_of){f->owners[i] - f->first, f->owners[i + 1] - f->first};
+}
+
+static bool value_now(struct state *s, uint32_t aggregate, uint32_t i, int64_t *value) {
     const struct plan_node *a = state_node(s, aggregate);
-    uint32_t rows = state_count(s, a->source);
     if (a->op == OP_COUNT) {
-        *value = rows;
+        struct rows_of rows = rows_of(s, a->source, i);
+        *value = rows.end - rows.first;
         if (a->children[0] == NODE_NONE)
             return true;
         const uint64_t *bits = state_bits(s, a->children[0], a->source);
         *value = 0;
-        for (uint32_t i = bits_next(bits, 0, rows); i < rows; i = bits_next(bits, i + 1, rows))
+        for (uint32_t r = bits_next(bits, rows.first, rows.end); r < rows.end; r = bits_next(bits, r + 1, rows.end))
             ++*value;
         return true;
     }
     const struct vector *v = state_values(s, aggregate);
-    if (!vector_has(v, 0) || vector_number(v, 0).scale != 0)
+    if (!vector_has(v, i) || vector_number(v, i).scale != 0)
         return false;
-    *value = vector_number(v, 0).integer;
+    *value = vector_number(v, i).integer;
     return true;
 }
 
 /* Rows lie by time. */
-static bool any_in_future(struct state *s, uint16_t frame) {
-    const struct frame_now *f = state_frame(s, frame);
-    return f->count && frame_time(f, f->count - 1) > s->now;
+static bool any_in_future(struct state *s, uint16_t frame, uint32_t i) {
+    struct rows_of rows = rows_of(s, frame, i);
+    return rows.first < rows.end && frame_time(state_frame(s, frame), rows.end - 1) > s->now;
 }
 
 static uint32_t slack_to(int64_t distance) { return distance < SLACK_ANY ? (uint32_t)distance : SLACK_ANY - 1; }
 
+/* How long a row stays that fulfils `condition`; false where that is not so plain. */
+static bool stay_of(struct state *s, uint32_t condition, int64_t *stay_ms) {
+    const struct plan_node *n = condition == NODE_NONE ? NULL : state_node(s, condition);
+    if (!n || !n->timed)
+        return has_trait(s, condition, SETTLED);
+    if (n->kind == PLAN_WINDOW && n->window_kind == WINDOW_ROLLING && n->unit <= UNIT_WEEK) {
+        *stay_ms = sooner(*stay_ms, s->now - calendar_duration(&s->plan->calendar, s->now, -n->amount, n->unit));
+        return true;
+    }
+    bool plain = n->kind == PLAN_CALL && n->op == OP_AND;
+    for (uint32_t k = 0; k < n->child_count && plain; k++)
+        plain = stay_of(s, n->children[k], stay_ms);
+    return plain;
+}
+
+/* Until when none of the rows that fulfil the condition leaves, nor any that comes; 0: not known. */
+static int64_t rows_stay(struct state *s, const struct plan_node *a, uint32_t i) {
+    int64_t stay_ms = INSTANT_NEVER, until = INSTANT_NEVER;
+    if (!stay_of(s, a->children[0], &stay_ms))
+        return 0;
+    if (stay_ms == INSTANT_NEVER)
+        return INSTANT_NEVER;
+    if (stay_ms < 2 * HOLD_LATE_MS)
+        return 0;
+    const uint64_t *bits = state_bits(s, a->children[0], a->source);
+    const struct untils *u = state_until(s, a->children[0]);
+    struct rows_of rows = rows_of(s, a->source, i);
+    for (uint32_t r = bits_next(bits, rows.first, rows.end); r < rows.end; r = bits_next(bits, r + 1, rows.end))
+        until = sooner(until, u->each[r & u->mask]);
+    return sooner(until, s->now - HOLD_LATE_MS + stay_ms);
+}
+
 /* count or distinct against constants. */
-static bool count_hold(struct state *s, uint32_t node, struct hold *out) {
+static bool count_hold(struct state *s, uint32_t node, uint32_t i, struct hold *out) {
     const struct plan_node *n = state_node(s, node);
     struct number_range r;
     int64_t value;
     if (n->child_count < 2 || !grows_by_one(s, state_node(s, n->children[0])) || !range_of(s, n, &r) ||
-        !value_now(s, n->children[0], &value))
+        !value_now(s, n->children[0], i, &value))
         return false;
     const struct plan_node *a = state_node(s, n->children[0]);
-    bool only_down = has_trait(s, a->children[0], ONLY_LEAVES) && !any_in_future(s, a->source);
+    bool only_down = has_trait(s, a->children[0], ONLY_LEAVES) && !any_in_future(s, a->source, i);
     if (r.low > r.high || value > r.high || (value >= r.low && r.high == INT64_MAX))
-        *out = (struct hold){until_of(s, node), SLACK_ANY};
+        *out = (struct hold){until_of(s, node, i), SLACK_ANY, 0};
     else if (!only_down)
-        *out = (struct hold){until_of(s, node), 1};
+        *out = (struct hold){until_of(s, node, i), 1, 0};
     else if (value < r.low)
-        *out = (struct hold){INSTANT_NEVER, slack_to(r.low - value)};
+        *out = (struct hold){INSTANT_NEVER, slack_to(r.low - value),
+                             a->op == OP_COUNT && r.high == INT64_MAX ? rows_stay(s, a, i) : 0};
     else
-        *out = (struct hold){until_of(s, node), slack_to(r.high - value + 1)};
+        *out = (struct hold){until_of(s, node, i), slack_to(r.high - value + 1), 0};
     return true;
 }
 
 /* With a row that it is about it holds against any number of others. */
-static struct hold any_hold(struct state *s, uint32_t node) {
+static struct hold any_hold(struct state *s, uint32_t node, uint32_t i) {
     const struct plan_node *n = state_node(s, node);
-    bool found = is_true(s, node) == (n->op == OP_ANY);
-    return (struct hold){until_of(s, node), found && has_trait(s, n->children[0], SETTLED) ? SLACK_ANY : 1};
+    if (is_true(s, node, i) == (n->op == OP_ANY))
+        return (struct hold){until_of(s, node, i), has_trait(s, n->children[0], SETTLED) ? SLACK_ANY : 1, 0};
+    bool turns = s->plan->frames[n->source].kind == FRAME_OF_ROWS && has_trait(s, n->children[0], SETTLED) &&
+                 has_trait(s, n->children[0], ONLY_LEAVES) && !any_in_future(s, n->source, i);
+    return (struct hold){until_of(s, node, i), 1, turns ? rows_stay(s, n, i) : 0};
 }
 
-static struct hold hold_of(struct state *s, uint32_t node) {
+static struct hold hold_of(struct state *s, uint32_t node, uint32_t i) {
     const struct plan_node *n = state_node(s, node);
     struct hold out;
     if (!has_trait(s, node, READS_EVENTS))
-        return (struct hold){until_of(s, node), SLACK_ANY};
+        return (struct hold){until_of(s, node, i), SLACK_ANY, 0};
     if (n->frame != FRAME_CUSTOMER)
-        return (struct hold){until_of(s, node), 1};
+        return (struct hold){until_of(s, node, i), 1, 0};
     if (n->kind == PLAN_AGGREGATE && (n->op == OP_ANY || n->op == OP_NONE))
-        return any_hold(s, node);
+        return any_hold(s, node, i);
     if (n->kind == PLAN_CALL && (n->op == OP_AND || n->op == OP_OR))
-        return junction_hold(s, node);
+        return junction_hold(s, node, i);
     if (n->kind == PLAN_CALL && n->op == OP_NOT)
-        return hold_of(s, n->children[0]);
-    if (n->kind == PLAN_CALL && count_hold(s, node, &out))
+        return hold_of(s, n->children[0], i);
+    if (n->kind == PLAN_CALL && count_hold(s, node, i, &out))
         return out;
-    return (struct hold){until_of(s, node), 1};
+    return (struct hold){until_of(s, node, i), 1, 0};
+}
+
+/* --- whether a root hangs on one aggregate of events --- */
+
+/* Counts what reads events below `node`, an aggregate that was found before not again. */
+static uint32_t event_readers(struct state *s, uint32_t node, uint32_t *found) {
+    const struct plan_node *n = state_node(s, node);
+    uint32_t count = 0;
+    if (!has_trait(s, node, READS_EVENTS))
+        return 0;
+    if (n->frame != FRAME_CUSTOMER || (n->kind != PLAN_AGGREGATE && n->kind != PLAN_CALL))
+        return 2;
+    if (n->kind == PLAN_AGGREGATE) {
+        count = node != *found;
+        *found = node;
+        return count;
+    }
+    for (uint32_t k = 0; k < n->child_count && count < 2; k++)
+        count += n->children[k] == NODE_NONE ? 0 : event_readers(s, n->children[k], found);
+    return count;
+}
+
+static void know_traits(struct evaluator *e) {
+    if (e->traits)
+        return;
+    e->traits = make_traits(e->plan);
+    e->turning = memory_get(e->plan->root_count + 1, 1);
+    for (uint32_t r = 0; r < e->plan->root_count; r++) {
+        uint32_t found = NODE_NONE;
+        e->turning[r] = event_readers(&e->main, e->plan->roots[r], &found) == 1;
+    }
+}
+
+/* --- questions --- */
+
+static struct hold root_hold(struct state *s, size_t root, uint32_t i) {
+    struct hold hold = hold_of(s, s->plan->roots[root], i);
+    if (!s->evaluator->turning[root] || hold.slack == SLACK_ANY || hold.turns_ms <= s->now + HOLD_LATE_MS)
+        hold.turns_ms = 0;
+    assert(hold.until_ms > s->now && hold.slack > 0);
+    return hold;
 }
 
 struct hold evaluate_hold(struct evaluator *e, size_t root, bool *answer) {
     assert(e->live && root < e->plan->root_count);
-    if (!e->traits)
-        e->traits = make_traits(e->plan);
-    *answer = is_true(&e->main, e->plan->roots[root]);
-    struct hold hold = hold_of(&e->main, e->plan->roots[root]);
-    assert(hold.until_ms > e->main.now && hold.slack > 0);
-    return hold;
+    know_traits(e);
+    *answer = is_true(&e->main, e->plan->roots[root], 0);
+    return root_hold(&e->main, root, 0);
+}
+
+void evaluate_holds(struct evaluator *e, size_t root, uint64_t *bits, struct hold *holds) {
+    assert(!e->live && root < e->plan->root_count);
+    know_traits(e);
+    evaluate_bits(e, root, bits, NULL);
+    for (uint32_t w = 0; w < SPAN_CUSTOMERS / 64; w++)
+        for (uint64_t left = e->population[w]; left; left &= left - 1) {
+            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(left);
+            bool dirty = bit_of(e->dirty_bits, i);
+            holds[i] = root_hold(dirty ? &e->dirty : &e->main, root, dirty ? e->dirty_index[i] : i);
+        }
+}
+
+uint64_t evaluate_clauses_of_events(struct evaluator *e, size_t root) {
+    const struct clauses *c = &e->plan->clauses[root];
+    uint64_t clauses = 0;
+    know_traits(e);
+    for (uint32_t i = 0; i < c->count; i++)
+        clauses |= (uint64_t)has_trait(&e->main, c->nodes[i], READS_EVENTS) << i;
+    return clauses;
 }

@@ -59,11 +59,20 @@ void evaluate_bits(struct evaluator *e, size_t root, uint64_t *bits, int64_t *un
  * records come that the root reads. Both hold together. Records count that add a row to a type of events, at a time that is not
  * ahead; of others (updates, rows that take a row's place, events dated ahead) it says nothing. */
 #define SLACK_ANY UINT32_MAX /* any number */
+#define HOLD_LATE_MS                                                                                                   \
+    600000 /* an event surely counts where it matters to the root (EVENT_COUNTS) and is not older than that */
 struct hold {
     int64_t until_ms; /* after now; INT64_MAX: for ever */
     uint32_t slack;   /* at least 1 */
+    /* Above 0: where the next `slack` events that can matter to the root all surely count, the last of them turns the answer, if it comes before
+     * this instant; from there to this instant the new answer holds against any number of events. 0: that cannot be told. */
+    int64_t turns_ms;
 };
 struct hold evaluate_hold(struct evaluator *e, size_t root, bool *answer);
+/* The same of a span in hand: bits as evaluate_bits, and holds [SPAN_CUSTOMERS] of the population. */
+void evaluate_holds(struct evaluator *e, size_t root, uint64_t *bits, struct hold *holds);
+/* Which of the root's clauses an event of the customer can change. No customer need be in hand. */
+uint64_t evaluate_clauses_of_events(struct evaluator *e, size_t root);
 /* Root `root` of any type, for customer `i` of the range in hand. */
 struct term_value evaluate_value(struct evaluator *e, size_t root, uint32_t i);
 /* For a customer in hand: the root's clauses (operands of its outermost and/or, up to 64, else itself), one bit each that is true. */

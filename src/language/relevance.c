@@ -17,6 +17,7 @@ struct row_test {
 /* What a row of `type` must fulfil to count in one aggregate or step. */
 struct row_filter {
     uint16_t type;
+    bool whole;            /* the tests are all there is to fulfil */
     uint32_t first, count; /* tests */
 };
 
@@ -58,21 +59,25 @@ static bool is_plain(const struct node *call) {
     return literals > 0;
 }
 
-static void take_tests(struct relevance *r, const struct node *where) {
+/* False where there is more to it than tests. */
+static bool take_tests(struct relevance *r, const struct node *where) {
+    bool whole = true;
     if (where->kind == NODE_CALL && where->op == OP_AND) {
         for (const struct node *n = where->first; n; n = n->next)
-            take_tests(r, n);
-    } else if (is_plain(where)) {
-        r->tests = memory_resize(r->tests, r->test_count + 1, sizeof *r->tests);
-        r->tests[r->test_count++] = (struct row_test){where->first->reference.property, where};
+            whole = take_tests(r, n) && whole;
+        return whole;
     }
+    if (!is_plain(where))
+        return false;
+    r->tests = memory_resize(r->tests, r->test_count + 1, sizeof *r->tests);
+    r->tests[r->test_count++] = (struct row_test){where->first->reference.property, where};
+    return true;
 }
 
-/* `whole`: rows count whatever the `where` says. */
-static void take_filter(struct relevance *r, uint16_t type, const struct node *where, bool whole) {
+/* `any`: rows count whatever the `where` says. */
+static void take_filter(struct relevance *r, uint16_t type, const struct node *where, bool any) {
     struct row_filter filter = {.type = type, .first = r->test_count};
-    if (where && !whole)
-        take_tests(r, where);
+    filter.whole = any ? false : !where || take_tests(r, where);
     filter.count = r->test_count - filter.first;
     r->filters = memory_resize(r->filters, r->filter_count + 1, sizeof *r->filters);
     r->filters[r->filter_count++] = filter;
@@ -106,7 +111,7 @@ static int by_type(const void *a, const void *b) {
 struct relevance *relevance_create(const struct node *root) {
     struct relevance *r = memory_get(1, sizeof *r);
     take_node(r, root);
-    if (!r->test_count) {
+    if (!r->filter_count) {
         relevance_free(r);
         return NULL;
     }
@@ -147,15 +152,8 @@ static bool equals_any(const struct record_head *record, const struct record_val
     return false;
 }
 
-/* True too where the value is of a kind that the literals are not. */
-static bool fulfils(const struct record_head *record, const struct row_test *test) {
+static bool compared(const struct record_head *record, const struct record_value *v, const struct row_test *test) {
     const struct node *literal = test->call->first->next;
-    const struct record_value *v = record_find(record, test->property);
-    if (!v || v->kind == VALUE_MISSING)
-        return test->call->op == OP_NOT_EQUAL;
-    bool text = literal->literal == VALUE_TEXT;
-    if (text ? v->kind != VALUE_TEXT : v->kind != VALUE_NUMBER && v->kind != VALUE_REAL)
-        return true;
     switch (test->call->op) {
     case OP_EQUAL:
     case OP_IN:
@@ -176,18 +174,38 @@ static bool fulfils(const struct record_head *record, const struct row_test *tes
     }
 }
 
-static bool passes(const struct relevance *r, const struct row_filter *filter, const struct record_head *record) {
-    for (uint32_t i = 0; i < filter->count; i++)
-        if (!fulfils(record, &r->tests[filter->first + i]))
-            return false;
-    return true;
+/* Not known where the value is of a kind that the literals are not. */
+static enum event_relevance fulfils(const struct record_head *record, const struct row_test *test) {
+    const struct node *literal = test->call->first->next;
+    const struct record_value *v = record_find(record, test->property);
+    if (!v || v->kind == VALUE_MISSING)
+        return test->call->op == OP_NOT_EQUAL ? EVENT_COUNTS : EVENT_NOTHING;
+    bool text = literal->literal == VALUE_TEXT;
+    if (text ? v->kind != VALUE_TEXT : v->kind != VALUE_NUMBER && v->kind != VALUE_REAL)
+        return EVENT_MAY_MATTER;
+    return compared(record, v, test) ? EVENT_COUNTS : EVENT_NOTHING;
 }
 
-bool relevance_matters(const struct relevance *r, const struct record_head *record) {
+static enum event_relevance passes(const struct relevance *r, const struct row_filter *filter,
+                                   const struct record_head *record) {
+    enum event_relevance least = filter->whole ? EVENT_COUNTS : EVENT_MAY_MATTER;
+    for (uint32_t i = 0; i < filter->count && least != EVENT_NOTHING; i++) {
+        enum event_relevance test = fulfils(record, &r->tests[filter->first + i]);
+        least = test < least ? test : least;
+    }
+    return least;
+}
+
+enum event_relevance relevance_of(const struct relevance *r, const struct record_head *record) {
+    enum event_relevance most = EVENT_NOTHING, least = EVENT_COUNTS;
     if (!r || record->kind != TYPE_EVENT || (record->flags & RECORD_REPLACES))
-        return true; /* what takes a row's place may take away what counted */
-    for (uint32_t i = 0; i < r->filter_count && r->filters[i].type <= record->type; i++)
-        if (r->filters[i].type == record->type && passes(r, &r->filters[i], record))
-            return true;
-    return false;
+        return EVENT_MAY_MATTER; /* what takes a row's place may take away what counted */
+    for (uint32_t i = 0; i < r->filter_count && r->filters[i].type <= record->type; i++) {
+        if (r->filters[i].type != record->type)
+            continue;
+        enum event_relevance one = passes(r, &r->filters[i], record);
+        most = one > most ? one : most;
+        least = one < least ? one : least;
+    }
+    return most == EVENT_NOTHING || least == EVENT_COUNTS ? most : EVENT_MAY_MATTER;
 }

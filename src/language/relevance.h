@@ -11,11 +11,16 @@
 #include "language/tree.h"
 
 struct relevance;
-/* Of a checked tree, which it borrows; NULL where no event can be told to be without meaning. */
+enum event_relevance {
+    EVENT_NOTHING,    /* changes no aggregate and no sequence of the customer it belongs to */
+    EVENT_MAY_MATTER, /* cannot be told from the event alone */
+    EVENT_COUNTS      /* fulfils the whole `where` of every aggregate over its type: counts where its time does */
+};
+/* Of a checked tree, which it borrows; NULL where it reads no events of the customer's own. */
 struct relevance *relevance_create(const struct node *root);
 void relevance_free(struct relevance *relevance);
-/* False only where the record is an event that changes no aggregate and no sequence of the customer it belongs to. Thread: any.
- * Cost: a look-up and a comparison for each condition, tens of nanoseconds. */
-bool relevance_matters(const struct relevance *relevance, const struct record_head *record);
+/* EVENT_MAY_MATTER for whatever is no event that adds a row. Thread: any. Cost: a look-up and a comparison for each condition,
+ * tens of nanoseconds. */
+enum event_relevance relevance_of(const struct relevance *relevance, const struct record_head *record);
 
 #endif
