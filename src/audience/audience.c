@@ -31,7 +31,8 @@ enum status audience_create(const struct audience_parts *parts, struct audience 
                             .identity = parts->identity,
                             .history = parts->history,
                             .members = members_create(),
-                            .timers = timers_create()};
+                            .timers = timers_create(),
+                            .slack = slack_create()};
     audience_outside(a, &a->live.outside);
     a->snapshot = snapshot_first(&a->parts);
     a->outdated = true;
@@ -54,6 +55,7 @@ void audience_free(struct audience *a) {
     feed_free(a->live.feed);
     members_free(a->live.members);
     timers_free(a->live.timers);
+    slack_free(a->live.slack);
     audience_snapshot_release(a->snapshot);
     buffer_release(&a->types);
     free(a->runs);
@@ -83,6 +85,9 @@ static uint32_t *live_numbers(const struct audience_snapshot *s, uint32_t *count
 static void plan_all(struct audience *a) {
     uint32_t count, *numbers = live_numbers(a->snapshot, &count);
     struct fault fault = {0};
+    for (uint32_t n = 1; n < a->snapshot->number_count; n++)
+        if (!made_is_live(a->snapshot->by_number[n]))
+            slack_drop(a->live.slack, n);
     planned_free(a->planned);
     a->planned = NULL;
     enum status status = planned_create(&a->live, a->snapshot, numbers, count, &a->planned, &fault);
@@ -217,6 +222,8 @@ void audience_master_changed(struct audience *a, uint16_t type) {
     const struct planned *p = index_now(a);
     if (type >= p->type_count || !p->by_master[type].count)
         return;
+    for (uint32_t i = 0; i < p->by_master[type].count; i++)
+        slack_set_void(a->live.slack, p->roots[p->by_master[type].roots[i]].slot, true);
     a->master_dirty[type] = true;
     if (a->master_due_ms == TIMER_NEVER)
         a->master_due_ms = a->live.now_ms + MASTER_DELAY_MS;

@@ -160,6 +160,7 @@ void audience_subscription_at(const struct audience_snapshot *snapshot, size_t i
 
 struct audience_counters {
     uint64_t evaluations; /* of one root for one customer */
+    uint64_t turned;      /* answers that were known to change, and not evaluated */
     uint64_t changes;     /* entries and exits */
     uint64_t timers_due;  /* worked */
     uint64_t span_passes; /* whole spans evaluated */

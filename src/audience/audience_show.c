@@ -298,7 +298,8 @@ void audience_counters_read(const struct audience *a, struct audience_counters *
         .evaluations = atomic_load_explicit(&((struct live_counters *)c)->evaluations, memory_order_relaxed),
         .changes = atomic_load_explicit(&((struct live_counters *)c)->changes, memory_order_relaxed),
         .timers_due = atomic_load_explicit(&((struct live_counters *)c)->timers_due, memory_order_relaxed),
+        .turned = atomic_load_explicit(&((struct live_counters *)c)->turned, memory_order_relaxed),
         .span_passes = atomic_load_explicit(&((struct live_counters *)c)->span_passes, memory_order_relaxed),
         .busy_ns = atomic_load_explicit(&((struct audience *)a)->busy_ns, memory_order_relaxed),
-        .memory_bytes = members_bytes(a->live.members) + timers_bytes(a->live.timers)};
+        .memory_bytes = members_bytes(a->live.members) + timers_bytes(a->live.timers) + slack_bytes(a->live.slack)};
 }

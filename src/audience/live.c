@@ -16,6 +16,8 @@ struct telling {
     bool known; /* what was before can be evaluated again: at `then_ms` without rows from `before` on */
     int64_t then_ms;
     uint64_t before;
+    bool events;            /* nothing but events that add rows made the difference between then and now */
+    const uint64_t *turned; /* [words]: roots whose answer is known to be another; NULL: none */
 };
 
 static void count(_Atomic uint64_t *counter, uint64_t more) {
@@ -83,60 +85,111 @@ static uint64_t clauses_of(struct evaluator *e, const struct live_root *root, bo
     return evaluate_clauses(e, root->index);
 }
 
+/* A group's evaluators and what they have in hand. */
+struct hands {
+    struct evaluator *now, *then;
+    bool now_taken, then_taken;
+};
+
+/* Clauses before and after, of a root that changed. Where only one of them can have changed, the answers tell both. */
+static void changed_clauses(struct live *l, const struct live_root *root, struct hands *h, bool in,
+                            struct customer_id customer, const struct telling *telling, uint64_t *before,
+                            uint64_t *after) {
+    bool one = telling->known && telling->events && root->event_clauses &&
+               (root->event_clauses & (root->event_clauses - 1)) == 0;
+    if (one && evaluate_clauses_told(h->now, root->index, in, after)) {
+        *before = *after ^ root->event_clauses;
+        return;
+    }
+    if (one && evaluate_clauses_told(h->now, root->index, !in, before)) {
+        *after = *before ^ root->event_clauses;
+        return;
+    }
+    *before = telling->known
+                  ? clauses_of(h->then, root, !in, &h->then_taken, customer, telling->then_ms, telling->before)
+                  : 0;
+    *after = clauses_of(h->now, root, in, &h->now_taken, customer, l->now_ms, UINT64_MAX);
+}
+
 /* Entries of the group's roots that changed, with the clauses that were and are true. */
-static void tell_changes(struct live *l, struct planned *p, struct group *g, struct customer_id customer,
+static void tell_changes(struct live *l, struct planned *p, struct hands *h, struct customer_id customer,
                          const uint32_t *changed, uint32_t changed_count, const struct telling *telling) {
-    bool then = false, now = true;
+    h->then_taken = false;
     for (uint32_t i = 0; i < changed_count; i++) {
         const struct live_root *root = &p->roots[changed[i]];
         bool in = members_has(l->members, root->number, customer);
-        uint64_t before =
-            telling->known ? clauses_of(g->then, root, !in, &then, customer, telling->then_ms, telling->before) : 0;
-        uint64_t after = clauses_of(g->now, root, in, &now, customer, l->now_ms, UINT64_MAX);
+        uint64_t before, after;
+        changed_clauses(l, root, h, in, customer, telling, &before, &after);
         live_entry(l, kind_of(in), cause_for(root, telling->cause), customer, root->number, before, after);
     }
 }
 
+static bool keeps_slack(const struct live *l, const struct live_root *root) {
+    return root->slot != SLACK_SLOT_NONE && !slack_is_void(l->slack, root->slot);
+}
+
+static void note_slack(const struct live *l, const struct live_root *root, const struct slack_place *place,
+                       const struct hold *hold) {
+    if (!place->bytes || !keeps_slack(l, root))
+        return;
+    uint8_t byte = slack_byte(hold->slack, hold->turns_ms > 0);
+    place->bytes[root->slot] = byte;
+    if (byte != SLACK_BYTE_ANY && byte & SLACK_TURNS && hold->turns_ms < *place->sure_ms)
+        *place->sure_ms = hold->turns_ms;
+}
+
+/* The root's answer, in *in; returns the moment until which it holds. */
+static int64_t answer_of(struct live *l, const struct live_root *root, uint32_t r, struct hands *h,
+                         struct customer_id customer, const struct slack_place *place, const struct telling *telling,
+                         bool *in) {
+    if (telling->turned && bit_get(telling->turned, r)) {
+        *in = !members_has(l->members, root->number, customer);
+        count(&l->counters.turned, 1);
+        return *place->sure_ms;
+    }
+    if (!h->now_taken)
+        evaluator_customer(h->now, customer, l->now_ms, UINT64_MAX);
+    h->now_taken = true;
+    struct hold hold = evaluate_hold(h->now, root->index, in);
+    assert(hold.until_ms > l->now_ms && (root->timed || root->stored || hold.until_ms == TIMER_NEVER));
+    note_slack(l, root, place, &hold);
+    count(&l->counters.evaluations, 1);
+    return hold.until_ms;
+}
+
 /* The group's roots in `which` for one customer; returns the moment until which all of them hold. */
 static int64_t evaluate_group(struct live *l, struct planned *p, struct group *g, struct customer_id customer,
-                              const uint64_t *which, const struct telling *telling) {
+                              const uint64_t *which, const struct slack_place *place, const struct telling *telling) {
     uint32_t end = g->first + g->count, first = next_bit(which, g->first, end), changed[64], changed_count = 0;
+    struct hands hands = {g->now, g->then, false, false};
     int64_t due = TIMER_NEVER;
-    uint64_t evaluated = 0;
-    uint8_t *slack = slack_of(p->slack, customer);
-    if (first == end)
-        return due;
     for (uint32_t i = first; i < end; i = next_bit(which, i + 1, end))
         members_prefetch(l->members, p->roots[i].number, customer);
-    evaluator_customer(g->now, customer, l->now_ms, UINT64_MAX);
     for (uint32_t i = first; i < end; i = next_bit(which, i + 1, end)) {
         const struct live_root *root = &p->roots[i];
         bool in;
-        struct hold hold = evaluate_hold(g->now, root->index, &in);
-        assert(hold.until_ms > l->now_ms && (root->timed || root->stored || hold.until_ms == TIMER_NEVER));
-        if (root->timed && hold.until_ms < due)
-            due = hold.until_ms;
-        if (slack)
-            slack[i] = slack_byte(hold.slack);
-        evaluated++;
+        int64_t until = answer_of(l, root, i, &hands, customer, place, telling, &in);
+        if (root->timed && until < due)
+            due = until;
         if (members_put(l->members, root->number, customer, in))
             changed[changed_count++] = i;
         if (changed_count == 64) {
-            tell_changes(l, p, g, customer, changed, changed_count, telling);
+            tell_changes(l, p, &hands, customer, changed, changed_count, telling);
             changed_count = 0;
         }
     }
     if (changed_count)
-        tell_changes(l, p, g, customer, changed, changed_count, telling);
-    count(&l->counters.evaluations, evaluated);
+        tell_changes(l, p, &hands, customer, changed, changed_count, telling);
     return due;
 }
 
 /* The roots in `which` for one customer. `due_ms`: until when the others hold. */
 static void evaluate_one(struct live *l, struct planned *p, struct customer_id customer, const uint64_t *which,
                          int64_t due_ms, const struct telling *telling) {
+    struct slack_place place = slack_of(l->slack, customer);
+    slack_expire(l->slack, &place, l->now_ms);
     for (uint32_t i = 0; i < p->group_count; i++) {
-        int64_t until = evaluate_group(l, p, &p->groups[i], customer, which, telling);
+        int64_t until = evaluate_group(l, p, &p->groups[i], customer, which, &place, telling);
         due_ms = until < due_ms ? until : due_ms;
     }
     if (p->timed_count)
@@ -149,19 +202,21 @@ static void evaluate_one(struct live *l, struct planned *p, struct customer_id c
 static void know_empty(struct live *l, struct planned *p, struct customer_id customer) {
     if (p->empty_known && l->now_ms < p->empty_until_ms)
         return;
-    p->empty_until_ms = TIMER_NEVER;
+    p->empty_until_ms = p->empty_sure_ms = TIMER_NEVER;
     for (uint32_t w = 0; w < p->words; w++)
         p->empty[w] = 0;
     for (uint32_t i = 0; i < p->group_count; i++) {
         struct group *g = &p->groups[i];
         evaluator_customer(g->then, customer, l->now_ms, 1);
         for (uint32_t r = g->first; r < g->first + g->count; r++) {
-            uint64_t bit = 0;
-            int64_t until = TIMER_NEVER;
-            evaluate_bits(g->then, p->roots[r].index, &bit, p->roots[r].timed ? &until : NULL);
-            assert(until > l->now_ms);
-            p->empty_until_ms = until < p->empty_until_ms ? until : p->empty_until_ms;
-            if (bit & 1) {
+            bool in;
+            struct hold hold = evaluate_hold(g->then, p->roots[r].index, &in);
+            if (p->roots[r].timed && hold.until_ms < p->empty_until_ms)
+                p->empty_until_ms = hold.until_ms;
+            p->empty_slack[r] = slack_byte(hold.slack, hold.turns_ms > 0);
+            if (hold.turns_ms > 0 && hold.turns_ms < p->empty_sure_ms)
+                p->empty_sure_ms = hold.turns_ms;
+            if (in) {
                 bit_set(p->empty, r);
                 p->empty_clauses[r] = evaluate_clauses(g->then, p->roots[r].index);
             }
@@ -170,9 +225,20 @@ static void know_empty(struct live *l, struct planned *p, struct customer_id cus
     p->empty_known = true;
 }
 
+static void empty_slack(struct live *l, struct planned *p, struct customer_id customer) {
+    struct slack_place place = slack_of(l->slack, customer);
+    if (!place.bytes)
+        return;
+    *place.sure_ms = p->empty_sure_ms;
+    for (uint32_t r = 0; r < p->root_count; r++)
+        if (keeps_slack(l, &p->roots[r]))
+            place.bytes[p->roots[r].slot] = p->empty_slack[r];
+}
+
 /* A customer the record in hand made: what the record does not touch says what it says of nobody's history. */
 static void enter_new(struct live *l, struct planned *p, struct customer_id customer, const uint64_t *touched) {
     know_empty(l, p, customer);
+    empty_slack(l, p, customer);
     evaluate_one(l, p, customer, touched, p->empty_until_ms, &(struct telling){.cause = FEED_RECORD});
     for (uint32_t r = next_bit(p->empty, 0, p->root_count); r < p->root_count;
          r = next_bit(p->empty, r + 1, p->root_count))
@@ -189,7 +255,7 @@ static void leave_all(struct live *l, struct planned *p, struct customer_id cust
             live_entry(l, FEED_LEFT, cause, customer, n, 0, 0);
     members_put(l->members, MEMBERS_POPULATION, customer, false);
     timers_set(l->timers, customer, TIMER_NEVER);
-    slack_forget(p->slack, customer);
+    slack_forget(l->slack, customer);
 }
 
 /* --- records --- */
@@ -199,27 +265,57 @@ static void touch(uint64_t *touched, const struct root_list *list) {
         bit_set(touched, list->roots[i]);
 }
 
+static inline void bit_drop(uint64_t *bits, uint32_t i) { bits[i / 64] &= ~(UINT64_C(1) << i % 64); }
+
 /* An event that adds a row, and not one that is still to come: what slack speaks of. */
 static bool adds_event(const struct live *l, const struct record_head *record) {
     return record->kind == TYPE_EVENT && !(record->flags & RECORD_REPLACES) && record->time_ms <= l->now_ms;
 }
 
-/* Of those that read the record's type the ones it can matter to. `slack` (NULL: not known): those that hold against it are left out. */
-static void touch_by_type(struct planned *p, const struct record_head *record, uint8_t *slack) {
+/* The record in hand beside what is known of its customer. */
+struct touching {
+    uint8_t *slack; /* by slot; NULL: not known, or the record is none that slack speaks of */
+    bool sure;      /* it is an event that counts where it matters, at a moment for which what turns is known */
+};
+
+static void touch_root(struct live *l, struct planned *p, uint32_t r, const struct touching *t,
+                       enum event_relevance relevance) {
+    const struct live_root *root = &p->roots[r];
+    enum slack_says says = SLACK_UNKNOWN;
+    if (t->slack && keeps_slack(l, root))
+        says = slack_take(&t->slack[root->slot], t->sure && relevance == EVENT_COUNTS);
+    if (says == SLACK_HOLDS)
+        return;
+    if (says == SLACK_UNKNOWN) /* whatever another record of the message has turned */
+        bit_drop(p->turned, r);
+    else if (!bit_get(p->touched, r))
+        bit_set(p->turned, r);
+    bit_set(p->touched, r);
+}
+
+/* Of those that read the record's type the ones it can matter to, but those that hold against it. */
+static void touch_by_type(struct live *l, struct planned *p, const struct record_head *record,
+                          const struct touching *t) {
     const struct root_list *list = &p->by_type[record->type];
     for (uint32_t i = 0; i < list->count; i++) {
-        uint32_t root = list->roots[i];
-        if (slack && slack[root] == SLACK_BYTE_ANY)
+        const struct live_root *root = &p->roots[list->roots[i]];
+        if (t->slack && keeps_slack(l, root) && t->slack[root->slot] == SLACK_BYTE_ANY)
             continue;
-        if (relevance_matters(p->roots[root].relevance, record) && !(slack && slack_takes(&slack[root])))
-            bit_set(p->touched, root);
+        enum event_relevance relevance = relevance_of(root->relevance, record);
+        if (relevance != EVENT_NOTHING)
+            touch_root(l, p, list->roots[i], t, relevance);
     }
 }
 
-static void touch_any_event(struct planned *p, uint8_t *slack) {
+static void touch_surely(struct planned *p, const struct root_list *list) {
+    for (uint32_t i = 0; i < list->count; i++)
+        bit_drop(p->turned, list->roots[i]);
+    touch(p->touched, list);
+}
+
+static void touch_any_event(struct live *l, struct planned *p, const struct touching *t) {
     for (uint32_t i = 0; i < p->any_event.count; i++)
-        if (!slack || !slack_takes(&slack[p->any_event.roots[i]]))
-            bit_set(p->touched, p->any_event.roots[i]);
+        touch_root(l, p, p->any_event.roots[i], t, EVENT_MAY_MATTER);
 }
 
 static void touch_related(struct planned *p, const struct related_list *list) {
@@ -230,19 +326,23 @@ static void touch_related(struct planned *p, const struct related_list *list) {
     }
 }
 
-static void touch_record(struct planned *p, const struct record_head *record, uint8_t *slack) {
+static void touch_record(struct live *l, struct planned *p, const struct record_head *record,
+                         const struct slack_place *place) {
     const struct record_value *values = record_values(record);
+    struct touching t = {0};
+    if (place->bytes && adds_event(l, record))
+        t = (struct touching){place->bytes, l->now_ms < *place->sure_ms && record->time_ms > l->now_ms - HOLD_LATE_MS};
     if (record->type < p->type_count) {
-        touch_by_type(p, record, slack);
+        touch_by_type(l, p, record, &t);
         touch_related(p, &p->related_type[record->type]);
     }
     if (record->kind == TYPE_EVENT) {
-        touch_any_event(p, slack);
+        touch_any_event(l, p, &t);
         touch_related(p, &p->related_any_event);
     }
     for (uint32_t i = 0; record->kind == TYPE_ATTRIBUTES && i < record->value_count; i++)
         if (values[i].property < p->attribute_count) {
-            touch(p->touched, &p->by_attribute[values[i].property]);
+            touch_surely(p, &p->by_attribute[values[i].property]);
             touch_related(p, &p->related_attribute[values[i].property]);
         }
 }
@@ -305,7 +405,12 @@ void live_records(struct live *l, struct planned *p, struct customer_id customer
                   struct record_head *const *records, size_t record_count, uint64_t position) {
     bool in = live_in_population(l, customer), was = members_has(l->members, MEMBERS_POPULATION, customer);
     bool fresh = record_count && records[0]->position == position; /* a replayed one has its own place among the rows */
-    struct telling telling = {FEED_RECORD, fresh, l->now_ms, position};
+    struct telling telling = {.cause = FEED_RECORD,
+                              .known = fresh,
+                              .then_ms = l->now_ms,
+                              .before = position,
+                              .events = fresh,
+                              .turned = p->turned};
     if (!in && was)
         leave_all(l, p, customer, FEED_RECORD);
     if (!in || !p->root_count) {
@@ -313,10 +418,12 @@ void live_records(struct live *l, struct planned *p, struct customer_id customer
         return;
     }
     for (uint32_t w = 0; w < p->words; w++)
-        p->touched[w] = 0;
-    uint8_t *slack = was ? slack_of(p->slack, customer) : NULL;
-    for (size_t i = 0; i < record_count; i++)
-        touch_record(p, records[i], adds_event(l, records[i]) ? slack : NULL);
+        p->touched[w] = p->turned[w] = 0;
+    struct slack_place place = was ? slack_of(l->slack, customer) : (struct slack_place){0};
+    for (size_t i = 0; i < record_count; i++) {
+        touch_record(l, p, records[i], &place);
+        telling.events &= records[i]->kind == TYPE_EVENT && !(records[i]->flags & RECORD_REPLACES);
+    }
     members_put(l->members, MEMBERS_POPULATION, customer, true);
     if (!was && created)
         enter_new(l, p, customer, p->touched);
@@ -384,13 +491,36 @@ struct pass {
     enum feed_cause cause;
     const uint64_t *which;
     uint64_t any[SPAN_WORDS], population[SPAN_WORDS];
-    int64_t due[SPAN_CUSTOMERS], until[SPAN_CUSTOMERS];
+    int64_t due[SPAN_CUSTOMERS];
+    struct hold holds[SPAN_CUSTOMERS];
 };
 
-static void take_until(struct pass *pass) {
-    for (uint32_t i = 0; i < SPAN_CUSTOMERS; i++)
-        if (pass->until[i] < pass->due[i])
-            pass->due[i] = pass->until[i];
+/* What the holds of root `r` say of due moments and slack. */
+static void take_holds(struct live *l, const struct live_root *root, struct pass *pass) {
+    slack_forget_span(l->slack, pass->span, root->slot);
+    for (uint32_t w = 0; w < SPAN_WORDS; w++)
+        for (uint64_t left = pass->population[w]; left; left &= left - 1) {
+            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(left);
+            struct slack_place place = slack_of(l->slack, (struct customer_id){pass->span * SPAN_CUSTOMERS + i});
+            const struct hold *hold = &pass->holds[i];
+            if (!hold->slack)
+                continue; /* no customer to the evaluator */
+            if (root->timed && hold->until_ms < pass->due[i])
+                pass->due[i] = hold->until_ms;
+            slack_expire(l->slack, &place, l->now_ms);
+            note_slack(l, root, &place, hold);
+        }
+}
+
+static void pass_root(struct live *l, struct group *g, const struct live_root *root, struct pass *pass,
+                      uint64_t bits[SPAN_WORDS]) {
+    if (root->stored) {
+        evaluate_bits(g->now, root->index, bits, NULL);
+        return;
+    }
+    memset(pass->holds, 0, sizeof pass->holds);
+    evaluate_holds(g->now, root->index, bits, pass->holds);
+    take_holds(l, root, pass);
 }
 
 /* False where the history has no such span. */
@@ -402,11 +532,9 @@ static bool pass_group(struct live *l, struct planned *p, struct group *g, struc
         return false;
     for (uint32_t r = first; r < end; r = next_bit(pass->which, r + 1, end)) {
         uint64_t bits[SPAN_WORDS];
-        evaluate_bits(g->now, p->roots[r].index, bits, p->roots[r].timed ? pass->until : NULL);
+        pass_root(l, g, &p->roots[r], pass, bits);
         for (uint32_t w = 0; w < SPAN_WORDS; w++)
             bits[w] &= pass->population[w];
-        if (p->roots[r].timed)
-            take_until(pass);
         if (members_put_span(l->members, p->roots[r].number, pass->span, bits, p->span_bits[r]))
             for (uint32_t w = 0; w < SPAN_WORDS; w++)
                 pass->any[w] |= p->span_bits[r][w];
@@ -455,11 +583,14 @@ static void tell_span(struct live *l, struct planned *p, struct pass *pass) {
 
 /* The population of a span one by one: where it has customers and no rows. */
 static void pass_one_by_one(struct live *l, struct planned *p, struct pass *pass, bool all_timed) {
-    struct telling telling = {pass->cause, pass->cause == FEED_TIME, l->now_ms - 1, UINT64_MAX};
+    struct telling telling = {
+        .cause = pass->cause, .known = pass->cause == FEED_TIME, .then_ms = l->now_ms - 1, .before = UINT64_MAX};
     uint64_t now[SPAN_WORDS];
     for (uint32_t r = next_bit(pass->which, 0, p->root_count); r < p->root_count;
-         r = next_bit(pass->which, r + 1, p->root_count))
+         r = next_bit(pass->which, r + 1, p->root_count)) {
+        slack_forget_span(l->slack, pass->span, p->roots[r].slot);
         members_span(l->members, p->roots[r].number, pass->span, p->span_bits[r]);
+    }
     for (uint32_t w = 0; w < SPAN_WORDS; w++)
         for (uint64_t left = pass->population[w]; left; left &= left - 1) {
             struct customer_id c = {pass->span * SPAN_CUSTOMERS + w * 64 + (uint32_t)__builtin_ctzll(left)};
@@ -506,7 +637,6 @@ static void span_pass(struct live *l, struct planned *p, uint32_t span, const ui
     pass_begin(l, p, pass, all_timed);
     for (uint32_t i = 0; i < p->group_count && there; i++)
         there = pass_group(l, p, &p->groups[i], pass);
-    slack_forget_span(p->slack, span, which);
     if (there)
         pass_end(l, p, pass);
     else
@@ -522,6 +652,9 @@ static void span_pass(struct live *l, struct planned *p, uint32_t span, const ui
 void live_everybody(struct live *l, struct planned *p, const uint64_t *which, enum feed_cause cause,
                     struct buffer *changed) {
     uint32_t spans = members_spans(l->members);
+    for (uint32_t r = next_bit(which, 0, p->root_count); r < p->root_count; r = next_bit(which, r + 1, p->root_count))
+        if (p->roots[r].slot != SLACK_SLOT_NONE)
+            slack_set_void(l->slack, p->roots[r].slot, false);
     for (uint32_t span = 0; span < spans; span++)
         span_pass(l, p, span, which, false, cause, changed);
 }
@@ -555,7 +688,8 @@ void live_due(struct live *l, struct planned *p, int64_t moment_ms) {
             struct customer_id customer = {span * SPAN_CUSTOMERS + places[i]};
             if (p->timed_count && members_has(l->members, MEMBERS_POPULATION, customer))
                 evaluate_one(l, p, customer, p->timed, TIMER_NEVER,
-                             &(struct telling){FEED_TIME, true, moment_ms - 1, UINT64_MAX});
+                             &(struct telling){
+                                 .cause = FEED_TIME, .known = true, .then_ms = moment_ms - 1, .before = UINT64_MAX});
             else
                 timers_set(l->timers, customer, TIMER_NEVER);
         }

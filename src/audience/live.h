@@ -15,7 +15,7 @@
 #define SPAN_PASS_DUE 64  /* so many of a span due at once: it is evaluated as a whole */
 
 struct live_counters {
-    _Atomic uint64_t evaluations, changes, timers_due, span_passes;
+    _Atomic uint64_t evaluations, turned, changes, timers_due, span_passes;
 };
 
 /* What evaluation works on; all borrowed. */
@@ -26,6 +26,7 @@ struct live {
     struct history *history;
     struct members *members;
     struct timers *timers;
+    struct slack *slack; /* how many events the answers of live segments hold against */
     struct feed *feed;
     struct outside outside;
     struct live_counters counters;
@@ -44,8 +45,10 @@ struct root_list {
 struct live_root {
     uint32_t number; /* of the segment */
     uint32_t group, index;
-    bool timed; /* its answers end; never of stored ones, which have their schedule */
+    uint32_t slot; /* in `slack`; SLACK_SLOT_NONE: of stored ones */
+    bool timed;    /* its answers end; never of stored ones, which have their schedule */
     bool upload, stored;
+    uint64_t event_clauses;      /* those that an event can change */
     struct relevance *relevance; /* which events matter to it; NULL: all of the types it reads */
 };
 struct group {
@@ -74,18 +77,20 @@ struct planned {
     struct group *groups;
     uint32_t group_count;
     uint64_t *all, *timed, *touched; /* [words] */
+    uint64_t *turned;                /* [words]: of those touched, the ones whose answer is known to have turned */
     struct root_list *by_type, *by_attribute, *by_master, *by_set;
     uint32_t type_count, attribute_count, set_count;
     struct root_list any_event;
     struct related_list *related_type, *related_attribute, *related_set, related_any_event;
     struct over *overs;
     uint32_t over_count;
-    struct slack *slack; /* how many events the answers hold against */
     /* The answers of a customer without any record, good until `empty_until_ms`. */
     bool empty_known;
     int64_t empty_until_ms;
-    uint64_t *empty;                          /* [words]: roots that are true */
-    uint64_t *empty_clauses;                  /* [root_count] */
+    uint64_t *empty;         /* [words]: roots that are true */
+    uint64_t *empty_clauses; /* [root_count] */
+    uint8_t *empty_slack;    /* [root_count] */
+    int64_t empty_sure_ms;
     uint64_t (*span_bits)[SPAN_WORDS];        /* [root_count]: what a pass changed */
     uint64_t *clauses_before, *clauses_after; /* [root_count]: of the customer in hand */
 };

@@ -152,6 +152,7 @@ static enum status plan_roots(struct live *live, struct planned *p, uint32_t fir
         root->group = p->group_count;
         root->index = i;
         root->timed = plan_timed(plan, i) && !root->stored;
+        root->event_clauses = evaluate_clauses_of_events(p->groups[p->group_count].then, i);
         bit_set(p->all, first + i);
         if (root->timed)
             bit_set(p->timed, first + i);
@@ -171,17 +172,21 @@ enum status planned_create(struct live *live, struct audience_snapshot *snapshot
     p->all = memory_get(p->words, sizeof *p->all);
     p->timed = memory_get(p->words, sizeof *p->timed);
     p->touched = memory_get(p->words, sizeof *p->touched);
+    p->turned = memory_get(p->words, sizeof *p->turned);
     p->empty = memory_get(p->words, sizeof *p->empty);
     p->empty_clauses = memory_get(count + 1, sizeof *p->empty_clauses);
     p->clauses_before = memory_get(count + 1, sizeof *p->clauses_before);
     p->clauses_after = memory_get(count + 1, sizeof *p->clauses_after);
     p->span_bits = memory_get(count + 1, sizeof *p->span_bits);
-    p->slack = slack_create(count);
+    p->empty_slack = memory_get(count + 1, 1);
     for (uint32_t i = 0; i < count; i++) {
         const struct made *made = definition_numbered(snapshot, numbers[i]);
         assert(made && made->tree && (i == 0 || numbers[i] > numbers[i - 1]));
-        p->roots[i] = (struct live_root){
-            .number = numbers[i], .upload = made->how == HOW_UPLOAD, .stored = made->how == HOW_SCHEDULED};
+        bool stored = made->how == HOW_SCHEDULED;
+        p->roots[i] = (struct live_root){.number = numbers[i],
+                                         .upload = made->how == HOW_UPLOAD,
+                                         .stored = stored,
+                                         .slot = stored ? SLACK_SLOT_NONE : slack_slot(live->slack, numbers[i])};
     }
     enum status status = count ? plan_roots(live, p, 0, count, fault) : STATUS_OK;
     if (status) {
@@ -234,12 +239,13 @@ void planned_free(struct planned *p) {
     free(p->all);
     free(p->timed);
     free(p->touched);
+    free(p->turned);
     free(p->empty);
     free(p->empty_clauses);
+    free(p->empty_slack);
     free(p->clauses_before);
     free(p->clauses_after);
     free(p->span_bits);
-    slack_free(p->slack);
     audience_snapshot_release(p->snapshot);
     free(p);
 }

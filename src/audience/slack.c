@@ -1,4 +1,4 @@
-/* slack: see the header. A page a span, made when first asked for. */
+/* slack: see the header. A page a span, made when first asked for, and again with longer rows when segments have become more. */
 #include "audience/slack.h"
 
 #include <assert.h>
@@ -8,28 +8,32 @@
 
 struct page {
     uint8_t *bytes; /* [SPAN_CUSTOMERS * stride], at a cache line */
+    int64_t *sure_ms;
     void *memory;
+    uint32_t stride;
 };
 struct slack {
     struct page *pages;
-    uint32_t page_count, roots;
+    uint32_t page_count;
+    uint32_t *slots; /* by segment: slot + 1; 0: none */
+    uint32_t segment_count;
+    uint32_t *taken; /* by slot: its segment; 0: free */
+    bool *voids;
+    uint32_t slot_count;
     uint32_t stride; /* of a customer: part of a line, or lines */
-    uint8_t *kept;   /* [stride] */
-    uint64_t used;
+    _Atomic uint64_t used;
 };
 
-static uint32_t stride_of(uint32_t roots) {
-    uint32_t stride = 8;
-    while (stride < LINE && stride < roots)
+static uint32_t stride_of(uint32_t slots) {
+    uint32_t stride = 16;
+    while (stride < LINE && stride < slots)
         stride *= 2;
-    return stride < roots ? (roots + LINE - 1) / LINE * LINE : stride;
+    return stride < slots ? (slots + LINE - 1) / LINE * LINE : stride;
 }
 
-struct slack *slack_create(uint32_t roots) {
+struct slack *slack_create(void) {
     struct slack *s = memory_get(1, sizeof *s);
-    s->roots = roots;
-    s->stride = stride_of(roots);
-    s->kept = memory_get(s->stride, 1);
+    s->stride = stride_of(0);
     return s;
 }
 
@@ -39,14 +43,89 @@ void slack_free(struct slack *s) {
     for (uint32_t i = 0; i < s->page_count; i++)
         free(s->pages[i].memory);
     free(s->pages);
-    free(s->kept);
+    free(s->slots);
+    free(s->taken);
+    free(s->voids);
     free(s);
 }
 
-static bool make_page(struct slack *s, uint32_t span) {
-    uint64_t bytes = (uint64_t)SPAN_CUSTOMERS * s->stride + LINE;
-    if (s->used + bytes > SLACK_BYTES_MAX)
+/* --- slots --- */
+
+static uint32_t free_slot(struct slack *s) {
+    for (uint32_t i = 0; i < s->slot_count; i++)
+        if (!s->taken[i])
+            return i;
+    uint32_t count = s->slot_count + s->slot_count / 2 + 16;
+    s->taken = memory_resize(s->taken, count, sizeof *s->taken);
+    s->voids = memory_resize(s->voids, count, sizeof *s->voids);
+    memset(s->taken + s->slot_count, 0, (count - s->slot_count) * sizeof *s->taken);
+    memset(s->voids + s->slot_count, 0, (count - s->slot_count) * sizeof *s->voids);
+    uint32_t slot = s->slot_count;
+    s->slot_count = count;
+    return slot;
+}
+
+uint32_t slack_slot(struct slack *s, uint32_t segment) {
+    assert(segment > 0);
+    if (segment >= s->segment_count) {
+        uint32_t count = segment + segment / 2 + 16;
+        s->slots = memory_resize(s->slots, count, sizeof *s->slots);
+        memset(s->slots + s->segment_count, 0, (count - s->segment_count) * sizeof *s->slots);
+        s->segment_count = count;
+    }
+    if (!s->slots[segment]) {
+        uint32_t slot = free_slot(s);
+        s->taken[slot] = segment;
+        s->voids[slot] = false;
+        s->slots[segment] = slot + 1;
+        if (stride_of(slot + 1) > s->stride)
+            s->stride = stride_of(slot + 1);
+    }
+    return s->slots[segment] - 1;
+}
+
+void slack_drop(struct slack *s, uint32_t segment) {
+    if (segment >= s->segment_count || !s->slots[segment])
+        return;
+    s->taken[s->slots[segment] - 1] = 0;
+    s->slots[segment] = 0;
+}
+
+void slack_set_void(struct slack *s, uint32_t slot, bool is_void) {
+    assert(slot < s->slot_count);
+    s->voids[slot] = is_void;
+}
+
+bool slack_is_void(const struct slack *s, uint32_t slot) { return s->voids[slot]; }
+
+/* --- pages --- */
+
+/* Makes the page, with what it had. False where there is no room. */
+static bool make_page(struct slack *s, struct page *page) {
+    uint64_t bytes = (uint64_t)SPAN_CUSTOMERS * (s->stride + sizeof(int64_t)) + LINE;
+    uint64_t before = page->memory ? (uint64_t)SPAN_CUSTOMERS * (page->stride + sizeof(int64_t)) + LINE : 0;
+    if (s->used + bytes - before > SLACK_BYTES_MAX)
         return false;
+    struct page made = {.memory = memory_get(bytes, 1), .stride = s->stride};
+    made.bytes = (uint8_t *)(((uintptr_t)made.memory + LINE - 1) / LINE * LINE);
+    made.sure_ms = (int64_t *)(void *)(made.bytes + (size_t)SPAN_CUSTOMERS * s->stride);
+    for (uint32_t i = 0; i < SPAN_CUSTOMERS; i++) {
+        made.sure_ms[i] = page->memory ? page->sure_ms[i] : INT64_MAX;
+        if (page->memory)
+            memcpy(made.bytes + (size_t)i * made.stride, page->bytes + (size_t)i * page->stride, page->stride);
+    }
+    free(page->memory);
+    *page = made;
+    s->used += bytes - before;
+    return true;
+}
+
+static struct page *page_of(struct slack *s, uint32_t span) {
+    return span < s->page_count && s->pages[span].memory ? &s->pages[span] : NULL;
+}
+
+/* NULL where it has no room. One that cannot grow is let go. */
+static struct page *page_for(struct slack *s, uint32_t span) {
     if (span >= s->page_count) {
         uint32_t count = span + span / 2 + 16;
         s->pages = memory_resize(s->pages, count, sizeof *s->pages);
@@ -54,36 +133,48 @@ static bool make_page(struct slack *s, uint32_t span) {
         s->page_count = count;
     }
     struct page *page = &s->pages[span];
-    page->memory = memory_get(bytes, 1);
-    page->bytes = (uint8_t *)(((uintptr_t)page->memory + LINE - 1) / LINE * LINE);
-    s->used += bytes;
-    return true;
+    if (page->memory && page->stride == s->stride)
+        return page;
+    if (make_page(s, page))
+        return page;
+    if (page->memory) {
+        s->used -= (uint64_t)SPAN_CUSTOMERS * (page->stride + sizeof(int64_t)) + LINE;
+        free(page->memory);
+        *page = (struct page){0};
+    }
+    return NULL;
 }
 
-static uint8_t *page_of(const struct slack *s, uint32_t span) {
-    return span < s->page_count ? s->pages[span].bytes : NULL;
-}
-
-uint8_t *slack_of(struct slack *s, struct customer_id customer) {
-    uint32_t span = customer.number / SPAN_CUSTOMERS;
-    if (!page_of(s, span) && !make_page(s, span))
-        return NULL;
-    return s->pages[span].bytes + (size_t)(customer.number % SPAN_CUSTOMERS) * s->stride;
-}
-
-void slack_forget_span(struct slack *s, uint32_t span, const uint64_t *which) {
-    uint8_t *bytes = page_of(s, span);
-    if (!bytes)
-        return;
-    for (uint32_t r = 0; r < s->roots; r++)
-        s->kept[r] = which[r / 64] >> r % 64 & 1 ? 0 : UINT8_MAX;
-    for (uint32_t i = 0; i < SPAN_CUSTOMERS; i++)
-        for (uint32_t r = 0; r < s->stride; r++)
-            bytes[(size_t)i * s->stride + r] &= s->kept[r];
+struct slack_place slack_of(struct slack *s, struct customer_id customer) {
+    uint32_t i = customer.number % SPAN_CUSTOMERS;
+    struct page *page = page_for(s, customer.number / SPAN_CUSTOMERS);
+    if (!page)
+        return (struct slack_place){0};
+    return (struct slack_place){page->bytes + (size_t)i * page->stride, &page->sure_ms[i]};
 }
 
 void slack_forget(struct slack *s, struct customer_id customer) {
-    uint32_t span = customer.number / SPAN_CUSTOMERS;
-    if (page_of(s, span))
-        memset(slack_of(s, customer), 0, s->stride);
+    struct page *page = page_of(s, customer.number / SPAN_CUSTOMERS);
+    uint32_t i = customer.number % SPAN_CUSTOMERS;
+    if (!page)
+        return;
+    memset(page->bytes + (size_t)i * page->stride, 0, page->stride);
+    page->sure_ms[i] = INT64_MAX;
 }
+
+void slack_forget_span(struct slack *s, uint32_t span, uint32_t slot) {
+    struct page *page = page_of(s, span);
+    for (uint32_t i = 0; page && slot < page->stride && i < SPAN_CUSTOMERS; i++)
+        page->bytes[(size_t)i * page->stride + slot] = 0;
+}
+
+void slack_expire(struct slack *s, const struct slack_place *place, int64_t now_ms) {
+    if (!place->bytes || now_ms < *place->sure_ms)
+        return;
+    for (uint32_t i = 0; i < s->stride; i++)
+        if (place->bytes[i] != SLACK_BYTE_ANY)
+            place->bytes[i] &= (uint8_t)~SLACK_TURNS;
+    *place->sure_ms = INT64_MAX;
+}
+
+uint64_t slack_bytes(const struct slack *s) { return ((struct slack *)s)->used; }

@@ -1,37 +1,69 @@
-/* slack: how many more events each answer of each customer holds against (evaluate_hold), a byte each.
+/* slack: how many more events each answer of each customer holds against (evaluate_hold), a byte for each live segment.
  *
- * A customer's bytes are neighbours, so that an event with thirty roots to ask looks at one cache line. 0 and 1: the next event is
- * evaluated; 255: any number of events changes nothing; else so many until one is evaluated. Known where an answer was evaluated
- * for the customer alone, until anything but an event comes. Nothing depends on it but the work: forgotten, answers are evaluated once more. */
+ * A customer's bytes are neighbours, so that an event with thirty segments to ask looks at one cache line. A byte has a count of events below
+ * SLACK_TURNS: 0, not known, and 1: the next is evaluated; else so many until one is evaluated. With SLACK_TURNS the last of them is not
+ * evaluated either, if all of them surely counted and it comes before the customer's `sure_ms`: it turns the answer, which then
+ * holds against any number until `sure_ms`. One such instant a customer, the earliest of its segments', not one for each: it
+ * may be too early, which costs an evaluation, and what was turned is looked at again by then.
+ *
+ * Known where an answer was evaluated, for the customer alone or in a pass over everybody, until anything but an event comes. Kept by
+ * segment, so that a plan made anew forgets nothing. Nothing depends on it but the work: forgotten, answers are evaluated once more. */
 #ifndef ONEFOLD_AUDIENCE_SLACK_H
 #define ONEFOLD_AUDIENCE_SLACK_H
 
 #include "base/memory.h"
 #include "history/history.h"
 
-#define SLACK_BYTES_MAX (UINT64_C(256) << 20) /* customers past it are evaluated with every event */
-#define SLACK_BYTE_ANY 255
+#define SLACK_BYTES_MAX (UINT64_C(512) << 20) /* customers past it are evaluated with every event */
+#define SLACK_BYTE_ANY 0xff
+#define SLACK_TURNS 0x80
+#define SLACK_SLOT_NONE UINT32_MAX
 
 struct slack;
-struct slack *slack_create(uint32_t roots);
+struct slack *slack_create(void);
 void slack_free(struct slack *slack);
-/* The customer's bytes, one a root; NULL where they have no place. */
-uint8_t *slack_of(struct slack *slack, struct customer_id customer);
-/* The roots in `which` [roots / 64 + 1] are unknown for everybody in the span. */
-void slack_forget_span(struct slack *slack, uint32_t span, const uint64_t *which);
-void slack_forget(struct slack *slack, struct customer_id customer);
+/* The segment's place in a customer's bytes, made when first asked for; it stays until it is dropped, and may then be another's. What lies
+ * there is the one's before: whoever makes a place has everybody evaluated. */
+uint32_t slack_slot(struct slack *slack, uint32_t segment);
+void slack_drop(struct slack *slack, uint32_t segment);
+/* All that is known of a segment is void until everybody was evaluated: then nobody reads or writes its bytes. */
+void slack_set_void(struct slack *slack, uint32_t slot, bool is_void);
+bool slack_is_void(const struct slack *slack, uint32_t slot);
 
-/* One more event: true where the root holds against it. */
-static inline bool slack_takes(uint8_t *byte) {
+struct slack_place {
+    uint8_t *bytes;   /* by slot; NULL where the customer has no place */
+    int64_t *sure_ms; /* INT64_MAX: no end to it */
+};
+struct slack_place slack_of(struct slack *slack, struct customer_id customer);
+/* Nothing of the customer, or in a span of the slot, is known. */
+void slack_forget(struct slack *slack, struct customer_id customer);
+void slack_forget_span(struct slack *slack, uint32_t span, uint32_t slot);
+/* From `sure_ms` on no byte says for sure what turns it. Before answers of a later moment are put beside them. */
+void slack_expire(struct slack *slack, const struct slack_place *place, int64_t now_ms);
+uint64_t slack_bytes(const struct slack *slack); /* thread: any */
+
+enum slack_says { SLACK_HOLDS, SLACK_TURNED, SLACK_UNKNOWN };
+/* One more event. `sure`: it counts, and comes before sure_ms. */
+static inline enum slack_says slack_take(uint8_t *byte, bool sure) {
     if (*byte == SLACK_BYTE_ANY)
-        return true;
-    if (*byte <= 1)
-        return false;
+        return SLACK_HOLDS;
+    if (!sure)
+        *byte &= (uint8_t)~SLACK_TURNS;
+    if (*byte == (SLACK_TURNS | 1)) {
+        *byte = SLACK_BYTE_ANY;
+        return SLACK_TURNED;
+    }
+    if ((*byte & ~SLACK_TURNS) <= 1)
+        return SLACK_UNKNOWN;
     --*byte;
-    return true;
+    return SLACK_HOLDS;
 }
-static inline uint8_t slack_byte(uint32_t events) {
-    return (uint8_t)(events == UINT32_MAX ? SLACK_BYTE_ANY : events >= SLACK_BYTE_ANY ? SLACK_BYTE_ANY - 1 : events);
+static inline uint8_t slack_byte(uint32_t events, bool turns) {
+    if (events == UINT32_MAX)
+        return SLACK_BYTE_ANY;
+    if (turns && events < SLACK_TURNS - 1)
+        return (uint8_t)(SLACK_TURNS | events);
+    return (uint8_t)(events < SLACK_TURNS ? events : SLACK_TURNS - 1);
 }
 
 #endif

@@ -1,4 +1,5 @@
-/* slack_test: bytes against a plain table of them: roots of any number, spans far apart, what is forgotten and what stays. */
+/* slack_test: bytes against a plain table of them: segments that come and go, spans far apart, what is forgotten and
+ * what stays. */
 #include "audience/slack.h"
 
 #include <setjmp.h>
@@ -11,70 +12,135 @@
 #include "base/random.h"
 
 #define SPANS 3
+#define SEGMENTS 200
+
+static const uint32_t spans[SPANS] = {0, 1, 40};
+
+struct twin { /* by segment */
+    uint8_t bytes[SPANS * SPAN_CUSTOMERS][SEGMENTS];
+    int64_t sure_ms[SPANS * SPAN_CUSTOMERS];
+    bool there[SEGMENTS];
+};
+
+static void compare(struct slack *s, const struct twin *t, uint32_t at) {
+    struct slack_place place =
+        slack_of(s, (struct customer_id){spans[at / SPAN_CUSTOMERS] * SPAN_CUSTOMERS + at % SPAN_CUSTOMERS});
+    assert_non_null(place.bytes);
+    assert_true(*place.sure_ms == t->sure_ms[at]);
+    for (uint32_t n = 1; n < SEGMENTS; n++)
+        if (t->there[n])
+            assert_int_equal(place.bytes[slack_slot(s, n)], t->bytes[at][n]);
+}
+
+/* A segment that takes a place begins with everybody evaluated: with its bytes written. */
+static void take_place(struct slack *s, struct twin *t, uint32_t n) {
+    uint32_t slot = slack_slot(s, n);
+    t->there[n] = true;
+    for (uint32_t at = 0; at < SPANS * SPAN_CUSTOMERS; at++)
+        t->bytes[at][n] = 0;
+    for (uint32_t k = 0; k < SPANS; k++)
+        slack_forget_span(s, spans[k], slot);
+}
+
+static void expire(struct slack *s, struct twin *t, uint32_t at, const struct slack_place *place, int64_t now_ms) {
+    slack_expire(s, place, now_ms);
+    if (now_ms < t->sure_ms[at])
+        return;
+    t->sure_ms[at] = INT64_MAX;
+    for (uint32_t n = 0; n < SEGMENTS; n++)
+        if (t->bytes[at][n] != SLACK_BYTE_ANY)
+            t->bytes[at][n] &= SLACK_TURNS - 1;
+}
 
 static void bytes_stand_by_customer(void **state) {
-    static const uint32_t spans[SPANS] = {0, 1, 40};
+    struct twin *t = memory_get(1, sizeof *t);
+    struct slack *s = slack_create();
+    struct random r;
     (void)state;
-    for (uint32_t roots = 1; roots < 200; roots += 37) {
-        struct random r;
-        random_init(&r, roots);
-        struct slack *s = slack_create(roots);
-        uint8_t *table = memory_get((size_t)SPANS * SPAN_CUSTOMERS * roots, 1);
-        for (unsigned step = 0; step < 3000; step++) {
-            uint32_t k = (uint32_t)random_below(&r, SPANS), place = (uint32_t)random_below(&r, SPAN_CUSTOMERS),
-                     root = (uint32_t)random_below(&r, roots);
-            struct customer_id customer = {spans[k] * SPAN_CUSTOMERS + place};
-            uint8_t *mine = &table[((size_t)k * SPAN_CUSTOMERS + place) * roots];
-            uint64_t which[4] = {random_next(&r), random_next(&r), random_next(&r), random_next(&r)};
-            unsigned dice = (unsigned)random_below(&r, 100);
-            if (dice < 2) {
-                slack_forget(s, customer);
-                memset(mine, 0, roots);
-            } else if (dice < 3) {
-                slack_forget_span(s, spans[k], which);
-                for (size_t i = 0; i < (size_t)SPAN_CUSTOMERS * roots; i++)
-                    if (which[i % roots / 64] >> i % roots % 64 & 1)
-                        table[(size_t)k * SPAN_CUSTOMERS * roots + i] = 0;
-            } else {
-                mine[root] = (uint8_t)random_below(&r, 256);
-                slack_of(s, customer)[root] = mine[root];
-            }
-            assert_memory_equal(slack_of(s, customer), mine, roots);
+    random_init(&r, 7);
+    for (uint32_t at = 0; at < SPANS * SPAN_CUSTOMERS; at++)
+        t->sure_ms[at] = INT64_MAX;
+    for (unsigned step = 0; step < 20000; step++) {
+        uint32_t at = (uint32_t)random_below(&r, SPANS * SPAN_CUSTOMERS);
+        uint32_t n = 1 + (uint32_t)random_below(&r, 1 + step * (SEGMENTS - 1) / 20000);
+        struct customer_id customer = {spans[at / SPAN_CUSTOMERS] * SPAN_CUSTOMERS + at % SPAN_CUSTOMERS};
+        struct slack_place place = slack_of(s, customer);
+        unsigned dice = (unsigned)random_below(&r, 100);
+        if (!t->there[n]) {
+            take_place(s, t, n);
+        } else if (dice < 2) {
+            slack_drop(s, n);
+            t->there[n] = false;
+        } else if (dice < 6) {
+            slack_forget(s, customer);
+            memset(t->bytes[at], 0, SEGMENTS);
+            t->sure_ms[at] = INT64_MAX;
+        } else if (dice < 10) {
+            expire(s, t, at, &place, (int64_t)random_below(&r, 100));
+        } else {
+            place.bytes[slack_slot(s, n)] = t->bytes[at][n] = (uint8_t)random_below(&r, 256);
+            *place.sure_ms = t->sure_ms[at] = (int64_t)random_below(&r, 100);
         }
-        slack_free(s);
-        free(table);
+        compare(s, t, at);
     }
+    for (uint32_t at = 0; at < SPANS * SPAN_CUSTOMERS; at++)
+        compare(s, t, at);
+    slack_free(s);
+    free(t);
 }
 
 static void events_use_it_up(void **state) {
     (void)state;
-    uint8_t byte = slack_byte(3);
-    assert_true(slack_takes(&byte));
-    assert_true(slack_takes(&byte));
-    assert_false(slack_takes(&byte));
-    assert_false(slack_takes(&byte));
+    uint8_t byte = slack_byte(3, false);
+    assert_int_equal(slack_take(&byte, true), SLACK_HOLDS);
+    assert_int_equal(slack_take(&byte, true), SLACK_HOLDS);
+    assert_int_equal(slack_take(&byte, true), SLACK_UNKNOWN);
+    assert_int_equal(slack_take(&byte, true), SLACK_UNKNOWN);
     byte = 0;
-    assert_false(slack_takes(&byte));
-    byte = slack_byte(UINT32_MAX);
+    assert_int_equal(slack_take(&byte, true), SLACK_UNKNOWN);
+    byte = slack_byte(UINT32_MAX, false);
     for (unsigned i = 0; i < 1000; i++)
-        assert_true(slack_takes(&byte));
-    assert_int_equal(slack_byte(254), 254);
-    assert_int_equal(slack_byte(255), 254);
-    assert_int_equal(slack_byte(UINT32_MAX - 1), 254);
+        assert_int_equal(slack_take(&byte, false), SLACK_HOLDS);
+    assert_int_equal(slack_byte(126, false), 126);
+    assert_int_equal(slack_byte(1000, false), 127);
+    assert_int_equal(slack_byte(UINT32_MAX - 1, true), 127);
+}
+
+static void the_last_turns_it_where_all_were_sure(void **state) {
+    (void)state;
+    for (unsigned unsure = 0; unsure < 4; unsure++) {
+        uint8_t byte = slack_byte(3, true);
+        for (unsigned event = 0; event < 2; event++)
+            assert_int_equal(slack_take(&byte, event != unsure), SLACK_HOLDS);
+        assert_int_equal(slack_take(&byte, unsure != 2), unsure == 3 ? SLACK_TURNED : SLACK_UNKNOWN);
+        if (unsure == 3)
+            assert_int_equal(slack_take(&byte, false), SLACK_HOLDS);
+    }
+    for (uint32_t events = 1; events < 300; events++) {
+        uint8_t byte = slack_byte(events, true);
+        for (uint32_t event = 1; event < (events < 127 ? events : 127); event++)
+            assert_int_equal(slack_take(&byte, true), SLACK_HOLDS);
+        assert_int_equal(slack_take(&byte, true), events < 127 ? SLACK_TURNED : SLACK_UNKNOWN);
+    }
 }
 
 static void it_has_a_bound(void **state) {
     (void)state;
-    struct slack *s = slack_create(10000);
-    uint32_t span = 0;
-    while (slack_of(s, (struct customer_id){span * SPAN_CUSTOMERS + 5}) && span < 100)
+    struct slack *s = slack_create();
+    uint32_t span = 0, slot = 0;
+    for (uint32_t n = 1; n <= 10000; n++)
+        slot = slack_slot(s, n);
+    assert_int_equal(slot, 9999);
+    while (slack_of(s, (struct customer_id){span * SPAN_CUSTOMERS + 5}).bytes && span < 100)
         span++;
-    assert_int_equal(span, SLACK_BYTES_MAX / ((uint64_t)SPAN_CUSTOMERS * 10048 + 64));
+    assert_int_equal(span, SLACK_BYTES_MAX / ((uint64_t)SPAN_CUSTOMERS * (10048 + 8) + 64));
+    assert_true(slack_bytes(s) <= SLACK_BYTES_MAX);
     slack_free(s);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(bytes_stand_by_customer), cmocka_unit_test(events_use_it_up),
+                                       cmocka_unit_test(the_last_turns_it_where_all_were_sure),
                                        cmocka_unit_test(it_has_a_bound)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
