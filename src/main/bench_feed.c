@@ -65,10 +65,9 @@ void bench_feed_add(struct bench_feed *f, enum bench_call call, uint64_t number,
         flush(f);
 }
 
-enum status bench_feed_end(struct bench_feed *f, struct fault *fault) {
+enum status bench_feed_settle(struct bench_feed *f, struct fault *fault) {
     if (f->count)
         flush(f);
-    buffer_release(&f->payloads);
     if (f->status) {
         *fault = f->fault;
         return f->status;
@@ -77,7 +76,13 @@ enum status bench_feed_end(struct bench_feed *f, struct fault *fault) {
         usleep(1000);
     if (!engine_settle(f->engine, SETTLE_MS_MAX))
         return fault_set(fault, STATUS_TIMEOUT, "folding took longer than an hour");
-    return engine_compact(f->engine, fault);
+    return STATUS_OK;
+}
+
+enum status bench_feed_end(struct bench_feed *f, struct fault *fault) {
+    enum status status = bench_feed_settle(f, fault);
+    buffer_release(&f->payloads);
+    return status ? status : engine_compact(f->engine, fault);
 }
 
 /* --- apart --- */

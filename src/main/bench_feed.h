@@ -25,6 +25,8 @@ struct bench_feed {
 enum status bench_feed_start(struct bench *b, const struct bench_data *data, struct server **server,
                              struct bench_feed *feed, struct fault *fault) WARN_UNUSED;
 void bench_feed_add(struct bench_feed *feed, enum bench_call call, uint64_t number, uint64_t customer, int64_t time_ms);
+/* Appends what is left and waits until all is folded. */
+enum status bench_feed_settle(struct bench_feed *feed, struct fault *fault) WARN_UNUSED;
 /* Appends what is left, waits until all is folded, and compacts. `feed` is done with afterwards, whatever comes out. */
 enum status bench_feed_end(struct bench_feed *feed, struct fault *fault) WARN_UNUSED;
 

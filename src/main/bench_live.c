@@ -17,11 +17,11 @@
 #include "base/time.h"
 #include "collect/segment_auth.h"
 #include "main/bench_feed.h"
+#include "main/bench_live.h"
 #include "main/follow.h"
 #include "main/loader.h"
 
 #define SETTLE_S_MAX 900
-#define ORDER_EVERY 12 /* one event of so many is an order */
 #define PAST_MS (60 * DAY_MS)
 #define RECORD_BYTES 1400 /* on disk: log, history, checkpoints */
 #define SEGMENTS_MAX 5000
@@ -40,8 +40,6 @@ struct live {
 };
 
 /* --- the data --- */
-
-static enum bench_call call_of(uint64_t number) { return number % ORDER_EVERY ? BENCH_VIEW : BENCH_ORDER; }
 
 static uint64_t now_us(void) {
     struct timespec now;
@@ -95,7 +93,7 @@ static enum status build_apart(struct live *t, struct fault *fault) {
 
 /* --- the segments --- */
 
-static void expression_of(uint64_t i, struct buffer *out) {
+void bench_live_expression(uint64_t i, struct buffer *out) {
     static const char *const cities[] = {"上海", "北京", "广州", "深圳", "成都", "杭州", "武汉", "西安"},
                              *const categories[] = {"护肤", "彩妆", "奶粉", "尿裤", "零食",
                                                     "饮料", "洗护", "香水", "粮油", "玩具"},
@@ -165,11 +163,11 @@ static enum status define_segments(struct live *t, uint64_t from, uint64_t end, 
     char name[40];
     enum status status = STATUS_OK;
     if (from == 0)
-        status = define(t, "/v1/tags", "looks a lot", "rule", SLICE("count(product_viewed) >= 6"), fault);
+        status = define(t, "/v1/tags", BENCH_LIVE_TAG, "rule", SLICE(BENCH_LIVE_TAG_RULE), fault);
     for (uint64_t i = from; i < end && !status; i++) {
         snprintf(name, sizeof name, "live %llu", (unsigned long long)i);
         buffer_clear(&expression);
-        expression_of(i, &expression);
+        bench_live_expression(i, &expression);
         status = define(t, "/v1/segments", name, "live", buffer_slice(&expression), fault);
     }
     buffer_release(&expression);
@@ -212,7 +210,7 @@ static void make_request(void *context, uint64_t number, struct buffer *out) {
     int64_t now_ms = os_now_ms(t->bench->os);
     size_t bytes = strlen("{\"batch\":[]}") + t->batch - 1;
     for (uint64_t i = 0; i < t->batch; i++)
-        bytes += bench_data_bytes(call_of(t->next + i));
+        bytes += bench_data_bytes(bench_live_call(t->next + i));
     int size = snprintf(head, sizeof head,
                         "POST /v1/batch HTTP/1.1\r\nHost: bench\r\nAuthorization: %s\r\nContent-Type: "
                         "application/json\r\nContent-Length: %zu\r\n\r\n",
@@ -224,7 +222,7 @@ static void make_request(void *context, uint64_t number, struct buffer *out) {
         uint64_t customer = bench_data_customer(&t->data, t->next);
         if (i)
             buffer_add_char(out, ',');
-        bench_data_call(&t->data, call_of(t->next), t->next, customer, now_ms, out);
+        bench_data_call(&t->data, bench_live_call(t->next), t->next, customer, now_ms, out);
         atomic_store_explicit(&t->sent_us[customer], now_us(), memory_order_relaxed);
     }
     buffer_add_slice(out, SLICE("]}"));
@@ -393,7 +391,7 @@ static enum status check_batch(struct live *t, struct fault *fault) {
     for (uint64_t i = 0; i < t->segments && !status; i++) {
         bool same = false;
         buffer_clear(&expression);
-        expression_of(i, &expression);
+        bench_live_expression(i, &expression);
         for (unsigned turn = 0; turn < 5 && !same && !status; turn++) {
             size_t number = (size_t)i + 2; /* the tag was the first definition */
             status = read_sizes(t, before, fault);
@@ -584,7 +582,8 @@ static enum status run(struct live *t, struct fault *fault) {
         "end), %llu events/s over HTTP in batches of %llu for %llu s, one event of %d an order, one subscriber; "
         "server, load and subscriber on the same machine",
         (unsigned long long)t->customers, (unsigned long long)t->segments, (unsigned long long)t->many,
-        (unsigned long long)t->rate, (unsigned long long)t->batch, (unsigned long long)t->seconds, ORDER_EVERY);
+        (unsigned long long)t->rate, (unsigned long long)t->batch, (unsigned long long)t->seconds,
+        BENCH_LIVE_ORDER_EVERY);
     t->sent_us = memory_get(t->customers, sizeof *t->sent_us);
     status = build_apart(t, fault);
     if (!status)

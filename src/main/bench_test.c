@@ -80,6 +80,11 @@ static void test_profile(void **state) {
     RUN(bench_profile, "--customers", "60", "--requests", "200", "--rounds", "2", "--connections", "4");
 }
 
+static void test_fold(void **state) {
+    (void)state;
+    RUN(bench_fold, "--customers", "500", "--events", "600", "--rounds", "1", "--segments", "20");
+}
+
 static void test_scan(void **state) {
     (void)state;
     RUN(bench_scan, "--events", "100000", "--rounds", "9");
@@ -235,8 +240,9 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_data),   cmocka_unit_test(test_report),        cmocka_unit_test(test_folder),
         cmocka_unit_test(test_ingest), cmocka_unit_test(test_ingest_single), cmocka_unit_test(test_profile),
-        cmocka_unit_test(test_scan),   cmocka_unit_test(test_restart),       cmocka_unit_test(test_fuzzy),
-        cmocka_unit_test(test_parts),  cmocka_unit_test(test_segment),       cmocka_unit_test(test_funnel),
+        cmocka_unit_test(test_scan),   cmocka_unit_test(test_fold),          cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_fuzzy),  cmocka_unit_test(test_parts),         cmocka_unit_test(test_segment),
+        cmocka_unit_test(test_funnel),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
