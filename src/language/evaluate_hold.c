@@ -183,7 +183,7 @@ struct rows_of {
     uint32_t first, end;
 };
 static struct rows_of rows_of(struct state *s, uint16_t frame, uint32_t i) {
-    const struct frame_now *f = state_frame(s, frame);
+    const struct frame_now *f = state_owned_frame(s, frame);
     return (struct rows_of){f->owners[i] - f->first, f->owners[i + 1] - f->first};
 }
 
