@@ -132,9 +132,9 @@ static void note_slack(const struct live *l, const struct live_root *root, const
                        const struct hold *hold) {
     if (!place->bytes || !keeps_slack(l, root))
         return;
-    uint8_t byte = slack_byte(hold->slack, hold->turns_ms > 0);
+    uint8_t byte = slack_byte(hold->slack, hold->turns_ms > 0, hold->documents);
     place->bytes[root->slot] = byte;
-    if (byte != SLACK_BYTE_ANY && byte & SLACK_TURNS && hold->turns_ms < *place->sure_ms)
+    if (byte & SLACK_TURNS && hold->turns_ms < *place->sure_ms)
         *place->sure_ms = hold->turns_ms;
 }
 
@@ -213,7 +213,7 @@ static void know_empty(struct live *l, struct planned *p, struct customer_id cus
             struct hold hold = evaluate_hold(g->then, p->roots[r].index, &in);
             if (p->roots[r].timed && hold.until_ms < p->empty_until_ms)
                 p->empty_until_ms = hold.until_ms;
-            p->empty_slack[r] = slack_byte(hold.slack, hold.turns_ms > 0);
+            p->empty_slack[r] = slack_byte(hold.slack, hold.turns_ms > 0, hold.documents);
             if (hold.turns_ms > 0 && hold.turns_ms < p->empty_sure_ms)
                 p->empty_sure_ms = hold.turns_ms;
             if (in) {
@@ -274,15 +274,28 @@ static bool adds_event(const struct live *l, const struct record_head *record) {
 
 /* The record in hand beside what is known of its customer. */
 struct touching {
-    uint8_t *slack; /* by slot; NULL: not known, or the record is none that slack speaks of */
-    bool sure;      /* it is an event that counts where it matters, at a moment for which what turns is known */
+    uint8_t *slack; /* by slot; NULL: not known */
+    bool document;
+    bool event; /* one that uses slack up */
+    bool sure;  /* and counts where it matters, at a moment for which what turns is known */
 };
+
+/* Whether the root holds against it whatever is in it. After a document what turns it is not known any more: it may change another operand
+ * than the one that keeps the answer as it is. */
+static bool holds_anyway(const struct live *l, const struct live_root *root, const struct touching *t) {
+    if (!t->slack || !keeps_slack(l, root))
+        return false;
+    uint8_t *byte = &t->slack[root->slot];
+    if (t->document)
+        *byte &= (uint8_t)~SLACK_TURNS;
+    return (t->event && slack_events(*byte) == SLACK_ANY_EVENTS) || (t->document && *byte & SLACK_DOCUMENTS);
+}
 
 static void touch_root(struct live *l, struct planned *p, uint32_t r, const struct touching *t,
                        enum event_relevance relevance) {
     const struct live_root *root = &p->roots[r];
     enum slack_says says = SLACK_UNKNOWN;
-    if (t->slack && keeps_slack(l, root))
+    if (t->event && t->slack && keeps_slack(l, root))
         says = slack_take(&t->slack[root->slot], t->sure && relevance == EVENT_COUNTS);
     if (says == SLACK_HOLDS)
         return;
@@ -299,7 +312,7 @@ static void touch_by_type(struct live *l, struct planned *p, const struct record
     const struct root_list *list = &p->by_type[record->type];
     for (uint32_t i = 0; i < list->count; i++) {
         const struct live_root *root = &p->roots[list->roots[i]];
-        if (t->slack && keeps_slack(l, root) && t->slack[root->slot] == SLACK_BYTE_ANY)
+        if (holds_anyway(l, root, t))
             continue;
         enum event_relevance relevance = relevance_of(root->relevance, record);
         if (relevance != EVENT_NOTHING)
@@ -329,9 +342,11 @@ static void touch_related(struct planned *p, const struct related_list *list) {
 static void touch_record(struct live *l, struct planned *p, const struct record_head *record,
                          const struct slack_place *place) {
     const struct record_value *values = record_values(record);
-    struct touching t = {0};
-    if (place->bytes && adds_event(l, record))
-        t = (struct touching){place->bytes, l->now_ms < *place->sure_ms && record->time_ms > l->now_ms - HOLD_LATE_MS};
+    struct touching t = {.slack = place->bytes, .document = record->kind == TYPE_DOCUMENT};
+    if (place->bytes && adds_event(l, record)) {
+        t.event = true;
+        t.sure = l->now_ms < *place->sure_ms && record->time_ms > l->now_ms - HOLD_LATE_MS;
+    }
     if (record->type < p->type_count) {
         touch_by_type(l, p, record, &t);
         touch_related(p, &p->related_type[record->type]);

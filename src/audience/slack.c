@@ -172,8 +172,7 @@ void slack_expire(struct slack *s, const struct slack_place *place, int64_t now_
     if (!place->bytes || now_ms < *place->sure_ms)
         return;
     for (uint32_t i = 0; i < s->stride; i++)
-        if (place->bytes[i] != SLACK_BYTE_ANY)
-            place->bytes[i] &= (uint8_t)~SLACK_TURNS;
+        place->bytes[i] &= (uint8_t)~SLACK_TURNS;
     *place->sure_ms = INT64_MAX;
 }
 

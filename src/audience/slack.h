@@ -1,7 +1,8 @@
 /* slack: how many more events each answer of each customer holds against (evaluate_hold), a byte for each live segment.
  *
- * A customer's bytes are neighbours, so that an event with thirty segments to ask looks at one cache line. A byte has a count of events below
- * SLACK_TURNS: 0, not known, and 1: the next is evaluated; else so many until one is evaluated. With SLACK_TURNS the last of them is not
+ * A customer's bytes are neighbours, so that an event with thirty segments to ask looks at one cache line. A byte has a count of events: 0, not
+ * known, and 1: the next is evaluated; else so many until one is evaluated, or SLACK_ANY_EVENTS. With SLACK_DOCUMENTS records of
+ * documents change nothing besides. With SLACK_TURNS the last of the events is not
  * evaluated either, if all of them surely counted and it comes before the customer's `sure_ms`: it turns the answer, which then
  * holds against any number until `sure_ms`. One such instant a customer, the earliest of its segments', not one for each: it
  * may be too early, which costs an evaluation, and what was turned is looked at again by then.
@@ -15,7 +16,8 @@
 #include "history/history.h"
 
 #define SLACK_BYTES_MAX (UINT64_C(512) << 20) /* customers past it are evaluated with every event */
-#define SLACK_BYTE_ANY 0xff
+#define SLACK_ANY_EVENTS 63
+#define SLACK_DOCUMENTS 0x40
 #define SLACK_TURNS 0x80
 #define SLACK_SLOT_NONE UINT32_MAX
 
@@ -43,27 +45,29 @@ void slack_expire(struct slack *slack, const struct slack_place *place, int64_t 
 uint64_t slack_bytes(const struct slack *slack); /* thread: any */
 
 enum slack_says { SLACK_HOLDS, SLACK_TURNED, SLACK_UNKNOWN };
+static inline unsigned slack_events(uint8_t byte) { return byte & SLACK_ANY_EVENTS; }
 /* One more event. `sure`: it counts, and comes before sure_ms. */
 static inline enum slack_says slack_take(uint8_t *byte, bool sure) {
-    if (*byte == SLACK_BYTE_ANY)
+    if (slack_events(*byte) == SLACK_ANY_EVENTS)
         return SLACK_HOLDS;
     if (!sure)
         *byte &= (uint8_t)~SLACK_TURNS;
-    if (*byte == (SLACK_TURNS | 1)) {
-        *byte = SLACK_BYTE_ANY;
-        return SLACK_TURNED;
+    if (slack_events(*byte) > 1) {
+        --*byte;
+        return SLACK_HOLDS;
     }
-    if ((*byte & ~SLACK_TURNS) <= 1)
+    if (!(*byte & SLACK_TURNS))
         return SLACK_UNKNOWN;
-    --*byte;
-    return SLACK_HOLDS;
+    *byte = SLACK_ANY_EVENTS; /* documents: of the answer that was */
+    return SLACK_TURNED;
 }
-static inline uint8_t slack_byte(uint32_t events, bool turns) {
+static inline uint8_t slack_byte(uint32_t events, bool turns, bool documents) {
+    unsigned byte = documents ? SLACK_DOCUMENTS : 0;
     if (events == UINT32_MAX)
-        return SLACK_BYTE_ANY;
-    if (turns && events < SLACK_TURNS - 1)
-        return (uint8_t)(SLACK_TURNS | events);
-    return (uint8_t)(events < SLACK_TURNS ? events : SLACK_TURNS - 1);
+        return (uint8_t)(byte | SLACK_ANY_EVENTS);
+    if (events >= SLACK_ANY_EVENTS)
+        return (uint8_t)(byte | (SLACK_ANY_EVENTS - 1));
+    return (uint8_t)(byte | (turns ? SLACK_TURNS : 0) | events);
 }
 
 #endif

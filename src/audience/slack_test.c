@@ -48,8 +48,7 @@ static void expire(struct slack *s, struct twin *t, uint32_t at, const struct sl
         return;
     t->sure_ms[at] = INT64_MAX;
     for (uint32_t n = 0; n < SEGMENTS; n++)
-        if (t->bytes[at][n] != SLACK_BYTE_ANY)
-            t->bytes[at][n] &= SLACK_TURNS - 1;
+        t->bytes[at][n] &= SLACK_TURNS - 1;
 }
 
 static void bytes_stand_by_customer(void **state) {
@@ -91,36 +90,38 @@ static void bytes_stand_by_customer(void **state) {
 
 static void events_use_it_up(void **state) {
     (void)state;
-    uint8_t byte = slack_byte(3, false);
+    uint8_t byte = slack_byte(3, false, true);
     assert_int_equal(slack_take(&byte, true), SLACK_HOLDS);
     assert_int_equal(slack_take(&byte, true), SLACK_HOLDS);
     assert_int_equal(slack_take(&byte, true), SLACK_UNKNOWN);
     assert_int_equal(slack_take(&byte, true), SLACK_UNKNOWN);
     byte = 0;
     assert_int_equal(slack_take(&byte, true), SLACK_UNKNOWN);
-    byte = slack_byte(UINT32_MAX, false);
+    byte = slack_byte(UINT32_MAX, false, true);
     for (unsigned i = 0; i < 1000; i++)
         assert_int_equal(slack_take(&byte, false), SLACK_HOLDS);
-    assert_int_equal(slack_byte(126, false), 126);
-    assert_int_equal(slack_byte(1000, false), 127);
-    assert_int_equal(slack_byte(UINT32_MAX - 1, true), 127);
+    assert_int_equal(slack_byte(62, false, false), 62);
+    assert_int_equal(slack_byte(1000, false, false), 62);
+    assert_int_equal(slack_byte(UINT32_MAX - 1, true, true), 62 | SLACK_DOCUMENTS);
+    assert_int_equal(slack_byte(UINT32_MAX, true, false), SLACK_ANY_EVENTS);
 }
 
 static void the_last_turns_it_where_all_were_sure(void **state) {
     (void)state;
     for (unsigned unsure = 0; unsure < 4; unsure++) {
-        uint8_t byte = slack_byte(3, true);
+        uint8_t byte = slack_byte(3, true, true);
         for (unsigned event = 0; event < 2; event++)
             assert_int_equal(slack_take(&byte, event != unsure), SLACK_HOLDS);
         assert_int_equal(slack_take(&byte, unsure != 2), unsure == 3 ? SLACK_TURNED : SLACK_UNKNOWN);
         if (unsure == 3)
             assert_int_equal(slack_take(&byte, false), SLACK_HOLDS);
+        assert_int_equal(byte & SLACK_DOCUMENTS, unsure == 3 ? 0 : SLACK_DOCUMENTS);
     }
     for (uint32_t events = 1; events < 300; events++) {
-        uint8_t byte = slack_byte(events, true);
-        for (uint32_t event = 1; event < (events < 127 ? events : 127); event++)
+        uint8_t byte = slack_byte(events, true, events % 2);
+        for (uint32_t event = 1; event < (events < 63 ? events : 62); event++)
             assert_int_equal(slack_take(&byte, true), SLACK_HOLDS);
-        assert_int_equal(slack_take(&byte, true), events < 127 ? SLACK_TURNED : SLACK_UNKNOWN);
+        assert_int_equal(slack_take(&byte, true), events < 63 ? SLACK_TURNED : SLACK_UNKNOWN);
     }
 }
 

@@ -14,9 +14,10 @@
 #include "language/evaluate.h"
 
 enum trait {
-    READS_EVENTS = 1, /* an event of the customer can change the value */
-    SETTLED = 2,      /* the value of a row that is there is not changed by other events */
-    ONLY_LEAVES = 4   /* a condition on rows that time can make false, not true, while no row lies in the future */
+    READS_EVENTS = 1,   /* an event of the customer can change the value */
+    SETTLED = 2,        /* the value of a row that is there is not changed by other events */
+    ONLY_LEAVES = 4,    /* a condition on rows that time can make false, not true, while no row lies in the future */
+    READS_DOCUMENTS = 8 /* a document of the customer can change the value */
 };
 
 /* --- traits of nodes, once a plan --- */
@@ -26,6 +27,13 @@ static bool frame_of_events(const struct plan *plan, uint16_t frame) {
     if (f->kind == FRAME_OF_ITEMS)
         f = &plan->frames[f->above];
     return f->kind == FRAME_OF_ROWS && (f->form == ROWS_EVENTS || f->form == ROWS_ANY_EVENT);
+}
+
+static bool frame_of_documents(const struct plan *plan, uint16_t frame) {
+    const struct plan_frame *f = &plan->frames[frame];
+    if (f->kind == FRAME_OF_ITEMS)
+        f = &plan->frames[f->above];
+    return f->kind == FRAME_OF_ROWS && f->form == ROWS_DOCUMENTS;
 }
 
 static bool plan_reads_events(const struct plan *plan) {
@@ -43,6 +51,15 @@ static bool reads_events(const struct plan *plan, const struct plan_node *n, con
                  (n->kind == PLAN_TARGET && plan_reads_events(n->inner)) || n->kind == PLAN_SEQUENCE;
     for (uint32_t k = 0; k < n->child_count && !reads; k++)
         reads = n->children[k] != NODE_NONE && traits[n->children[k]] & READS_EVENTS;
+    return reads;
+}
+
+static bool reads_documents(const struct plan *plan, const struct plan_node *n, const uint8_t *traits) {
+    bool reads = frame_of_documents(plan, n->frame) ||
+                 (n->kind == PLAN_AGGREGATE && frame_of_documents(plan, n->source)) || n->kind == PLAN_TARGET ||
+                 n->kind == PLAN_SEQUENCE;
+    for (uint32_t k = 0; k < n->child_count && !reads; k++)
+        reads = n->children[k] != NODE_NONE && traits[n->children[k]] & READS_DOCUMENTS;
     return reads;
 }
 
@@ -80,7 +97,8 @@ static uint8_t *make_traits(const struct plan *plan) {
         const struct plan_node *n = &plan->nodes[i];
         bool reads = reads_events(plan, n, traits);
         traits[i] = (uint8_t)((reads ? READS_EVENTS : 0) | (is_settled(plan, n, traits, reads) ? SETTLED : 0) |
-                              (only_leaves(n, traits) ? ONLY_LEAVES : 0));
+                              (only_leaves(n, traits) ? ONLY_LEAVES : 0) |
+                              (reads_documents(plan, n, traits) ? READS_DOCUMENTS : 0));
     }
     return traits;
 }
@@ -105,6 +123,10 @@ static int64_t until_of(struct state *s, uint32_t node, uint32_t i) {
 }
 
 static bool lasts_longer(const struct hold *a, const struct hold *b) {
+    if ((a->slack == SLACK_ANY) != (b->slack == SLACK_ANY))
+        return a->slack == SLACK_ANY;
+    if (a->documents != b->documents)
+        return a->documents;
     return a->slack != b->slack ? a->slack > b->slack : a->until_ms > b->until_ms;
 }
 
@@ -113,12 +135,12 @@ static int64_t sooner(int64_t a, int64_t b) { return a < b ? a : b; }
 /* False `and`, true `or`: the best of the operands that settle it. Where it is one alone and the others hold against any event, it turns
  * with that one. */
 static struct hold witness_hold(struct state *s, const struct plan_node *n, bool settles, uint32_t i) {
-    struct hold best = {INT64_MIN, 0, 0};
+    struct hold best = {.until_ms = INT64_MIN};
     uint32_t settling = 0;
     int64_t others_ms = INSTANT_NEVER;
     for (uint32_t k = 0; k < n->child_count; k++) {
         uint32_t child = n->children[k];
-        if (best.until_ms == INSTANT_NEVER && best.slack == SLACK_ANY)
+        if (best.until_ms == INSTANT_NEVER && best.slack == SLACK_ANY && best.documents)
             return best; /* for ever */
         struct hold h = hold_of(s, child, i);
         if (is_true(s, child, i) != settles) {
@@ -138,11 +160,12 @@ static struct hold junction_hold(struct state *s, uint32_t node, uint32_t i) {
     bool and = n->op == OP_AND;
     if (is_true(s, node, i) != and)
         return witness_hold(s, n, !and, i);
-    struct hold all = {INSTANT_NEVER, SLACK_ANY, 0};
+    struct hold all = {.until_ms = INSTANT_NEVER, .slack = SLACK_ANY, .documents = true};
     for (uint32_t k = 0; k < n->child_count; k++) {
         struct hold h = hold_of(s, n->children[k], i);
         all.until_ms = sooner(h.until_ms, all.until_ms);
         all.slack = h.slack < all.slack ? h.slack : all.slack;
+        all.documents &= h.documents;
     }
     return all;
 }
@@ -247,6 +270,10 @@ static int64_t rows_stay(struct state *s, const struct plan_node *a, uint32_t i)
     return sooner(until, s->now - HOLD_LATE_MS + stay_ms);
 }
 
+static struct hold hold_to(int64_t until_ms, uint32_t slack, int64_t turns_ms) {
+    return (struct hold){.until_ms = until_ms, .slack = slack, .turns_ms = turns_ms};
+}
+
 /* count or distinct against constants. */
 static bool count_hold(struct state *s, uint32_t node, uint32_t i, struct hold *out) {
     const struct plan_node *n = state_node(s, node);
@@ -258,14 +285,14 @@ static bool count_hold(struct state *s, uint32_t node, uint32_t i, struct hold *
     const struct plan_node *a = state_node(s, n->children[0]);
     bool only_down = has_trait(s, a->children[0], ONLY_LEAVES) && !any_in_future(s, a->source, i);
     if (r.low > r.high || value > r.high || (value >= r.low && r.high == INT64_MAX))
-        *out = (struct hold){until_of(s, node, i), SLACK_ANY, 0};
+        *out = hold_to(until_of(s, node, i), SLACK_ANY, 0);
     else if (!only_down)
-        *out = (struct hold){until_of(s, node, i), 1, 0};
+        *out = hold_to(until_of(s, node, i), 1, 0);
     else if (value < r.low)
-        *out = (struct hold){INSTANT_NEVER, slack_to(r.low - value),
-                             a->op == OP_COUNT && r.high == INT64_MAX ? rows_stay(s, a, i) : 0};
+        *out = hold_to(INSTANT_NEVER, slack_to(r.low - value),
+                       a->op == OP_COUNT && r.high == INT64_MAX ? rows_stay(s, a, i) : 0);
     else
-        *out = (struct hold){until_of(s, node, i), slack_to(r.high - value + 1), 0};
+        *out = hold_to(until_of(s, node, i), slack_to(r.high - value + 1), 0);
     return true;
 }
 
@@ -273,28 +300,42 @@ static bool count_hold(struct state *s, uint32_t node, uint32_t i, struct hold *
 static struct hold any_hold(struct state *s, uint32_t node, uint32_t i) {
     const struct plan_node *n = state_node(s, node);
     if (is_true(s, node, i) == (n->op == OP_ANY))
-        return (struct hold){until_of(s, node, i), has_trait(s, n->children[0], SETTLED) ? SLACK_ANY : 1, 0};
+        return hold_to(until_of(s, node, i), has_trait(s, n->children[0], SETTLED) ? SLACK_ANY : 1, 0);
     bool turns = s->plan->frames[n->source].kind == FRAME_OF_ROWS && has_trait(s, n->children[0], SETTLED) &&
                  has_trait(s, n->children[0], ONLY_LEAVES) && !any_in_future(s, n->source, i);
-    return (struct hold){until_of(s, node, i), 1, turns ? rows_stay(s, n, i) : 0};
+    return hold_to(until_of(s, node, i), 1, turns ? rows_stay(s, n, i) : 0);
+}
+
+/* A sequence of which not even the first step was seen waits for that one, whatever documents come. */
+static bool waits_for_event(struct state *s, const struct plan_node *n, uint32_t i) {
+    const struct plan_step *first = n->kind == PLAN_SEQUENCE && n->step_count ? n->steps : NULL;
+    if (!first || first->negated || s->plan->frames[first->frame].kind != FRAME_OF_ROWS ||
+        !frame_of_events(s->plan, first->frame) || any_in_future(s, first->frame, i))
+        return false;
+    struct rows_of rows = rows_of(s, first->frame, i);
+    if (first->rows == NODE_NONE)
+        return rows.first == rows.end;
+    if (!has_trait(s, first->rows, SETTLED) || !has_trait(s, first->rows, ONLY_LEAVES) ||
+        has_trait(s, first->rows, READS_DOCUMENTS))
+        return false;
+    return bits_next(state_bits(s, first->rows, first->frame), rows.first, rows.end) == rows.end;
 }
 
 static struct hold hold_of(struct state *s, uint32_t node, uint32_t i) {
     const struct plan_node *n = state_node(s, node);
-    struct hold out;
-    if (!has_trait(s, node, READS_EVENTS))
-        return (struct hold){until_of(s, node, i), SLACK_ANY, 0};
-    if (n->frame != FRAME_CUSTOMER)
-        return (struct hold){until_of(s, node, i), 1, 0};
-    if (n->kind == PLAN_AGGREGATE && (n->op == OP_ANY || n->op == OP_NONE))
-        return any_hold(s, node, i);
-    if (n->kind == PLAN_CALL && (n->op == OP_AND || n->op == OP_OR))
+    struct hold out = {0};
+    if (n->frame == FRAME_CUSTOMER && n->kind == PLAN_CALL && (n->op == OP_AND || n->op == OP_OR))
         return junction_hold(s, node, i);
-    if (n->kind == PLAN_CALL && n->op == OP_NOT)
+    if (n->frame == FRAME_CUSTOMER && n->kind == PLAN_CALL && n->op == OP_NOT)
         return hold_of(s, n->children[0], i);
-    if (n->kind == PLAN_CALL && count_hold(s, node, i, &out))
-        return out;
-    return (struct hold){until_of(s, node, i), 1, 0};
+    if (!has_trait(s, node, READS_EVENTS))
+        out = hold_to(until_of(s, node, i), SLACK_ANY, 0);
+    else if (n->frame == FRAME_CUSTOMER && n->kind == PLAN_AGGREGATE && (n->op == OP_ANY || n->op == OP_NONE))
+        out = any_hold(s, node, i);
+    else if (n->frame != FRAME_CUSTOMER || n->kind != PLAN_CALL || !count_hold(s, node, i, &out))
+        out = hold_to(until_of(s, node, i), 1, 0);
+    out.documents = !has_trait(s, node, READS_DOCUMENTS) || waits_for_event(s, n, i);
+    return out;
 }
 
 /* --- whether a root hangs on one aggregate of events --- */

@@ -64,7 +64,8 @@ void evaluate_bits(struct evaluator *e, size_t root, uint64_t *bits, int64_t *un
 struct hold {
     int64_t until_ms; /* after now; INT64_MAX: for ever */
     uint32_t slack;   /* at least 1 */
-    /* Above 0: where the next `slack` events that can matter to the root all surely count, the last of them turns the answer, if it comes before
+    bool documents;   /* it holds against any number of records of documents besides */
+    /* Above 0: where the next `slack` events that can matter to the root all surely count and no document comes, the last of them turns the answer, if it comes before
      * this instant; from there to this instant the new answer holds against any number of events. 0: that cannot be told. */
     int64_t turns_ms;
 };
