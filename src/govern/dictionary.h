@@ -146,7 +146,8 @@ const struct property *dictionary_property_find(const struct dictionary *d, cons
 uint32_t dictionary_namespace_count(const struct dictionary *d); /* numbers 1 .. count */
 const struct namespace *dictionary_namespace_at(const struct dictionary *d, uint16_t number);
 const struct namespace *dictionary_namespace_find(const struct dictionary *d, struct slice name); /* or NULL */
-void dictionary_write_json(const struct dictionary *d, struct json_writer *w); /* everything, with counters */
+void dictionary_write_json(const struct dictionary *d, struct json_writer *w);       /* everything, with counters */
+void dictionary_write_namespaces(const struct dictionary *d, struct json_writer *w); /* its member "namespaces" */
 
 /* --- fold thread only --- */
 /* Finds or discovers; FULL past the limits, INVALID for an unusable name (empty, too long, control characters). A

@@ -327,13 +327,17 @@ static void write_namespace(const struct namespace *ns, struct json_writer *w) {
     json_end_object(w);
 }
 
-void dictionary_write_json(const struct dictionary *d, struct json_writer *w) {
-    json_object(w);
+void dictionary_write_namespaces(const struct dictionary *d, struct json_writer *w) {
     json_key(w, "namespaces");
     json_array(w);
     for (uint32_t i = 1, count = dictionary_namespace_count(d); i <= count; i++)
         write_namespace(dictionary_namespace_at(d, (uint16_t)i), w);
     json_end_array(w);
+}
+
+void dictionary_write_json(const struct dictionary *d, struct json_writer *w) {
+    json_object(w);
+    dictionary_write_namespaces(d, w);
     json_key(w, "types");
     json_array(w);
     for (uint32_t i = 0, count = dictionary_type_count(d); i < count; i++)

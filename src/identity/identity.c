@@ -6,8 +6,9 @@
  *  - followed: something is contested, but the record says nothing new. It belongs to its strongest identifier's customer.
  *  - solved: it says something new where something contradicts. What it says is kept, and the component of
  *    evidence it touches is solved anew, which may merge, split and move.
- *  - kept: likewise, where the component is too large for a record. What it says is kept for a rule change to look
- *    at; new identifiers join the strongest one's customer where rules let them.
+ *  - kept: likewise, where the component is too large for a record, or a customer far above the usual would come of
+ *    it. What it says is kept for a decision or a change of rules; new identifiers join the strongest one's customer
+ *    where rules let them.
  * Joining and solving come to the same where nothing contradicts: then everything in a component is one customer. */
 #include "identity/identity.h"
 
@@ -211,9 +212,9 @@ static bool pairs_each(struct work *w, pair_visit *visit, bool any) {
         const struct item *a = &w->items[i];
         if (!evident(a) || a->state == ITEM_HOUSEHOLD)
             continue;
-        for (size_t j = i + 1; j < w->count; j++) {
+        for (size_t j = 0; j < w->count; j++) {
             const struct item *b = &w->items[j];
-            if (!evident(b) || !paired(a, b, rank))
+            if ((j <= i && b->state != ITEM_HOUSEHOLD) || !evident(b) || !paired(a, b, rank))
                 continue;
             found |= visit(w, a, b);
             if (found && any)
@@ -364,19 +365,23 @@ static const struct item *arrival_after(struct work *w) {
     return strongest(w);
 }
 
-static void solve(struct work *w) {
+/* False where that would make a customer far above the usual: nothing was changed. */
+static bool solve(struct work *w) {
     struct identity *identity = w->identity;
     struct cause cause = {w->position, received_ms(w->record), w->record->source, 0};
     uint32_t before = chunks_count(&identity->customers);
     solve_run(identity->solver);
     w->arrival = arrival_after(w)->number;
     outcome_make(identity->solver, &(struct outcome_wish){.arrival = w->arrival});
+    if (outcome_held(identity->solver))
+        return false;
     identity_apply(identity, &cause, w->out);
     w->target = identity_customer(identity, (struct identifier_id){w->arrival}).number;
     w->out->created = w->target > before;
+    return true;
 }
 
-/* --- too large to be solved now --- */
+/* --- too large to be solved now, or held --- */
 
 static void attach(struct work *w, struct item *item) {
     identity_owner_set(w->identity, item->number, w->target);
@@ -431,7 +436,8 @@ static void households_create(struct work *w) {
 static void settle(struct work *w) {
     households_create(w);
     bool nobody = nobody_known(w), more = (w->contested || nobody || w->shared_count) && says_more(w);
-    if (!nobody && !more && may_join(w)) {
+    bool apart = w->contested && w->customer_count > 1; /* perhaps for a reason no rule has: a split by hand */
+    if (!nobody && !more && !apart && may_join(w)) {
         join(w);
         pairs_each(w, pair_add, false);
     } else if (!something_new(w) && !says_more(w) && strongest(w)->customer) {
@@ -439,9 +445,7 @@ static void settle(struct work *w) {
         pairs_each(w, pair_add, false);
     } else {
         say(w);
-        if (gather(w))
-            solve(w);
-        else
+        if (!gather(w) || !solve(w))
             keep(w);
     }
 }

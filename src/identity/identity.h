@@ -1,25 +1,23 @@
 /* identity: identifiers -> one customer.
  *
  * An identifier is (namespace, canonical value) and has a number for ever, from 1: rows keep the number they arrived
- * through, so that a split can give them back. A customer is a number for ever too, from 1 in order of creation; merged
- * ones redirect to the survivor for ever. What is kept: identifiers, who they belong to, evidence edges (which two
- * identifiers met first in which record), and a journal of every merge, conflict, limit and block with its reason.
+ * through, and lie with that identifier's customer. A customer is a number for ever too, from 1 in order of creation; merged
+ * ones redirect to the survivor, and may live again. What is kept: identifiers, who they belong to, evidence edges (which two
+ * identifiers came together, where and when first), decisions of people (decision.h), and a journal of every merge, split,
+ * conflict, limit and block with its reason.
  *
- * Resolving one record (its claims and document keys), in order:
- *   1. Blocked values (placeholders, all zeros: identity_blocked.def) are set aside and counted.
- *   2. Known identifiers give the candidate customers. None: a new customer. One: that one. Several: merged, strongest
- *      identifier's customer first, as far as no rule forbids it.
- *   3. A merge is refused when the two hold different values of a unique namespace (two user ids), or the result would
- *      pass a namespace's limit. Then the weaker identifier of this record is set aside for it (conflict in the
- *      journal), and the record goes with its strongest identifier. A person's identifier stays where it was. A device
- *      on which a second person showed up so is *shared* from now on (in the journal, once): it is evidence for nobody,
- *      and belongs to a customer of its own, which is no person's (identity_is_shared) and gets the records that carry
- *      nothing but shared devices; see enum shared_device_policy.
- *   4. New identifiers join the customer unless a unique namespace or a limit forbids it.
- *   5. A document's key (order_id) is evidence like any other: the channel that knows only the order finds the
+ * Who is with whom is a function of evidence, rules (the dictionary's namespaces) and decisions: identity_solve.h has it, docs/identity.md
+ * in words. It does not depend on the order of records. Resolving one record (its claims and document keys):
+ *   1. Blocked values (placeholders, all zeros: identity_blocked.def; a namespace's own patterns) are set aside and counted.
+ *   2. Where nothing contradicts, its known customers merge and new identifiers join; none known: a new customer.
+ *   3. Where something does, and the record says nothing new, it goes with its strongest identifier.
+ *   4. Otherwise what it says is kept and its component of evidence solved anew: merges, and moves of identifiers with the rows that arrived
+ *      through them. The weaker identifier of a refused pair stays where it is (journal); one that is nowhere is nobody's until it comes alone.
+ *   5. A device on which a second person showed up is *shared*: evidence for nobody, with a customer of its own that is no
+ *      person's (identity_is_shared) and has what comes from shared devices alone; see enum shared_device_policy.
+ *   6. A document's key (order_id) is evidence like any other: the channel that knows only the order finds the
  *      customer. A customer that has nothing but document keys is not counted as a customer ("unowned") until a
  *      person's or a device's identifier joins.
- * A new value that was refused is not kept: it becomes an identifier when a record brings it without the contradiction.
  * The survivor of a merge is the side with more rows, at a tie the older; so a merge costs the smaller side.
  *
  * Part of the folded state: the fold thread alone changes it. Functions marked "any" may run beside it on other

@@ -52,6 +52,7 @@ static void batch_make(struct bench *b, enum kind kind, uint64_t first, uint64_t
         char(*text)[TEXT_BYTES] = b->text[i];
         uint64_t who = kind == KNOWN ? random_below(&b->random, customers) : first + i;
         record->claim_count = record->record_count = 0;
+        record->time_ms = (int64_t)(b->position + i) * 1000;
         if (kind != ANONYMOUS)
             claim(record, b->user_id, text_of(text[0], 'u', who));
         if (kind != ORDER)

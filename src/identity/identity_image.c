@@ -26,7 +26,8 @@
 struct saved_head {
     uint32_t version;
     uint32_t identifier_count, customer_count, edge_count, journal_count;
-    uint32_t decision_count, member_count, reserved;
+    uint32_t decision_count, member_count;
+    uint32_t sweep; /* where solving anew after a change of rules stands, 0 = nowhere */
     uint64_t value_bytes, blocked_count, solved_count, split_count;
 };
 _Static_assert(sizeof(struct saved_head) == 64, "on disk");
@@ -175,6 +176,7 @@ struct identity_image *identity_freeze(struct identity *identity) {
                                       .journal_count = chunks_count(&identity->journal),
                                       .decision_count = chunks_count(&identity->decisions),
                                       .member_count = chunks_count(&identity->members),
+                                      .sweep = atomic_load(&identity->sweep),
                                       .value_bytes = identity->value_bytes,
                                       .blocked_count = atomic_load(&identity->blocked_count),
                                       .solved_count = atomic_load(&identity->solved_count),
@@ -377,9 +379,10 @@ static enum status read_head(struct reader *r) {
         return DAMAGED(r, "%s: identity format %u, this program reads %d", r->path, r->head.version, FORMAT_VERSION);
     if (r->head.identifier_count > NUMBER_MAX || r->head.customer_count > NUMBER_MAX ||
         r->head.edge_count > NUMBER_MAX || r->head.journal_count >= 1u << 31 || r->head.decision_count > NUMBER_MAX ||
-        r->head.member_count > NUMBER_MAX || r->head.reserved)
+        r->head.member_count > NUMBER_MAX || r->head.sweep > r->head.identifier_count)
         return DAMAGED(r, "%s: section %s has impossible counts", r->path, SECTION_HEAD);
     atomic_store(&r->identity->blocked_count, r->head.blocked_count);
+    atomic_store(&r->identity->sweep, r->head.sweep);
     atomic_store(&r->identity->solved_count, r->head.solved_count);
     atomic_store(&r->identity->split_count, r->head.split_count);
     return STATUS_OK;

@@ -131,10 +131,7 @@ static int rule_against(const struct model *m, uint32_t a, uint32_t b) {
                 return n;
         }
     unsigned of_a = count_of(m, a, 0), of_b = count_of(m, b, 0);
-    if (of_a && of_b && of_a + of_b > IDENTIFIERS_MAX)
-        return -1;
-    of_a = count_of(m, a, -1), of_b = count_of(m, b, -1);
-    return of_a && of_b && of_a + of_b > IDENTIFIERS_HELD ? -1 : 0;
+    return of_a && of_b && of_a + of_b > IDENTIFIERS_MAX ? -1 : 0;
 }
 
 /* --- decisions --- */

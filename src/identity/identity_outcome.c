@@ -220,3 +220,18 @@ void outcome_make(struct solver *s, const struct outcome_wish *wish) {
     merges_list(s);
     moves_list(s);
 }
+
+size_t outcome_held(const struct solver *s) {
+    const struct outcome *o = s->outcome;
+    const struct merge *merges = (const struct merge *)(const void *)o->merges.data;
+    const struct solve_node *nodes = solve_nodes(s);
+    size_t held = 0;
+    for (size_t i = 0; i < o->merges.size / sizeof *merges; i++) {
+        size_t persons = 0;
+        for (uint32_t n = 0; n < solve_node_count(s); n++)
+            persons += outcome_customer_of(s, &nodes[n]) == merges[i].winner.number &&
+                       (nodes[n].kind == NAMESPACE_PERSON || nodes[n].kind == NAMESPACE_ANY);
+        held += persons > IDENTIFIERS_HELD;
+    }
+    return held;
+}

@@ -50,6 +50,9 @@ struct outcome *outcome_create(void);
 void outcome_free(struct outcome *outcome);
 void outcome_make(struct solver *solver, const struct outcome_wish *wish);
 
+/* The merges that would make a customer with more than IDENTIFIERS_HELD persons' identifiers. */
+size_t outcome_held(const struct solver *solver);
+
 static inline struct outcome_cluster *outcome_clusters(const struct outcome *p) {
     return (struct outcome_cluster *)(void *)p->clusters.data;
 }

@@ -7,7 +7,7 @@
  *  - together they have at most IDENTIFIERS_MAX person's and device's identifiers: growth past that is no person, and it bounds every
  *    walk here;
  *  - together they have at most IDENTIFIERS_HELD persons' identifiers: that is far above the usual, and waits for a
- *    person to look at it (JOURNAL_HELD).
+ *    person to look at it (JOURNAL_HELD; solving leaves such components as they are).
  * Document keys count for nothing.
  *
  * Rules come from the dictionary's namespaces; struct rules is a copy as of one moment, which a rehearsal may change. */

@@ -32,7 +32,12 @@ void solver_free(struct solver *s) {
 
 void solve_begin(struct solver *s, const struct identity *identity) {
     s->identity = identity;
-    rules_read(identity, &s->rules);
+    if (s->trial) {
+        s->rules.count = s->trial->count;
+        memcpy(s->rules.of, s->trial->of, (s->trial->count + 1) * sizeof *s->rules.of);
+    } else {
+        rules_read(identity, &s->rules);
+    }
     buffer_clear(&s->nodes);
     buffer_clear(&s->edges);
     buffer_clear(&s->refusals);
@@ -308,8 +313,6 @@ static struct refusal rules_refuse(struct solver *s, uint32_t a, uint32_t b) {
     }
     if (!refusal.kind && x[0] && y[0] && x[0] + y[0] > IDENTIFIERS_MAX)
         refusal = (struct refusal){JOURNAL_LIMIT, 0};
-    if (!refusal.kind && x[1] && y[1] && x[1] + y[1] > IDENTIFIERS_HELD)
-        refusal = (struct refusal){JOURNAL_HELD, 0};
     return refusal;
 }
 

@@ -72,6 +72,7 @@ struct solve_extra {
 struct solver {
     const struct identity *identity;
     struct solve_extra extra;
+    const struct rules *trial; /* instead of those in force, or NULL */
     struct rules rules;
     struct buffer nodes, edges, refusals, shared; /* of the above */
     struct buffer decisions;                      /* uint32_t: live and undone ones of the component */

@@ -135,6 +135,7 @@ struct identity {
     struct value_block *values;
     size_t value_used; /* in the newest block */
     uint64_t value_bytes, value_memory_bytes;
+    _Atomic uint32_t sweep;         /* identifier to be solved next after a change of rules; 0 = none (rehearsal.h) */
     _Atomic uint8_t shared_devices; /* enum shared_device_policy */
     _Atomic uint64_t generation;
     _Atomic uint64_t customer_count, unowned_count, shared_count, merge_count, conflict_count, limited_count,

@@ -11,6 +11,7 @@
 
 #include "main/checkpoint.h"
 #include "audience/audience.h"
+#include "identity/rehearsal.h"
 #include "main/fold.h"
 
 #define BATCH_RECORDS 512
@@ -107,7 +108,7 @@ static bool consider_tick(struct running *r) {
     struct log_record tick = {.kind = LOG_TICK, .received_ms = now_ms};
     if (r->tick_position > fold_position(e->fold))
         return true;
-    if (audience_due(e->audience) > now_ms || log_append(e->log, &tick, 1, NULL))
+    if ((audience_due(e->audience) > now_ms && !identity_sweep_at(e->identity)) || log_append(e->log, &tick, 1, NULL))
         return false; /* a full log or disk: tried again */
     r->tick_position = tick.position;
     return true;

@@ -262,6 +262,8 @@ static enum status apply_json(struct fold *f, const struct log_record *raw, stru
         return replay(f, root, raw->position, fault);
     } else if (!status && fold_decides(json_get_text(f->json, root, "command"))) {
         status = fold_decide(f->engine, f->json, root, raw, &refused);
+    } else if (!status && fold_rules(json_get_text(f->json, root, "command"))) {
+        status = fold_rules_apply(f->engine, f->json, root, raw, &refused);
     } else if (!status) {
         status = fold_command(f->engine, f->json, root, raw, &refused);
     }
@@ -297,6 +299,7 @@ enum status fold_batch(struct fold *f, size_t limit, size_t *applied, struct fau
         assert(raw.position > fold_position(f));
         if ((status = apply(f, &raw, fault)))
             break;
+        fold_sweep(f->engine, &raw);
         atomic_store_explicit(&f->position, raw.position, memory_order_release);
         count(&f->records);
         ++*applied;

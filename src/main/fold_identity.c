@@ -6,6 +6,7 @@
 
 #include "audience/audience.h"
 #include "identity/named.h"
+#include "identity/rehearsal.h"
 
 void fold_unite(struct engine *e, const struct resolution *r, uint64_t position) {
     for (size_t i = 0; i < r->merge_count; i++) {
@@ -21,6 +22,41 @@ void fold_unite(struct engine *e, const struct resolution *r, uint64_t position)
     if (r->move_count)
         audience_split(e->audience, r->moves, r->move_count, position);
 }
+
+/* --- rules --- */
+
+bool fold_rules(struct slice word) { return slice_is(word, "rules"); }
+
+enum status fold_rules_apply(struct engine *e, struct json_parser *p, const struct json *command,
+                             const struct log_record *raw, struct fault *fault) {
+    const struct json *namespaces = json_get(p, command, "namespaces");
+    enum status status = rehearsal_check(e->dictionary, p, namespaces, fault);
+    for (const struct json *m = status ? NULL : json_first(p, namespaces); m && !status; m = json_next(p, m))
+        status = dictionary_define(e->dictionary, p, m, fault);
+    if (status)
+        return status;
+    audience_dictionary_changed(e->audience, raw->position);
+    identity_sweep_begin(e->identity);
+    return STATUS_OK;
+}
+
+struct sweeping {
+    struct engine *engine;
+    uint64_t position;
+};
+
+static void sweep_unite(void *context, const struct resolution *r) {
+    const struct sweeping *s = context;
+    fold_unite(s->engine, r, s->position);
+}
+
+void fold_sweep(struct engine *e, const struct log_record *raw) {
+    struct sweeping s = {e, raw->position};
+    if (identity_sweep_at(e->identity))
+        identity_sweep(e->identity, raw->position, raw->received_ms, raw->source, sweep_unite, &s);
+}
+
+/* --- decisions --- */
 
 bool fold_decides(struct slice word) { return decision_word(word); }
 

@@ -15,4 +15,13 @@ bool fold_decides(struct slice word);
 enum status fold_decide(struct engine *engine, struct json_parser *parser, const struct json *command,
                         const struct log_record *raw, struct fault *fault) WARN_UNUSED;
 
+/* Whether `word` is the command of fold_rules_apply. */
+bool fold_rules(struct slice word);
+/* Applies {"command":"rules","namespaces":[...]}: the definitions, then everything is solved anew by them, a part with each record that
+ * follows (fold_sweep). Fold thread. Errors: INVALID; then nothing happened. */
+enum status fold_rules_apply(struct engine *engine, struct json_parser *parser, const struct json *command,
+                             const struct log_record *raw, struct fault *fault) WARN_UNUSED;
+/* Goes on with that, after `raw` was applied. */
+void fold_sweep(struct engine *engine, const struct log_record *raw);
+
 #endif

@@ -7,6 +7,8 @@
 
 int match_command(int argc, char **argv);
 int match_evaluate_command(int argc, char **argv);
+int identity_rules_command(int argc, char **argv);
+int identity_rehearse_command(int argc, char **argv);
 
 static const struct {
     const char *word;
@@ -15,6 +17,8 @@ static const struct {
 } words[] = {
     {"match", match_command, "finds records of files that are one person, and groups them"},
     {"evaluate", match_evaluate_command, "compares such groups with the truth: precision, recall, F1"},
+    {"rules", identity_rules_command, "the rules in force; takes over others, and solves everything anew by them"},
+    {"rehearse", identity_rehearse_command, "what other rules would come to, without changing anything"},
 };
 #define WORDS (sizeof words / sizeof *words)
 

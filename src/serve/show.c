@@ -192,14 +192,25 @@ static const char *journal_kind_name(uint8_t kind) {
                                         [JOURNAL_CONFLICT] = "conflict",
                                         [JOURNAL_LIMIT] = "limit",
                                         [JOURNAL_BLOCKED] = "blocked",
-                                        [JOURNAL_SHARED_DEVICE] = "shared_device"};
+                                        [JOURNAL_SHARED_DEVICE] = "shared_device",
+                                        [JOURNAL_HELD] = "held",
+                                        [JOURNAL_APART] = "apart",
+                                        [JOURNAL_SPLIT] = "split",
+                                        [JOURNAL_MOVE] = "move",
+                                        [JOURNAL_DECIDED] = "decided"};
     return kind && kind < sizeof names / sizeof *names && names[kind] ? names[kind] : "other";
 }
 
 void show_journal_entry(struct show *show, const struct journal_entry *entry) {
     struct json_writer *w = show->json;
     json_object(w);
+    json_member_integer(w, "number", (int64_t)entry->number);
     json_member_cstring(w, "kind", journal_kind_name(entry->kind));
+    json_key(w, "decision");
+    if (entry->decision)
+        json_integer(w, entry->decision);
+    else
+        json_null(w);
     json_member_integer(w, "position", (int64_t)entry->position);
     json_member_time(w, "received", entry->received_ms);
     json_key(w, "source");
