@@ -77,17 +77,17 @@ static void found_add(struct found *f, const uint32_t *items, unsigned length, u
 
 /* --- mining --- */
 
+#define BASKET_END UINT32_MAX
+
 struct mine {
     const struct itemset_options *options;
     const struct baskets *baskets;
     uint32_t frequent;   /* how many items are */
     uint32_t *item_of;   /* by rank */
     uint32_t *counts;    /* by rank */
-    uint32_t *ranks;     /* baskets again, as ranks of frequent items, ascending */
-    uint64_t *starts;    /* basket_count + 1, into ranks */
+    uint32_t *ranks;     /* baskets again, as ranks of frequent items, ascending; BASKET_END behind each */
     uint64_t *at;        /* by rank: where its list starts in `places` */
-    uint64_t *places;    /* of each rank in baskets: index into ranks, just behind it */
-    uint64_t *ends;      /* where the basket ends, beside places */
+    uint32_t *places;    /* of each rank in baskets: index into ranks, just behind it */
     struct found *found; /* by rank */
     atomic_uint next;
     atomic_size_t total;
@@ -102,6 +102,8 @@ struct hunt {
     uint32_t prefix[ITEMSET_LENGTH_MAX];
     uint32_t *tally;  /* by rank; all zero between items */
     uint32_t *row_of; /* by rank */
+    uint32_t *rest;   /* what follows the item in hand in its baskets */
+    size_t rest_capacity;
     struct level {
         uint64_t *bits;
         uint32_t *ranks, *counts;
@@ -170,23 +172,32 @@ static void go_deeper(struct hunt *h, unsigned depth, size_t rows) {
     atomic_fetch_add_explicit(&h->mine->total, rows, memory_order_relaxed);
 }
 
-/* The matrix of item `rank`: rows in h->levels[0]; returns how many. */
+/* The matrix of item `rank`: rows in h->levels[0]; returns how many. What follows the item in its baskets is copied out once, so that it is read
+ * in order the second time. */
 static size_t project(struct hunt *h, uint32_t rank) {
     const struct mine *m = h->mine;
     struct level *l = &h->levels[0];
     uint64_t from = m->at[rank], to = m->at[rank + 1];
-    size_t rows = 0, candidates = 0;
-    for (uint64_t i = from; i < to; i++)
-        for (uint64_t k = m->places[i]; k < m->ends[i]; k++)
-            candidates += h->tally[m->ranks[k]]++ == 0;
+    size_t rows = 0, candidates = 0, size = 0;
+    for (uint64_t i = from; i < to; i++) {
+        const uint32_t *rest = m->ranks + m->places[i];
+        size_t count = 0;
+        for (; rest[count] != BASKET_END; count++)
+            candidates += h->tally[rest[count]]++ == 0;
+        if (size + count + 1 > h->rest_capacity) {
+            h->rest_capacity = (size + count + 1) * 2;
+            h->rest = memory_resize(h->rest, h->rest_capacity, sizeof *h->rest);
+        }
+        memcpy(h->rest + size, rest, (count + 1) * sizeof *rest);
+        size += count + 1;
+    }
     level_room(l, candidates ? candidates : 1, 0);
     for (uint32_t r = rank + 1; r < m->frequent; r++) {
+        h->row_of[r] = UINT32_MAX;
         if (h->tally[r] >= m->options->count_min) {
             l->ranks[rows] = r;
             l->counts[rows] = h->tally[r];
             h->row_of[r] = (uint32_t)rows++;
-        } else {
-            h->row_of[r] = UINT32_MAX;
         }
         h->tally[r] = 0;
     }
@@ -195,12 +206,12 @@ static size_t project(struct hunt *h, uint32_t rank) {
         return rows;
     level_room(l, rows, h->words);
     memset(l->bits, 0, rows * h->words * sizeof *l->bits);
-    for (uint64_t i = from; i < to; i++)
-        for (uint64_t k = m->places[i]; k < m->ends[i]; k++) {
-            uint32_t row = h->row_of[m->ranks[k]];
-            if (row != UINT32_MAX)
-                l->bits[row * h->words + (i - from) / 64] |= 1ull << ((i - from) % 64);
-        }
+    for (size_t i = 0, column = 0; i < size; i++) {
+        uint32_t row = h->rest[i] == BASKET_END ? UINT32_MAX : h->row_of[h->rest[i]];
+        if (row != UINT32_MAX)
+            l->bits[row * h->words + column / 64] |= 1ull << (column % 64);
+        column += h->rest[i] == BASKET_END;
+    }
     return rows;
 }
 
@@ -225,6 +236,7 @@ static void hunt(void *context, unsigned number) {
     }
     free(h.tally);
     free(h.row_of);
+    free(h.rest);
 }
 
 /* --- ranks --- */
@@ -282,27 +294,24 @@ static void sort_ranks(uint32_t *ranks, size_t count) {
 /* Baskets as ranks, and for each rank the places where it stands. */
 static void lay_out(struct mine *m, const uint32_t *rank_of) {
     const struct baskets *b = m->baskets;
-    uint64_t size = 0, *fill = memory_get(m->frequent + 1, sizeof *fill);
-    m->ranks = memory_get(b->count ? b->starts[b->count] + 1 : 1, sizeof *m->ranks);
-    m->starts = memory_get(b->count + 1, sizeof *m->starts);
+    uint64_t size = 0, all = 0, *fill = memory_get(m->frequent + 1, sizeof *fill);
+    m->at = memory_get(m->frequent + 1, sizeof *m->at);
+    for (uint32_t r = 0; r < m->frequent; r++) {
+        m->at[r + 1] = (fill[r] = m->at[r]) + m->counts[r];
+        all += m->counts[r];
+    }
+    m->ranks = memory_get(all + b->count + 1, sizeof *m->ranks);
+    m->places = memory_get(all + 1, sizeof *m->places);
     for (size_t i = 0; i < b->count; i++) {
+        uint64_t start = size;
         for (uint64_t k = b->starts[i]; k < b->starts[i + 1]; k++)
             if (rank_of[b->items[k]] != UINT32_MAX)
                 m->ranks[size++] = rank_of[b->items[k]];
-        sort_ranks(m->ranks + m->starts[i], size - m->starts[i]);
-        m->starts[i + 1] = size;
+        sort_ranks(m->ranks + start, size - start);
+        for (uint64_t k = start; k < size; k++)
+            m->places[fill[m->ranks[k]]++] = (uint32_t)k + 1;
+        m->ranks[size++] = BASKET_END;
     }
-    m->at = memory_get(m->frequent + 1, sizeof *m->at);
-    for (uint32_t r = 0; r < m->frequent; r++)
-        m->at[r + 1] = (fill[r] = m->at[r]) + m->counts[r];
-    m->places = memory_get(size + 1, sizeof *m->places);
-    m->ends = memory_get(size + 1, sizeof *m->ends);
-    for (size_t i = 0; i < b->count; i++)
-        for (uint64_t k = m->starts[i]; k < m->starts[i + 1]; k++) {
-            uint64_t to = fill[m->ranks[k]]++;
-            m->places[to] = k + 1;
-            m->ends[to] = m->starts[i + 1];
-        }
     free(fill);
 }
 
@@ -355,10 +364,8 @@ static void mine_release(struct mine *m) {
     free(m->item_of);
     free(m->counts);
     free(m->ranks);
-    free(m->starts);
     free(m->at);
     free(m->places);
-    free(m->ends);
 }
 
 enum status itemsets_mine(const struct baskets *baskets, const struct itemset_options *options, struct itemsets *out,
@@ -369,6 +376,9 @@ enum status itemsets_mine(const struct baskets *baskets, const struct itemset_op
     m.length_max = options->length_max && options->length_max < ITEMSET_LENGTH_MAX - 2 ? options->length_max
                                                                                        : ITEMSET_LENGTH_MAX - 2;
     *out = (struct itemsets){.basket_count = baskets->count, .item_count = baskets->item_count};
+    if (baskets->count && baskets->starts[baskets->count] + baskets->count >= UINT32_MAX)
+        return fault_set(fault, STATUS_TOO_LARGE,
+                         "more than %u items in all baskets: take fewer, by population or period", UINT32_MAX);
     uint32_t *rank_of = rank_items(&m);
     lay_out(&m, rank_of);
     free(rank_of);
