@@ -1,10 +1,11 @@
 /* basket: what is bought together: frequent sets and rules (itemset.h) over the baskets of everybody, or of each group of a split.
  *
- * An item is whatever `item` says of a line: product_id, or a level above it (product.category, brand): the same lines, other baskets. */
+ * Sets come from counts that are kept where the same is asked again (basket_store.h); rules follow from the sets. An item is whatever `item` says of a line: product_id, or a level above it (product.category, brand): the same lines, other baskets. */
 #include <math.h>
 #include <stdlib.h>
 
-#include "insight/basket_live.h"
+#include "govern/json_text.h"
+#include "insight/basket_store.h"
 #include "insight/itemset.h"
 #include "insight/orders.h"
 #include "insight/statistics.h"
@@ -63,19 +64,11 @@ static enum status read_definition(const struct definition_part *d, struct asked
     return status;
 }
 
-static struct baskets make_baskets(const struct orders *o, uint32_t item_count) {
-    struct baskets b = {0};
-    for (size_t i = 0; i < o->order_count; i++)
-        baskets_add(&b, o->items + o->item_starts[i], o->item_starts[i + 1] - o->item_starts[i]);
-    b.item_count = item_count;
-    return b;
-}
-
 /* --- members --- */
 
-static bool basket_holds(const struct baskets *b, size_t basket, uint32_t item) {
-    for (uint64_t i = b->starts[basket]; i < b->starts[basket + 1]; i++)
-        if (b->items[i] == item)
+static bool basket_holds(const struct orders *o, uint64_t order, uint32_t item) {
+    for (uint64_t i = o->item_starts[order]; i < o->item_starts[order + 1]; i++)
+        if (o->items[i] == item)
             return true;
     return false;
 }
@@ -87,8 +80,7 @@ static uint32_t item_of(const struct orders_read *read, struct slice text) {
     return UINT32_MAX;
 }
 
-static void name_members(const struct insight *insight, const struct orders_read *read, const struct baskets *b,
-                         const struct asked *a) {
+static void name_members(const struct insight *insight, const struct orders_read *read, const struct asked *a) {
     const struct orders *o = &read->groups[0].orders;
     uint32_t left[LEFT_MAX], without = a->without.size ? item_of(read, a->without) : UINT32_MAX;
     for (size_t i = 0; i < a->left_count; i++)
@@ -98,9 +90,9 @@ static void name_members(const struct insight *insight, const struct orders_read
         for (uint64_t k = o->customer_starts[c]; k < o->customer_starts[c + 1]; k++) {
             bool all = true;
             for (size_t i = 0; i < a->left_count; i++)
-                all = all && basket_holds(b, k, left[i]);
+                all = all && basket_holds(o, k, left[i]);
             has = has || all;
-            has_other = has_other || (without != UINT32_MAX && basket_holds(b, k, without));
+            has_other = has_other || (without != UINT32_MAX && basket_holds(o, k, without));
         }
         if (has && !has_other)
             insight_member(insight->members, (struct customer_id){o->customers[c]});
@@ -238,36 +230,55 @@ static int by_support(const void *a, const void *b) {
     return p->both != q->both ? (p->both > q->both ? -1 : 1) : by_confidence(a, b);
 }
 
-static enum status write_group(const struct insight *insight, const struct orders_read *read, size_t g,
-                               const struct asked *a, struct answer_table **t, struct answer *answer,
-                               struct fault *fault) {
-    struct baskets b = make_baskets(&read->groups[g].orders, read->item_count);
-    struct itemsets sets;
-    struct itemset_options options = {.count_min = support_count(a->support, b.count),
-                                      .length_max = (unsigned)a->length_max,
-                                      .workers = insight->workers,
-                                      .stop = insight->stop};
-    enum status status = itemsets_mine(&b, &options, &sets, fault);
-    if (!status) {
-        size_t count;
-        struct rule *rules =
-            rules_find(&sets, &(struct rule_options){a->confidence, a->lift, (unsigned)a->length_min, 0}, &count);
-        if (a->order)
-            qsort(rules, count, sizeof *rules, a->order == 1 ? by_confidence : by_support);
-        write_rules(read, g, &sets, rules, count, a, t[RULES]);
-        write_sets(read, g, &sets, a, t[SETS]);
-        write_counts(read, g, &sets, rules, count, t[COUNTS]);
-        answer_note(answer, "%s%.*s%s%zu baskets, %u items, %zu sets in at least %u baskets, %zu rules%s",
-                    read->split ? "\"" : "", SLICE_ARG(read->groups[g].name), read->split ? "\": " : "", b.count,
-                    read->item_count, sets.count, options.count_min, count,
-                    count > (size_t)a->shown ? "; not all are shown" : "");
-        free(rules);
-        itemsets_release(&sets);
+/* All of the definition that says which baskets there are, and whose history: what the store tells questions apart by. */
+static void write_key(const struct insight *insight, const struct definition_part *d, struct buffer *into) {
+    static const char *const members[] = {"orders", "item", "merge", "population", "from", "to", "last"};
+    struct json_writer w = {.out = into};
+    buffer_print(into, "%p", (const void *)insight->outside.history);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const struct json *json = definition_get(d, members[i]);
+        buffer_print(into, "\n%s ", members[i]);
+        if (json)
+            json_text_of(d->parser, json, &w);
+        w = (struct json_writer){.out = into};
     }
+}
+
+static enum status write_group(const struct insight *insight, const struct definition_part *d,
+                               const struct orders_read *read, size_t g, const struct asked *a, struct answer_table **t,
+                               struct answer *answer, struct fault *fault) {
+    const struct orders *o = &read->groups[g].orders;
+    struct buffer key = {0};
+    struct itemsets sets;
+    size_t count;
+    write_key(insight, d, &key);
+    if (read->split)
+        buffer_print(&key, "\ngroup %.*s", SLICE_ARG(read->groups[g].name));
+    struct basket_question question = {buffer_slice(&key), a->support, (unsigned)a->length_max, insight->workers,
+                                       insight->stop};
+    enum status status = basket_sets(&question, o, read->items, read->item_count, &sets, fault);
+    buffer_release(&key);
+    if (status)
+        return status;
+    struct rule *rules =
+        rules_find(&sets, &(struct rule_options){a->confidence, a->lift, (unsigned)a->length_min, 0}, &count);
+    if (a->order)
+        qsort(rules, count, sizeof *rules, a->order == 1 ? by_confidence : by_support);
+    write_rules(read, g, &sets, rules, count, a, t[RULES]);
+    write_sets(read, g, &sets, a, t[SETS]);
+    write_counts(read, g, &sets, rules, count, t[COUNTS]);
+    answer_note(answer, "%s%.*s%s%zu baskets, %u items, %zu sets in at least %u baskets, %zu rules%s",
+                read->split ? "\"" : "", SLICE_ARG(read->groups[g].name), read->split ? "\": " : "", sets.basket_count,
+                read->item_count, sets.count, support_count(a->support, sets.basket_count), count,
+                count > (size_t)a->shown ? "; not all are shown" : "");
+    if (sets.basket_count < o->order_count)
+        answer_note(answer, "%zu orders have no item of this kind: they are no baskets",
+                    o->order_count - sets.basket_count);
+    free(rules);
+    itemsets_release(&sets);
     if (insight->members && g == 0)
-        name_members(insight, read, &b, a);
-    baskets_release(&b);
-    return status;
+        name_members(insight, read, a);
+    return STATUS_OK;
 }
 
 enum status insight_basket(const struct insight *insight, struct definition_part *d, struct answer *answer,
@@ -284,7 +295,7 @@ enum status insight_basket(const struct insight *insight, struct definition_part
         return status;
     begin_tables(&read, answer, tables);
     for (size_t g = 0; g < read.group_count && !status; g++)
-        status = write_group(insight, &read, g, &a, tables, answer, fault);
+        status = write_group(insight, d, &read, g, &a, tables, answer, fault);
     answer_note(
         answer,
         "p: of chance alone linking left and right so, chi-squared with one degree, adjusted for all rules (Holm)");
