@@ -52,6 +52,16 @@ static void models_are_what_their_stories_come_to(void **state) {
     }
 }
 
+/* Figures from the papers' own spreadsheets and the BTYD package's walk-through. */
+static void customers_come_out_as_published(void **state) {
+    (void)state;
+    static const double bg[] = {.243, 4.414, .793, 2.426}, pareto[] = {.55, 10.56, .61, 11.64};
+    const struct btyd_buyer first = {2, 30.43, 38.86, 1}, busy = {26, 30.86, 31, 1};
+    assert_true(fabs(btyd_expected(BTYD_BG_NBD, bg, &first, 39) - 1.226) <
+                5e-4); /* Fader, Hardie and Lee 2005: customer 0001 */
+    assert_true(fabs(btyd_alive(BTYD_PARETO_NBD, pareto, &busy) - 0.9979) < 5e-5);
+}
+
 static void worth_is_what_its_story_comes_to(void **state) {
     (void)state;
     struct random r;
@@ -261,6 +271,7 @@ static void functions_keep_their_identities(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(models_are_what_their_stories_come_to),
+        cmocka_unit_test(customers_come_out_as_published),
         cmocka_unit_test(worth_is_what_its_story_comes_to),
         cmocka_unit_test(slopes_are_the_differences),
         cmocka_unit_test(extremes_stay_numbers),

@@ -50,13 +50,15 @@ static double correlation(const struct gamma_buyer *b, size_t count) {
     return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : 0;
 }
 
-static void fit_worth(struct forecast *f, struct answer *answer) {
+/* Errors: CLOSED; where worth cannot be fitted, a note says so. */
+static enum status fit_worth(struct forecast *f, struct answer *answer) {
     struct gamma_buyer *some = memory_get(f->customer_count + 1, sizeof *some);
     struct fault fault = {0};
     memcpy(some, f->spend, f->customer_count * sizeof *some);
     f->spender_count = gamma_gamma_order(some, f->customer_count);
     f->correlation = correlation(some, f->spender_count);
-    f->worth_fitted = gamma_gamma_fit(some, f->spender_count, &f->options.run, &f->worth, &fault) == STATUS_OK;
+    enum status status = gamma_gamma_fit(some, f->spender_count, &f->options.run, &f->worth, &fault);
+    f->worth_fitted = status == STATUS_OK;
     if (!f->worth_fitted)
         answer_note(answer, "worth of an order: %s; the mean of all orders is taken", fault.text);
     else if (f->worth.parameters[1] <= 1)
@@ -66,6 +68,7 @@ static void fit_worth(struct forecast *f, struct answer *answer) {
         answer_note(answer, "%zu customers who came back spent nothing then: they are left out of the fit of worth",
                     f->repeaters - f->spender_count);
     free(some);
+    return status == STATUS_CLOSED ? status : STATUS_OK;
 }
 
 enum status forecast_make(const struct orders *orders, const struct forecast_options *options, struct answer *answer,
@@ -86,7 +89,7 @@ enum status forecast_make(const struct orders *orders, const struct forecast_opt
     enum status status = btyd_fit(options->model, groups, f.group_count, &options->run, &f.fit, fault);
     free(groups);
     if (!status) {
-        fit_worth(&f, answer);
+        status = fit_worth(&f, answer);
         for (size_t i = 0; i < orders->order_count; i++)
             sum += orders->values[i];
         if (!f.worth_fitted && orders->order_count) /* p gamma / (q - 1) with x = 0 is this mean */
@@ -94,6 +97,8 @@ enum status forecast_make(const struct orders *orders, const struct forecast_opt
     }
     if (!status && f.fit.at_border)
         answer_note(answer, "a parameter of the model ran to the end of its range: these orders do not determine it");
+    if (status == STATUS_CLOSED)
+        fault_set(fault, status, "the analysis was stopped");
     if (status)
         forecast_release(&f);
     *out = f;

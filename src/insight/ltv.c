@@ -1,6 +1,7 @@
 /* ltv: what customers brought and will bring: the fitted models with their parameters, how well they did after the calibration's end, and the outlook by
  * tier and customer. The formulas stand in btyd.h, the tiers in rfm.h. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "insight/forecast.h"

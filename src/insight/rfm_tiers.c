@@ -1,6 +1,7 @@
 /* rfm_tiers: the analysis of recency, frequency and money: cuts, scores, the ten segments, the four tiers with what they brought and will bring. The
  * definitions stand in rfm.h. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "insight/forecast.h"
@@ -151,9 +152,9 @@ static struct customers make_customers(const struct insight *insight, const stru
     return c;
 }
 
-/* What each will bring; a note where that cannot be said. */
-static void add_outlook(const struct insight *insight, const struct orders *o, const struct asked *a,
-                        struct customers *c, struct answer *answer) {
+/* What each will bring; a note where that cannot be said. Errors: CLOSED. */
+static enum status add_outlook(const struct insight *insight, const struct orders *o, const struct asked *a,
+                               struct customers *c, struct answer *answer) {
     struct forecast_options options = {.model = BTYD_BG_NBD,
                                        .unit_days = 7,
                                        .by_day = true,
@@ -164,15 +165,19 @@ static void add_outlook(const struct insight *insight, const struct orders *o, c
     struct forecast f = {0};
     struct fault fault = {0};
     if (!a->forecast)
-        return;
-    if (forecast_make(o, &options, answer, &f, &fault)) {
+        return STATUS_OK;
+    enum status status = forecast_make(o, &options, answer, &f, &fault);
+    if (status == STATUS_CLOSED)
+        return status;
+    if (status) {
         answer_note(answer, "no forecast of value: %s", fault.text);
-        return;
+        return STATUS_OK;
     }
     c->outlook = memory_get(c->count + 1, sizeof *c->outlook);
     for (size_t i = 0; i < c->count; i++)
         c->outlook[i] = forecast_customer(&f, i, a->horizon_days);
     forecast_release(&f);
+    return STATUS_OK;
 }
 
 static void release_customers(struct customers *c) {
@@ -340,11 +345,12 @@ enum status insight_rfm(const struct insight *insight, struct definition_part *d
     if (status)
         return status;
     begin_tables(&read, &a, answer, tables);
-    for (size_t g = 0; g < read.group_count; g++) {
+    for (size_t g = 0; g < read.group_count && !status; g++) {
         const struct orders *o = &read.groups[g].orders;
         struct rfm_cuts cuts;
         struct customers c = make_customers(insight, o, &a, &cuts);
-        add_outlook(insight, o, &a, &c, answer);
+        if (add_outlook(insight, o, &a, &c, answer) == STATUS_CLOSED)
+            status = fault_set(fault, STATUS_CLOSED, "the analysis was stopped");
         write_sums(&read, g, &c, &a, tables);
         write_cuts(&read, g, tables[CUTS], "recency", cuts.days, cuts.day_count, true);
         write_cuts(&read, g, tables[CUTS], "frequency", cuts.orders, cuts.order_count, false);
