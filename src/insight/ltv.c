@@ -197,14 +197,17 @@ static void write_held_out(const struct forecast *f, const struct orders *o, int
 
 /* --- tiers --- */
 
+/* Of what the models see: by day, the calibration's last day counts whole. */
 static void sum_customer(const struct forecast *f, const struct orders *o, size_t c, struct rfm *rfm) {
+    const struct forecast_options *p = &f->options;
+    int64_t last_day = calendar_day(&p->calendar, p->until_ms);
     *rfm = (struct rfm){0};
-    for (uint64_t i = o->customer_starts[c];
-         i < o->customer_starts[c + 1] && o->times[i] <= f->options.until_ms + (f->options.by_day ? DAY_MS - 1 : 0);
-         i++) {
+    for (uint64_t i = o->customer_starts[c]; i < o->customer_starts[c + 1]; i++) {
+        if (p->by_day ? calendar_day(&p->calendar, o->times[i]) > last_day : o->times[i] > p->until_ms)
+            break;
         rfm->money += o->values[i];
         rfm->orders++;
-        rfm->days = (double)(f->options.until_ms - o->times[i]) / (double)DAY_MS;
+        rfm->days = (double)(p->until_ms - o->times[i]) / (double)DAY_MS;
     }
     rfm->days = rfm->days > 0 ? rfm->days : 0;
 }

@@ -13,8 +13,26 @@
 #include "main/loader.h"
 #include "main/server.h"
 
-#define FOLDER "/tmp/onefold-value-data-test"
 #define MAPPINGS "tests/insight/value/"
+
+/* A folder of this run's own: several may run at once. */
+static const char *folder(void) {
+    static char path[64];
+    snprintf(path, sizeof path, "/tmp/onefold-value-data-test-%d", (int)getpid());
+    return path;
+}
+
+static int clean_folder(void) {
+    char command[96];
+    snprintf(command, sizeof command, "rm -rf %s", folder());
+    return system(command);
+}
+
+static const char *lines_path(void) {
+    static char path[96];
+    snprintf(path, sizeof path, "%s/lines.csv", folder());
+    return path;
+}
 
 struct shop {
     struct server *server;
@@ -38,7 +56,7 @@ static void open_shop(struct shop *s) {
     struct serve_options door = {.port = 0};
     char key[48];
     *s = (struct shop){0};
-    if (system("rm -rf " FOLDER) || server_start(os_real(), FOLDER, NULL, &door, &s->server, &fault) ||
+    if (clean_folder() || server_start(os_real(), folder(), NULL, &door, &s->server, &fault) ||
         server_admin_key(s->server, key, &fault) ||
         client_create(serve_address(s->server->serve), key, &s->client, &fault))
         fail_msg("%s", fault.text);
@@ -48,7 +66,7 @@ static void close_shop(struct shop *s) {
     client_free(s->client);
     server_stop(s->server);
     buffer_release(&s->answer);
-    assert_int_equal(system("rm -rf " FOLDER), 0);
+    assert_int_equal(clean_folder(), 0);
 }
 
 static uint64_t import(struct shop *s, const char *path, const char *mapping) {
@@ -153,8 +171,8 @@ static void groceries_give_the_published_rules(void **state) {
     struct shop s;
     const char *path = data_path("groceries/groceries.csv");
     open_shop(&s);
-    write_lines(path, FOLDER "/lines.csv");
-    assert_int_equal(import(&s, FOLDER "/lines.csv", MAPPINGS "groceries.json"), 43367);
+    write_lines(path, lines_path());
+    assert_int_equal(import(&s, lines_path(), MAPPINGS "groceries.json"), 43367);
     assert_int_equal(rules_in(ask(&s, "basket", "counts", "{\"support\": 0.001, \"confidence\": 0.5}")), 5668);
     assert_int_equal(rules_in(ask(&s, "basket", "counts", "{\"support\": 0.001, \"confidence\": 0.8}")), 410);
     assert_int_equal(rules_in(ask(&s, "basket", "counts", "{\"support\": 0.006, \"confidence\": 0.25}")), 463);

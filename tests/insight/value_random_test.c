@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -13,7 +14,6 @@
 #include "main/loader.h"
 #include "main/server.h"
 
-#define FOLDER "/tmp/onefold-value-random-test"
 #define SEED 3
 #define ROUNDS 3
 #define PEOPLE 40
@@ -25,6 +25,25 @@
 #define DAYS 70
 #define NOW "2026-03-12"
 #define NOW_S (FIRST + 70 * DAY)
+
+/* A folder of this run's own: several may run at once. */
+static const char *folder(void) {
+    static char path[64];
+    snprintf(path, sizeof path, "/tmp/onefold-value-random-test-%d", (int)getpid());
+    return path;
+}
+
+static int clean_folder(void) {
+    char command[96];
+    snprintf(command, sizeof command, "rm -rf %s", folder());
+    return system(command);
+}
+
+static const char *lines_path(void) {
+    static char path[96];
+    snprintf(path, sizeof path, "%s/lines.csv", folder());
+    return path;
+}
 
 struct order {
     unsigned user, device; /* 0: none */
@@ -89,7 +108,7 @@ static void open_world(struct world *w) {
     struct fault fault = {0};
     struct serve_options door = {.port = 0};
     char key[48];
-    if (system("rm -rf " FOLDER) || server_start(os_real(), FOLDER, NULL, &door, &w->server, &fault) ||
+    if (clean_folder() || server_start(os_real(), folder(), NULL, &door, &w->server, &fault) ||
         server_admin_key(w->server, key, &fault) ||
         client_create(serve_address(w->server->serve), key, &w->client, &fault))
         fail_msg("%s", fault.text);
@@ -99,13 +118,13 @@ static void close_world(struct world *w) {
     client_free(w->client);
     server_stop(w->server);
     buffer_release(&w->answer);
-    assert_int_equal(system("rm -rf " FOLDER), 0);
+    assert_int_equal(clean_folder(), 0);
 }
 
 static void import(struct world *w, unsigned from, unsigned to) {
     struct load_counts counts;
     struct fault fault = {0};
-    FILE *file = fopen(FOLDER "/lines.csv", "w");
+    FILE *file = fopen(lines_path(), "w");
     assert_non_null(file);
     fprintf(file, "order,time,user,device,item,price,line\n");
     for (unsigned i = from; i < to; i++) {
@@ -120,8 +139,7 @@ static void import(struct world *w, unsigned from, unsigned to) {
         count_line(w, i);
     }
     assert_int_equal(fclose(file), 0);
-    if (load_import(w->client, FOLDER "/lines.csv", "tests/insight/value/random.json", false, NULL, NULL, &counts,
-                    &fault))
+    if (load_import(w->client, lines_path(), "tests/insight/value/random.json", false, NULL, NULL, &counts, &fault))
         fail_msg("%s", fault.text);
     assert_int_equal(counts.rejected, 0);
     assert_true(engine_settle(w->server->engine, 60000));
