@@ -118,7 +118,7 @@ static void test_parts(void **state) {
     const char *const calls[][4] = {{"tracking", "2"}, {"import", "50"},           {"normalise", "10"},
                                     {"govern", "20"},  {"identity", "100", "200"}, {"nothing of this name"},
                                     {"seen", "2000"},  {"sets", "10000", "1000"},  {"log", log_folder, "0.01"},
-                                    {"basket", "400"}, {"btyd", "3000"}};
+                                    {"basket", "2000"}, {"btyd", "3000"}};
     int output = dup(STDOUT_FILENO), errors = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
     int codes[sizeof calls / sizeof *calls];
     fflush(stdout);
