@@ -467,6 +467,7 @@ enum status insight_cross_channel(const struct insight *insight, struct definiti
             definition_fail(d, "steps", fault,
                             "there are more than %u different paths; fewer steps or channels would do", PATH_BOOK_MAX);
     if (!status) {
+        flow_finish(&r->counts.flow);
         path_book_sort(&r->counts.flow.book);
         show(r, answer);
     }

@@ -163,4 +163,61 @@ void node_codes_bind(struct node_codes *codes, const struct nodes *nodes, struct
     }
 }
 
+size_t nodes_most(const struct stream_part *p, uint32_t i) {
+    size_t most = 0;
+    for (unsigned set = 0; set < p->stream->count; set++) {
+        const struct scan_rows *r = &p->sources[set].rows;
+        most += r->count ? scan_end(r, i) - scan_begin(r, i) : 0;
+    }
+    return most;
+}
+
+/* Keys of a set's rows behind those there are; SIZE_MAX where they do not fit. */
+static size_t put_keys(const struct node_codes *codes, const struct stream_part *p, unsigned set, uint32_t customer,
+                       int64_t keys[STREAM_KEYS_MAX], size_t count) {
+    const struct stream_source *s = &p->sources[set];
+    const struct period period = p->stream->period;
+    const bool valued = p->stream->sets[set].valued;
+    const struct scan_rows own = {s->rows.starts, s->own, s->rows.times, s->rows.count};
+    const uint32_t end = scan_end(&own, customer);
+    const uint8_t fixed = valued ? 0 : node_code(codes, s->text);
+    for (uint32_t e = scan_row(&own, scan_begin(&own, customer), end); e < end; e = scan_row(&own, e + 1, end)) {
+        const int64_t time = own.times[e];
+        const uint8_t code = valued ? node_code(codes, scan_text(&s->texts, e)) : fixed;
+        if (time > STREAM_TIME_MAX || time < -STREAM_TIME_MAX)
+            return SIZE_MAX;
+        keys[count] = (int64_t)((uint64_t)time << 8 | code);
+        count += code != NODE_NONE && time >= period.from_ms && time < period.to_ms;
+    }
+    return count;
+}
+
+static size_t by_rows(const struct node_codes *codes, struct stream_part *p, uint32_t i, int64_t *times, uint8_t *out) {
+    size_t count = stream_customer(p, i), kept = 0;
+    for (size_t k = 0; k < count; k++) {
+        uint8_t code = node_code(codes, p->rows[k].text);
+        times[kept] = p->rows[k].time;
+        out[kept] = code;
+        kept += code != NODE_NONE;
+    }
+    return kept;
+}
+
+size_t nodes_customer(const struct node_codes *codes, struct stream_part *p, uint32_t i, int64_t *times, uint8_t *out) {
+    int64_t keys[STREAM_KEYS_MAX], sorted[STREAM_KEYS_MAX];
+    size_t count = 0;
+    if (nodes_most(p, i) >= STREAM_KEYS_MAX)
+        return by_rows(codes, p, i, times, out);
+    for (unsigned set = 0; set < p->stream->count && count != SIZE_MAX; set++)
+        if (p->sources[set].rows.count)
+            count = put_keys(codes, p, set, i, keys, count);
+    if (count == SIZE_MAX || !stream_sort_keys(keys, count, sorted))
+        return by_rows(codes, p, i, times, out);
+    for (size_t k = 0; k < count; k++) {
+        times[k] = sorted[k] >> 8;
+        out[k] = (uint8_t)sorted[k];
+    }
+    return count;
+}
+
 void node_codes_release(struct node_codes *codes) { free(codes->codes); }

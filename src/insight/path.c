@@ -153,19 +153,15 @@ static void visit(void *state, struct scan_part *part) {
     if (!w->nodes.bound)
         node_codes_bind(&w->nodes, &w->run->nodes, part->worker);
     for (uint32_t i = scan_next(part, 0); i < part->count; i = scan_next(part, i + 1)) {
-        size_t count = stream_customer(w->rows, i), kept = 0;
-        if (count > w->room) {
-            w->room = count * 2;
+        size_t most = nodes_most(w->rows, i);
+        if (most == 0)
+            continue;
+        if (most > w->room) {
+            w->room = most * 2;
             w->codes = memory_resize(w->codes, w->room, 1);
             w->times = memory_resize(w->times, w->room, sizeof *w->times);
         }
-        for (size_t k = 0; k < count; k++) {
-            uint8_t code = node_code(&w->nodes, w->rows->rows[k].text);
-            w->codes[kept] = code;
-            w->times[kept] = w->rows->rows[k].time;
-            kept += code != NODE_NONE;
-        }
-        flow_customer(&w->flow, w->times, w->codes, kept);
+        flow_customer(&w->flow, w->times, w->codes, nodes_customer(&w->nodes, w->rows, i, w->times, w->codes));
     }
 }
 
@@ -335,6 +331,7 @@ enum status insight_path(const struct insight *insight, struct definition_part *
         status = definition_fail(
             d, "steps", fault, "there are more than %u different paths; fewer steps or nodes would do", PATH_BOOK_MAX);
     if (!status) {
+        flow_finish(&r->flow);
         path_book_sort(&r->flow.book);
         show(r, answer);
     }

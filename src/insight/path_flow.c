@@ -46,12 +46,8 @@ void flow_merge(struct flow *f, const struct flow *from) {
     f->rows += from->rows;
     for (size_t i = 0; i < n; i++)
         merge_node(&f->nodes[i], &from->nodes[i]);
-    for (size_t i = 0; i < steps * n * n; i++) {
-        f->links[i].count += from->links[i].count;
+    for (size_t i = 0; i < steps * n * n; i++)
         f->links[i].ms += from->links[i].ms;
-    }
-    for (size_t i = 0; i < steps * n; i++)
-        f->at_step[i] += from->at_step[i];
     path_book_merge(&f->book, &from->book, NULL);
 }
 
@@ -113,18 +109,27 @@ static void count_nodes(struct flow *f, const int64_t *times, const uint8_t *cod
     }
 }
 
-/* The path [from, end) whose first node is at step `step`. */
+/* The path [from, end) whose first node is at step `step`. How often each step and link came follows from the book: flow_finish. */
 static void count_path(struct flow *f, const int64_t *times, const uint8_t *codes, size_t from, size_t end, size_t step,
                        bool converted) {
-    for (size_t i = from; i < end; i++, step++) {
-        f->at_step[step * f->settings.node_count + codes[i]]++;
-        if (i + 1 < end) {
-            struct flow_link *link = flow_link_at(f, (uint32_t)step, codes[i], codes[i + 1]);
-            link->count++;
-            link->ms += times[i + 1] - times[i];
+    for (size_t i = from; i + 1 < end; i++, step++)
+        flow_link_at(f, (uint32_t)step, codes[i], codes[i + 1])->ms += times[i + 1] - times[i];
+    path_book_add(&f->book, codes + from, end - from, converted, !converted, 0);
+}
+
+void flow_finish(struct flow *f) {
+    const struct flow_settings *s = &f->settings;
+    for (size_t k = 0; k < f->book.count; k++) {
+        const struct path_entry *e = &f->book.entries[k];
+        const uint8_t *codes = path_codes(&f->book, e);
+        const uint64_t sessions = e->conversions + e->misses;
+        size_t step = s->end != FLOW_NONE && s->start == FLOW_NONE ? s->steps - e->length : 0;
+        for (size_t i = 0; i < e->length; i++, step++) {
+            f->at_step[step * s->node_count + codes[i]] += sessions;
+            if (i + 1 < e->length)
+                flow_link_at(f, (uint32_t)step, codes[i], codes[i + 1])->count += sessions;
         }
     }
-    path_book_add(&f->book, codes + from, end - from, converted, !converted, 0);
 }
 
 static size_t find(const uint8_t *codes, size_t from, size_t count, uint8_t code) {

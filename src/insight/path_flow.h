@@ -47,6 +47,8 @@ struct flow {
 void flow_init(struct flow *flow, const struct flow_settings *settings);
 void flow_release(struct flow *flow);
 void flow_merge(struct flow *flow, const struct flow *from);
+/* When all are merged: counts of links and steps. */
+void flow_finish(struct flow *flow);
 /* One customer's rows in order. `codes` are changed where `collapse`. */
 void flow_customer(struct flow *flow, int64_t *times, uint8_t *codes, size_t count);
 static inline struct flow_link *flow_link_at(const struct flow *f, uint32_t step, uint32_t source, uint32_t target) {

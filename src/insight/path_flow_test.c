@@ -119,6 +119,7 @@ static void a_round(uint64_t seed) {
     }
     flow_merge(&all, &workers[1]);
     flow_merge(&all, &workers[0]);
+    flow_finish(&all);
     for (size_t i = 0; i < CUSTOMERS; i++) {
         const struct rows *c = &customers[i];
         size_t count = flow_model_sessions(&s, c->times, c->codes, c->count, sessions);
