@@ -277,6 +277,24 @@ static void settle(struct fuzzy_key *keys, size_t count) {
     }
 }
 
+#define MANY_PAIRS 100.0 /* a record, for a rule with several keys a record */
+
+/* The largest size of block, `most` or a half, a quarter ... of it, with which all together give no more than `budget` pairs: words and
+ * pieces that many have in common tell nothing and cost most. */
+static size_t affordable(const struct fuzzy_key *list, size_t count, size_t most, double budget) {
+    for (; most > 4; most /= 2) {
+        double pairs = 0;
+        for (size_t i = 0, end; i < count; i = end) {
+            for (end = i + 1; end < count && list[end].key == list[i].key;)
+                end++;
+            pairs += end - i <= most ? (double)(end - i) * (double)(end - i - 1) / 2 : 0;
+        }
+        if (pairs <= budget)
+            break;
+    }
+    return most;
+}
+
 size_t fuzzy_block_keys(struct fuzzy_blocking *b, size_t rule, struct fuzzy_key **out) {
     struct buffer all = {0};
     uint64_t keys[FUZZY_KEYS_MAX];
@@ -294,6 +312,8 @@ size_t fuzzy_block_keys(struct fuzzy_blocking *b, size_t rule, struct fuzzy_key 
         settle(list, count);
     }
     size_t most = b->rules->blocks[rule].part_count ? b->rules->block_records_max : SIZE_MAX;
+    if (b->many[rule])
+        most = affordable(list, count, most, MANY_PAIRS * (double)b->fields->record_count);
     for (size_t i = 0; i < count;) {
         size_t end = i + 1;
         while (end < count && list[end].key == list[i].key)

@@ -44,6 +44,9 @@ static void score_pair(void *context, uint32_t a, uint32_t b) {
     s->chunk->compared++;
     if (!fuzzy_compare_bounded(&m->fields, s->cache, &s->s->bounds, a, b, &pattern, &bits))
         return;
+    bits = fuzzy_household(&m->fields, &m->weights, pattern, bits);
+    if (bits < s->s->bounds.floor_bits)
+        return;
     struct fuzzy_pair pair = {.a = a, .b = b, .bits = (float)bits, .pattern = pattern};
     buffer_add(&s->chunk->kept, &pair, sizeof pair);
 }

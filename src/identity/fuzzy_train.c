@@ -12,6 +12,7 @@
 #define RANDOM_PAIRS 500000
 #define RULE_PAIRS 30000
 #define ROUNDS 40
+#define ALL_FIELDS UINT32_MAX
 
 /* --- counts of patterns --- */
 
@@ -64,6 +65,63 @@ static void default_m(const struct fuzzy_field *f, double m[FUZZY_LEVELS_MAX]) {
         m[f->swapped] = 0.01;
 }
 
+/* And of different persons: few agree by chance. Counts for twenty pairs, so it matters only where a field is hardly filled. */
+static void default_u(const struct fuzzy_field *f, double u[FUZZY_LEVELS_MAX]) {
+    double chance = f->chance_same < 0.5 ? f->chance_same : 0.5;
+    for (unsigned l = 0; l < f->level_count; l++)
+        u[l] = l == 0 ? chance : 0.02 / f->level_count;
+    u[0] =
+        f->rule->role == FUZZY_ROLE_NUMBER_ID || f->rule->role == FUZZY_ROLE_EMAIL || f->rule->role == FUZZY_ROLE_PHONE
+            ? 1e-5
+            : u[0] + 1e-5;
+    u[f->differ] = 0.9 * (1 - u[0]);
+}
+
+/* How often one person's records may differ in a field at most: what a role means sets a bound to what EM may find, which would
+ * else take families, or everybody of a town, for one person where those are the clearest groups. */
+static double most_differing(enum fuzzy_role role) {
+    switch (role) {
+    case FUZZY_ROLE_GIVEN:
+    case FUZZY_ROLE_NAME:
+    case FUZZY_ROLE_NUMBER_ID:
+        return 0.2;
+    case FUZZY_ROLE_BIRTH:
+        return 0.3;
+    case FUZZY_ROLE_GENDER:
+        return 0.1;
+    case FUZZY_ROLE_FAMILY:
+        return 0.35;
+    default:
+        return 0.7;
+    }
+}
+
+static void bound_m(const struct fuzzy_field *f, double m[FUZZY_LEVELS_MAX]) {
+    double most = most_differing(f->rule->role), over = m[f->differ] - most;
+    if (over <= 0)
+        return;
+    double rest = 1 - m[f->differ];
+    for (unsigned l = 0; l < f->level_count; l++)
+        if ((int)l != f->differ)
+            m[l] += rest > 1e-9 ? over * m[l] / rest : over / (f->level_count - 1);
+    m[f->differ] = most;
+}
+
+static bool is_place(enum fuzzy_role role) {
+    return role == FUZZY_ROLE_ADDRESS || role == FUZZY_ROLE_HOUSE || role == FUZZY_ROLE_POSTCODE ||
+           role == FUZZY_ROLE_CITY || role == FUZZY_ROLE_REGION || role == FUZZY_ROLE_COUNTRY;
+}
+
+double fuzzy_household(const struct fuzzy_fields *fields, const struct fuzzy_weights *w, fuzzy_pattern p, double bits) {
+    double shared = 0;
+    if (!w->household)
+        return bits;
+    for (size_t f = 0; f < fields->count; f++)
+        if (w->household & (1u << f) && fuzzy_pattern_level(p, f) != FUZZY_LEVEL_NONE)
+            shared += w->weight[f][fuzzy_pattern_level(p, f)];
+    return shared > w->household_bits_max ? bits - shared + w->household_bits_max : bits;
+}
+
 static void set_weights(const struct fuzzy_fields *fields, struct fuzzy_weights *w) {
     for (size_t f = 0; f < fields->count; f++)
         for (unsigned l = 0; l < fields->list[f].level_count; l++)
@@ -87,7 +145,7 @@ static double odds_of(const struct fuzzy_fields *fields, fuzzy_pattern p, uint32
         if (active & (1u << f) && level != FUZZY_LEVEL_NONE)
             bits += w->weight[f][level];
     }
-    return bits;
+    return active == ALL_FIELDS ? fuzzy_household(fields, w, p, bits) : bits;
 }
 
 double fuzzy_em(const struct fuzzy_fields *fields, const struct fuzzy_counts *counts, uint32_t active,
@@ -112,8 +170,10 @@ double fuzzy_em(const struct fuzzy_fields *fields, const struct fuzzy_counts *co
         share = matches / counts->total;
         share = share < 1e-9 ? 1e-9 : share > 0.9999 ? 0.9999 : share;
         for (size_t f = 0; f < fields->count; f++)
-            if (active & (1u << f))
+            if (active & (1u << f)) {
                 shares(sums[f], start[f], fields->list[f].level_count, 2, w->m[f]);
+                bound_m(&fields->list[f], w->m[f]);
+            }
         if (fabs(share - before) < before * 1e-6)
             break;
     }
@@ -175,15 +235,14 @@ static void learn_u(const struct fuzzy_fields *fields, const struct fuzzy_counts
         if (!random->patterns[i])
             continue;
         fuzzy_pattern p = random->patterns[i] - 1;
-        double likely = clean ? fuzzy_probability(fuzzy_prior(w) + odds_of(fields, p, ~0u, w)) : 0;
+        double likely = clean ? fuzzy_probability(fuzzy_prior(w) + odds_of(fields, p, ALL_FIELDS, w)) : 0;
         for (size_t f = 0; f < fields->count; f++)
             if (fuzzy_pattern_level(p, f) != FUZZY_LEVEL_NONE)
                 sums[f][fuzzy_pattern_level(p, f)] += random->counts[i] * (1 - likely);
     }
     for (size_t f = 0; f < fields->count; f++) {
-        for (unsigned l = 0; l < fields->list[f].level_count; l++)
-            flat[l] = 1.0 / fields->list[f].level_count;
-        shares(sums[f], flat, fields->list[f].level_count, 1, w->u[f]);
+        default_u(&fields->list[f], flat);
+        shares(sums[f], flat, fields->list[f].level_count, 20, w->u[f]);
     }
     set_weights(fields, w);
 }
@@ -199,6 +258,10 @@ static void train_rule(const struct fuzzy_fields *fields, const struct fuzzy_rul
     struct fuzzy_weights w = *start;
     for (size_t p = 0; p < rules->blocks[rule].part_count; p++)
         active &= ~(1u << rules->blocks[rule].parts[p].field);
+    for (size_t p = 0; p < rules->blocks[rule].part_count; p++) /* who shares a street shares the town */
+        for (size_t f = 0; f < fields->count && is_place(fields->list[rules->blocks[rule].parts[p].field].rule->role);
+             f++)
+            active &= ~((uint32_t)is_place(fields->list[f].rule->role) << f);
     for (size_t f = 0; f < fields->count; f++)
         default_m(&fields->list[f], w.m[f]);
     double share = fuzzy_em(fields, counts, active, &w, ROUNDS), matches = share * counts->total;
@@ -246,6 +309,66 @@ static void sample_rule(struct sampler *s, const struct fuzzy_rules *rules, size
     free(one);
 }
 
+/* The field of a role that most records have; -1: none. */
+static int field_of(const struct fuzzy_fields *fields, enum fuzzy_role role) {
+    int best = -1;
+    for (size_t f = 0; f < fields->count; f++)
+        if (fields->list[f].rule->role == role && (best < 0 || fields->list[f].filled > fields->list[best].filled))
+            best = (int)f;
+    return best;
+}
+
+struct household {
+    struct sampler s;
+    int given, birth; /* who of a household it is; birth: -1 where it is not known */
+    double others, seen;
+};
+
+static void count_household(void *context, uint32_t a, uint32_t b) {
+    struct household *h = context;
+    fuzzy_pattern p = fuzzy_compare_records(h->s.fields, &h->s.cache, a, b);
+    unsigned given = fuzzy_pattern_level(p, (size_t)h->given);
+    unsigned birth = h->birth < 0 ? 4 : fuzzy_pattern_level(p, (size_t)h->birth); /* one part the same, or none */
+    h->seen++;
+    h->others += given != FUZZY_LEVEL_NONE && (int)given == h->s.fields->list[h->given].differ && birth >= 3;
+}
+
+/* How likely two persons of one household are among all pairs: those with the same family name, street and house number whose given
+ * names and birthdays differ. */
+static void learn_household(const struct fuzzy_fields *fields, const struct fuzzy_rules *rules,
+                            struct fuzzy_weights *w) {
+    int family = field_of(fields, FUZZY_ROLE_FAMILY), address = field_of(fields, FUZZY_ROLE_ADDRESS),
+        house = field_of(fields, FUZZY_ROLE_HOUSE), given = field_of(fields, FUZZY_ROLE_GIVEN);
+    w->household = 0;
+    if (family < 0 || address < 0 || given < 0)
+        return;
+    struct household h = {.s = {.fields = fields}, .given = given, .birth = field_of(fields, FUZZY_ROLE_BIRTH)};
+    struct fuzzy_rules *one = memory_get(1, sizeof *one);
+    struct fuzzy_key *keys;
+    *one = *rules;
+    one->blocks[0] = (struct fuzzy_block_rule){.parts = {{.field = (unsigned)family},
+                                                         {.field = (unsigned)address},
+                                                         {.field = (unsigned)(house < 0 ? 0 : house)}},
+                                               .part_count = house < 0 ? 2 : 3};
+    one->block_count = 1;
+    struct fuzzy_blocking *blocking = fuzzy_blocking_create(fields, one);
+    size_t count = fuzzy_block_keys(blocking, 0, &keys), at = 0;
+    fuzzy_cache_init(&h.s.cache, fields);
+    while (at < count && h.seen < RULE_PAIRS) {
+        size_t end = fuzzy_block_end(keys, count, at + 1);
+        fuzzy_block_run(blocking, 0, keys, at, end, count_household, &h);
+        at = end;
+    }
+    fuzzy_cache_release(&h.s.cache);
+    double others = at ? h.others * (double)count / (double)at : 0;
+    w->household_bits_max = log2(w->pairs / (others + 1));
+    for (size_t f = 0; f < fields->count; f++)
+        w->household |= (uint32_t)(is_place(fields->list[f].rule->role) || (int)f == family) << f;
+    free(keys);
+    fuzzy_blocking_free(blocking);
+    free(one);
+}
+
 /* Before the pairs are seen: as many matches as training keys found, the most any one did. */
 static double guess_matches(const struct fuzzy_fields *fields, const struct fuzzy_rules *rules,
                             const struct fuzzy_counts *counts, const struct fuzzy_weights *w, const double *scale) {
@@ -255,7 +378,7 @@ static double guess_matches(const struct fuzzy_fields *fields, const struct fuzz
         for (size_t i = 0; i < counts[r].slot_count; i++)
             if (counts[r].patterns[i])
                 sum += counts[r].counts[i] *
-                       fuzzy_probability(fuzzy_prior(w) + odds_of(fields, counts[r].patterns[i] - 1, ~0u, w));
+                       fuzzy_probability(fuzzy_prior(w) + odds_of(fields, counts[r].patterns[i] - 1, ALL_FIELDS, w));
         most = sum * scale[r] > most ? sum * scale[r] : most;
     }
     return most;
@@ -281,6 +404,7 @@ void fuzzy_train(const struct fuzzy_fields *fields, const struct fuzzy_rules *ru
     }
     for (size_t f = 0; f < fields->count; f++)
         default_m(&fields->list[f], w->m[f]);
+    learn_household(fields, rules, w);
     learn_u(fields, &s.counts, w, false);
     for (int round = 0; round < 3; round++) {
         learn_m(fields, training, counts, w);
@@ -302,7 +426,7 @@ void fuzzy_refine(const struct fuzzy_fields *fields, const struct fuzzy_counts *
             if (!kept->patterns[i])
                 continue;
             fuzzy_pattern p = kept->patterns[i] - 1;
-            double likely = kept->counts[i] * fuzzy_probability(fuzzy_prior(w) + odds_of(fields, p, ~0u, w));
+            double likely = kept->counts[i] * fuzzy_probability(fuzzy_prior(w) + odds_of(fields, p, ALL_FIELDS, w));
             matches += likely;
             for (size_t f = 0; f < fields->count; f++)
                 if (fuzzy_pattern_level(p, f) != FUZZY_LEVEL_NONE)
@@ -313,6 +437,7 @@ void fuzzy_refine(const struct fuzzy_fields *fields, const struct fuzzy_counts *
         for (size_t f = 0; f < fields->count && matches > 20; f++) {
             default_m(&fields->list[f], start);
             shares(sums[f], start, fields->list[f].level_count, 2, w->m[f]);
+            bound_m(&fields->list[f], w->m[f]);
         }
         set_weights(fields, w);
         if (fabs(w->matches - before) < 1e-4 * before)
@@ -342,5 +467,5 @@ double fuzzy_evidence(const struct fuzzy_fields *fields, const struct fuzzy_weig
     (void)b;
     for (size_t f = 0; f < fields->count; f++)
         bits += fuzzy_field_evidence(fields, w, f, a, fuzzy_pattern_level(pattern, f));
-    return bits;
+    return fuzzy_household(fields, w, pattern, bits);
 }

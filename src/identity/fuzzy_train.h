@@ -16,6 +16,10 @@ struct fuzzy_weights {
     double pairs;                                      /* that could be compared at all */
     double matches;                                    /* expected among them */
     bool trained[FUZZY_FIELDS_MAX];                    /* false: m is the default */
+    /* Fields that people of one household share (family name, address and its parts) agree together or not at all, also between different
+     * persons; what they give together is held to what a shared household gives. */
+    uint32_t household; /* bits of fields; 0: the records tell of no households */
+    double household_bits_max;
 };
 
 /* How often each pattern was seen. `{0}` is empty. */
@@ -42,6 +46,9 @@ double fuzzy_evidence(const struct fuzzy_fields *fields, const struct fuzzy_weig
 /* What one field adds to it. */
 double fuzzy_field_evidence(const struct fuzzy_fields *fields, const struct fuzzy_weights *weights, size_t field,
                             uint32_t a, unsigned level);
+/* `bits` of a pattern with what the household's fields give held to their most. */
+double fuzzy_household(const struct fuzzy_fields *fields, const struct fuzzy_weights *weights, fuzzy_pattern pattern,
+                       double bits);
 /* log2 of the odds that two records drawn at random match. */
 double fuzzy_prior(const struct fuzzy_weights *weights);
 static inline double fuzzy_probability(double bits) { return 1 / (1 + __builtin_exp2(-bits)); }
