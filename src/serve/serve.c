@@ -11,6 +11,7 @@
 
 #include "serve/api_import.h"
 #include "serve/api_subscribe.h"
+#include "serve/match_run.h"
 #include "serve/queries.h"
 #include "serve/serve_inside.h"
 
@@ -169,6 +170,7 @@ static enum status start_http(struct serve *serve, struct fault *fault) {
 static void serve_release(struct serve *serve) {
     subscribe_free(serve);
     queries_free(serve->queries);
+    match_run_free(serve->matches);
     clerk_free(serve->clerk);
     jobs_free(serve->jobs);
     track_free(serve->track);
@@ -193,6 +195,7 @@ enum status serve_start(const struct serve_parts *parts, const struct serve_opti
                                   .threads = serve->options.threads};
     serve->track = track_create(parts, &track);
     serve->queries = queries_create(parts->os);
+    serve->matches = match_run_create(parts);
     enum status status = jobs_create(parts, &serve->jobs, fault);
     if (status == STATUS_OK)
         status = subscribe_start(serve, fault);
@@ -204,6 +207,7 @@ enum status serve_start(const struct serve_parts *parts, const struct serve_opti
         if (serve->clerk)
             clerk_close(serve->clerk);
         queries_close(serve->queries);
+        match_run_close(serve->matches);
         subscribe_close(serve);
         serve_release(serve);
         return status;
@@ -223,6 +227,7 @@ void serve_stop(struct serve *serve) {
     http_quiesce(serve->http);
     track_close(serve->track);
     queries_close(serve->queries);
+    match_run_close(serve->matches);
     clerk_close(serve->clerk);
     subscribe_close(serve);
     http_stop(serve->http);

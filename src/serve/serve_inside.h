@@ -14,6 +14,7 @@
 
 struct jobs;
 struct queries;
+struct match_run;
 
 struct serve {
     struct serve_parts parts;
@@ -23,6 +24,7 @@ struct serve {
     struct clerk *clerk;
     struct jobs *jobs; /* imports */
     struct queries *queries;
+    struct match_run *matches;
     /* NULL without an audience. */
     struct streams *streams;
     struct webhook *webhook;

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""match_api_test: matching inside the platform: a server, people who share no identifier, a run in the background, pairs accepted, rejected and
+taken back, and that decisions outlive a restart. Finds the program in $ONEFOLD; run by `make test`."""
+import base64
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+program = os.environ.get("ONEFOLD", "build/release/onefold")
+results = {True: 0, False: 0}
+
+
+def check(name, good, seen=""):
+    results[bool(good)] += 1
+    print(f"{'ok  ' if good else 'FAIL'} {name} {'' if good else seen}")
+
+
+class Server:
+    def __init__(self, folder, key=None):
+        self.process = subprocess.Popen([program, "serve", "--data", folder, "--port", "0"], stdout=subprocess.PIPE, text=True)
+        self.key, self.address = key, None
+        for line in self.process.stdout:
+            found = re.match(r"admin key: (\S+)", line)
+            self.key = found.group(1) if found else self.key
+            found = re.match(r"listening on (\S+)", line)
+            if found:
+                self.address = found.group(1)
+                break
+
+    def ask(self, method, path, body=None, key=None):
+        request = urllib.request.Request(self.address + path, method=method, data=None if body is None else json.dumps(body).encode())
+        request.add_header("Authorization", f"Bearer {self.key}" if key is None else "Basic " + base64.b64encode(f"{key}:".encode()).decode())
+        request.add_header("Content-Type", "application/json")
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, json.loads(answer.read() or b"{}")
+        except urllib.error.HTTPError as fault:
+            return fault.code, json.loads(fault.read() or b"{}")
+
+    def run(self):
+        status, told = self.ask("POST", "/v1/identity/matches/run", {})
+        for _ in range(300):
+            state = self.ask("GET", "/v1/identity/matches")[1]
+            if status != 200 or not state.get("running"):
+                return status, state
+            time.sleep(0.1)
+        return status, told
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+
+
+def oneid(server, user):
+    return server.ask("GET", f"/v1/profiles/user_id:{user}")[1].get("oneid")
+
+
+with tempfile.TemporaryDirectory() as folder:
+    data = os.path.join(folder, "data")
+    server = Server(data)
+    try:
+        check("a source", server.ask("POST", "/v1/sources", {"name": "web", "kind": "segment"})[0] < 300)
+        status, made = server.ask("POST", "/v1/sources/web/keys", {})
+        write_key = made.get("key") or made.get("write_key") or ""
+        check("its key", write_key, f"{status} {made}")
+        draw = random.Random(5)
+        people = []
+        for n in range(120):
+            name, surname = ("".join(draw.choice(["ba", "ri", "mo", "ke", "lu", "sta", "no", "vi"]) for _ in range(3)) for _ in range(2))
+            traits = {"first_name": name, "last_name": surname, "city": f"town{draw.randint(1, 7)}",
+                      "birthday": f"{draw.randint(1940, 2005)}-{draw.randint(1, 12):02d}-{draw.randint(1, 28):02d}"}
+            people.append((f"u{n}", traits))
+            if n < 20:  # the same person under another account, with a slip
+                people.append((f"v{n}", {**traits, "last_name": traits["last_name"] + "x"}))
+        status, told = server.ask("POST", "/v1/batch", {"batch": [{"type": "identify", "userId": u, "traits": t, "messageId": u} for u, t in people]},
+                                  key=write_key)
+        check("people are sent", status == 200, told)
+        for _ in range(100):
+            if oneid(server, people[-1][0]):
+                break
+            time.sleep(0.1)
+        status, state = server.run()
+        check("a run ends well", status == 200 and state.get("last_run") and not state.get("fault"), state)
+        pairs = state.get("matches", [])
+        want = {frozenset((oneid(server, f"u{n}"), oneid(server, f"v{n}"))) for n in range(20)}
+        found = {frozenset((p["a"], p["b"])) for p in pairs}
+        check("accounts of one person are proposed", len(want & found) >= 18, f"{len(want & found)} of 20, {len(found)} proposed")
+        check("and hardly others", len(found - want) <= 2, f"{len(found - want)} others")
+        check("each score is told by field", pairs and {f["field"] for f in pairs[0]["score"]["fields"]} >= {"given", "family"}, pairs[:1])
+        one, two = pairs[0], pairs[1]
+        check("accept", server.ask("POST", "/v1/identity/matches/accept", {"a": one["a"], "b": one["b"]})[0] == 200)
+        check("they are one", server.ask("GET", f"/v1/profiles/{one['a']}")[1].get("oneid") == server.ask("GET", f"/v1/profiles/{one['b']}")[1].get("oneid"))
+        check("twice is told", server.ask("POST", "/v1/identity/matches/accept", {"a": one["a"], "b": one["b"]})[0] == 409)
+        check("reject", server.ask("POST", "/v1/identity/matches/reject", {"a": two["a"], "b": two["b"]})[0] == 200)
+
+        def proposed(pair, path="/v1/identity/matches"):
+            return frozenset((pair["a"], pair["b"])) in {frozenset((p["a"], p["b"])) for p in server.ask("GET", path)[1].get("matches", [])}
+
+        check("neither is proposed", not proposed(one) and not proposed(two))
+        check("a rejected one is shown where asked for", proposed(two, "/v1/identity/matches?rejected=true"))
+        status, told = server.ask("POST", "/v1/identity/matches/undo", {"a": one["a"], "b": one["b"]})
+        check("undo of the merge", status == 200 and proposed(one), told)
+        check("undo of what was not decided", server.ask("POST", "/v1/identity/matches/undo", {"a": pairs[2]["a"], "b": pairs[2]["b"]})[0] == 404)
+        check("a wrong rule file is told", server.ask("POST", "/v1/identity/matches/run", {"rules": {"nonsense": 1}})[0] == 200)
+        time.sleep(1)
+        check("in the state", "nonsense" in (server.ask("GET", "/v1/identity/matches")[1].get("fault") or ""))
+        server.stop()
+        server = Server(data, server.key)
+        server.run()
+        check("a rejection outlives a restart", not proposed(two) and proposed(two, "/v1/identity/matches?rejected=true"))
+        status, told = server.ask("POST", "/v1/identity/matches/undo", {"a": two["a"], "b": two["b"]})
+        check("undo of the rejection", status == 200 and proposed(two), told)
+        server.ask("POST", "/v1/identity/matches/run", {"automatic": 0.9})
+        for _ in range(100):
+            time.sleep(0.1)
+            if not server.ask("GET", "/v1/identity/matches")[1].get("running"):
+                break
+        time.sleep(0.5)
+        check("sure ones are merged where asked for", not proposed(one) and oneid(server, "u3") == oneid(server, "v3"))
+    finally:
+        server.stop()
+print(f"{results[True]} passed, {results[False]} failed")
+sys.exit(1 if results[False] else 0)
