@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 static void exhausted(size_t size) {
     fprintf(stderr, "onefold: out of memory asking for %zu bytes\n", size);
@@ -21,6 +22,20 @@ static size_t product(size_t count, size_t size) {
 void *memory_get(size_t count, size_t size) {
     size_t bytes = product(count, size);
     void *got = calloc(1, bytes);
+    if (!got)
+        exhausted(bytes);
+    return got;
+}
+
+#define LARGE_BYTES ((size_t)4 << 20)
+#define LARGE_PAGE ((size_t)2 << 20)
+
+void *memory_get_large(size_t count, size_t size) {
+    size_t bytes = product(count, size);
+    void *got = bytes < LARGE_BYTES ? malloc(bytes) : NULL;
+    if (bytes >= LARGE_BYTES && bytes < SIZE_MAX - LARGE_PAGE &&
+        !posix_memalign(&got, LARGE_PAGE, (bytes + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE))
+        madvise(got, (bytes + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE); /* or small ones: slower */
     if (!got)
         exhausted(bytes);
     return got;

@@ -12,6 +12,9 @@
 void *memory_get(size_t count, size_t size);
 /* Like realloc, never NULL; new bytes are not zeroed. */
 void *memory_resize(void *old, size_t count, size_t size);
+/* Not zeroed, for what is gone over as a whole: of some MiB it asks the system for large pages, so that the processor need not look up an
+ * address for every 4 KiB. Free with free(). */
+void *memory_get_large(size_t count, size_t size);
 /* A zero-terminated copy of `text`; free with free(). */
 char *memory_text(struct slice text);
 

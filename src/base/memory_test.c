@@ -4,7 +4,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -130,9 +129,21 @@ static void test_slices(void **state) {
     assert_int_equal(slice_compare(SLICE_NONE, SLICE("")), 0);
 }
 
+static void test_large(void **state) {
+    (void)state;
+    static const size_t sizes[] = {0, 1, 5000, (4u << 20) - 1, 4u << 20, (6u << 20) + 13};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        char *got = memory_get_large(sizes[i], 1);
+        assert_true(sizes[i] < 4u << 20 || (uintptr_t)got % (2u << 20) == 0);
+        memset(got, 7, sizes[i]); /* all of it is ours */
+        free(got);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_get),
+        cmocka_unit_test(test_large),
         cmocka_unit_test(test_buffer_holds_what_was_added),
         cmocka_unit_test(test_reserve_changes_no_size),
         cmocka_unit_test(test_arena_keeps_everything),

@@ -24,6 +24,8 @@ void range_free(struct range *range) {
     buffer_release(&range->sources);
     buffer_release(&range->runs);
     buffer_release(&range->children);
+    for (uint32_t i = 0; i < range->rows_capacity; i++)
+        free(range->rows[i].scanned);
     free(range->rows);
     free(range->attributes);
     free(range);
@@ -48,13 +50,13 @@ static void start(struct range *range, const struct range_want *want, uint32_t s
     if (want->rows_count > range->rows_capacity) {
         range->rows = memory_resize(range->rows, want->rows_count, sizeof *range->rows);
         for (uint32_t i = range->rows_capacity; i < want->rows_count; i++)
-            range->rows[i].stamp = 0;
+            range->rows[i] = (struct rows_slot){0};
         range->rows_capacity = want->rows_count;
     }
     if (want->attribute_count > range->attribute_capacity) {
         range->attributes = memory_resize(range->attributes, want->attribute_count, sizeof *range->attributes);
         for (uint32_t i = range->attribute_capacity; i < want->attribute_count; i++)
-            range->attributes[i].stamp = 0;
+            range->attributes[i] = (struct attribute_slot){0};
         range->attribute_capacity = want->attribute_count;
     }
 }
@@ -115,6 +117,15 @@ static bool has_current(const struct base *base, uint16_t type) {
 }
 
 static void all_dirty(uint64_t *dirty) { memset(dirty, 0xff, SPAN_CUSTOMERS / 8); }
+
+/* Whether attributes, documents and relations that are wanted stand in the base as they are. */
+static bool all_current(const struct range *range) {
+    bool current = !range->want->attribute_count || has_current(range->base, DICTIONARY_CUSTOMER);
+    for (uint32_t i = 0; i < range->want->rows_count && current; i++)
+        if (range->want->rows[i].form == ROWS_DOCUMENTS || range->want->rows[i].form == ROWS_RELATION)
+            current = has_current(range->base, range->want->rows[i].type);
+    return current;
+}
 
 static void add_touched(const struct delta_touched *t, uint64_t *dirty) {
     for (unsigned i = 0; t && i < SPAN_CUSTOMERS / 64; i++)
@@ -194,12 +205,14 @@ static void read_bits(struct range *range, const struct span *span, void *contex
         identity_population(range->identity, range->span * SPAN_CUSTOMERS, SPAN_CUSTOMERS / 64, bits->population);
     else
         memset(bits->population, 0xff, SPAN_CUSTOMERS / 8);
-    if (atomic_load_explicit(&((struct delta *)range->delta)->row_count, memory_order_acquire) || range->base) {
+    if (atomic_load_explicit(&((struct delta *)range->delta)->row_count, memory_order_acquire)) {
         for (uint32_t i = 0; i < range->want->rows_count; i++)
             rows_dirty(range, &range->want->rows[i], bits->dirty);
         attributes_dirty(range, bits->dirty);
-    }
-    for (unsigned i = 0; i < SPAN_CUSTOMERS / 64; i++) {
+    } else if (range->base && !all_current(range))
+        all_dirty(bits->dirty);
+    bool some_gone = atomic_load_explicit(&((struct span *)span)->gone_count, memory_order_acquire) > 0;
+    for (unsigned i = 0; some_gone && i < SPAN_CUSTOMERS / 64; i++) {
         uint64_t gone = atomic_load_explicit(&((struct span *)span)->gone[i], memory_order_acquire);
         bits->dirty[i] &= ~gone;
         bits->population[i] &= ~gone;
@@ -215,50 +228,6 @@ static void fetch_heads(const struct range *range) {
     for (uint32_t i = 0; i < range->want->rows_count; i++)
         if (range->want->rows[i].form != ROWS_ANY_EVENT)
             __builtin_prefetch(table_wanted(range, &range->want->rows[i]));
-}
-
-/* --- ahead of a walk over spans --- */
-
-#define HEAD_LINES 8 /* of a table: its head and the columns' */
-
-static const struct base *base_ahead(const struct range *range, uint32_t span) {
-    const struct span *found = history_span(range->history, span);
-    return found ? span_view(found)->base : NULL;
-}
-
-static void fetch_lines(const void *at, unsigned lines) {
-    for (unsigned i = 0; at && i < lines; i++)
-        __builtin_prefetch((const char *)at + 64 * i);
-}
-
-static void fetch_tables(const struct base *base, const struct range_want *want) {
-    if (want->attribute_count)
-        fetch_lines(base_current(base, 0), HEAD_LINES);
-    for (uint32_t i = 0; i < want->rows_count; i++)
-        if (want->rows[i].form == ROWS_EVENTS)
-            fetch_lines(base_table(base, want->rows[i].type), HEAD_LINES);
-        else if (want->rows[i].form != ROWS_ANY_EVENT)
-            fetch_lines(base_current(base, want->rows[i].type), HEAD_LINES);
-}
-
-void range_ahead(const struct range *range, const struct range_want *want, uint32_t span) {
-    const struct span *far = history_span(range->history, span + 5);
-    const struct base *base;
-    if (far)
-        fetch_lines(&far->view, 1);
-    if ((far = history_span(range->history, span + 4)))
-        fetch_lines(span_view(far), 1);
-    if ((far = history_span(range->history, span + 3))) {
-        fetch_lines(span_view(far)->base, 2);
-        fetch_lines(span_view(far)->delta, 4);
-    }
-    if ((base = base_ahead(range, span + 2))) {
-        fetch_lines(base->types, 1);
-        fetch_lines(base->tables, 2);
-        fetch_lines(base->current, 2);
-    }
-    if ((base = base_ahead(range, span + 1)))
-        fetch_tables(base, want);
 }
 
 bool range_span(struct range *range, const struct range_want *want, uint32_t span, uint64_t *dirty,
@@ -370,6 +339,8 @@ const struct range_rows *range_rows_lean(struct range *range, uint32_t i) {
         const struct rows_want *want = &range->want->rows[i];
         prepare_rows(range, want, &slot->rows);
         slot->stamp = range->stamp;
+        if (range->form == FORM_SPAN)
+            range_watch(slot, want);
         uint32_t rows = slot->rows.end - slot->rows.first;
         range->bytes += column_bytes(&slot->rows.seconds, rows);
         for (uint32_t k = 0; k < want->column_count; k++)
@@ -415,6 +386,7 @@ const struct range_column *range_attribute(struct range *range, uint32_t i) {
     if (slot->stamp != range->stamp) {
         prepare_attribute(range, &range->want->attributes[i], &slot->column);
         slot->stamp = range->stamp;
+        slot->column.scanned = range->form == FORM_SPAN ? &slot->scanned : NULL;
         range->bytes += column_bytes(&slot->column, range->count);
     }
     return &slot->column;

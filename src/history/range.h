@@ -77,7 +77,13 @@ struct range_column {
     const struct column_head *head;
     const struct range_rows *child;
     const uint32_t *child_starts;
+    uint8_t *scanned; /* of a span, else NULL: set by range_scans */
 };
+/* Said by who goes over all rows of a column: of the spans to come it is then brought nearer before it is asked for (range_ahead). */
+static inline void range_scans(const struct range_column *column) {
+    if (column->scanned)
+        *column->scanned = 1;
+}
 /* A column whose stored kind is not the property's type (numbers under a property that became text) is converted when gathered, so
  * texts are texts and numbers numbers; what cannot be read as the type is absent. */
 
@@ -110,10 +116,13 @@ void range_free(struct range *range);
  * rows of those and of dirty customers stand in the columns all the same and mean nothing. Without an identity everybody is a customer. */
 bool range_span(struct range *range, const struct range_want *want, uint32_t span, uint64_t *dirty,
                 uint64_t *population);
-/* Brings what range_span will ask of the spans behind `span` nearer, each a step more than the one behind it: a span is found over five
+/* Brings what range_span will ask of the spans behind `span` nearer, each a step more than the one behind it: a span is found over seven
  * pointers, none of which a cache holds, and asked for one after another they cost a trip to memory each. Called before range_span(span)
  * by who goes through spans in order. Between history_enter and _leave. */
-void range_ahead(const struct range *range, const struct range_want *want, uint32_t span);
+void range_ahead(struct range *range, const struct range_want *want, uint32_t span);
+/* Asks for some lines of the next span's columns that were scanned in this one: called now and then while this one is worked on, so that memory
+ * brings them meanwhile. A few ns. */
+void range_fetch(struct range *range);
 /* Sets it on these owners (ascending, within the span), gathered. Customers 0 .. count-1 of the range are they. */
 void range_owners(struct range *range, const struct range_want *want, uint32_t span, const uint16_t *owners,
                   uint32_t count);

@@ -10,10 +10,14 @@
 struct rows_slot {
     uint64_t stamp;
     struct range_rows rows;
+    uint8_t *
+        scanned; /* of the times, the columns, then those below each (range_ahead.c); NULL: never prepared for a span */
+    uint32_t scanned_count;
 };
 struct attribute_slot {
     uint64_t stamp;
     struct range_column column;
+    uint8_t scanned;
 };
 
 enum range_form { FORM_SPAN, FORM_OWNERS, FORM_CUSTOMER };
@@ -23,6 +27,12 @@ struct range_owner {
     uint32_t owner;
     bool gone;                      /* merged away: has no rows */
     const struct delta_row *newest; /* of its chain, or NULL */
+};
+
+/* Lines of the next span that are asked for while this one is worked on. */
+#define FETCH_MAX 64
+struct fetch {
+    const char *at, *end;
 };
 
 struct range {
@@ -50,6 +60,8 @@ struct range {
     const struct table_source *settings;
     const uint32_t *setting_starts; /* [count + 1] */
     uint64_t settings_stamp;
+    struct fetch fetches[FETCH_MAX];
+    uint32_t fetch_count, fetch_next;
 };
 
 /* Rows, or what a row is made of: of events one source, of documents all updates, oldest first. */
@@ -112,6 +124,11 @@ uint64_t column_bytes(const struct range_column *column, uint32_t rows);
 
 /* RANGE_TARGET of a stored table, of which `rows` will be read: as it lies where all are who they were. False where it must be gathered. */
 bool column_of_targets(struct range *range, const struct table_head *t, struct run rows, struct range_column *out);
+
+/* --- range_ahead.c --- */
+
+/* Lets the columns of a prepared table say that they are scanned. */
+void range_watch(struct rows_slot *slot, const struct rows_want *want);
 
 /* --- range_gather.c --- */
 

@@ -175,6 +175,7 @@ static bool targets_at(struct state *s, const struct plan_node *n, const uint64_
     if (c->form != COLUMN_WHOLE || c->width > 4 || c->base < 0 || c->base > UINT32_MAX || c->multiple < 0 ||
         c->multiple > UINT32_MAX)
         return false;
+    range_scans(c);
     kernel_members((const char *)c->data + (size_t)c->width * f->first, c->width, f->count, (uint64_t)c->base,
                    (uint64_t)c->multiple, known, s->evaluator->target_words * (size_t)64, bits);
     const uint64_t *present = column_present(s, c, f->first, f->count);
@@ -492,6 +493,8 @@ const uint64_t *state_bits(struct state *s, uint32_t node, uint16_t frame) {
     if (r->bits_stamp == s->stamp && !floats)
         return r->bits;
     uint64_t since = profile_begin(s);
+    if (!s->evaluator->live)
+        range_fetch(s->range);
     uint64_t *bits = make_bits(s, node, frame);
     r->bits = bits;
     r->bits_stamp = s->stamp;

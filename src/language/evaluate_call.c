@@ -536,8 +536,11 @@ static uint32_t list_bits(const uint64_t *bits, uint32_t count, uint32_t *list) 
 }
 
 bool call_among(struct state *s, uint32_t node, uint64_t *bits) {
-    const struct plan_node *n = state_node(s, node), *left = state_node(s, n->children[0]);
-    if ((!is_order(n->op) && n->op != OP_BETWEEN) || left->kind != PLAN_AGGREGATE || left->frame != FRAME_CUSTOMER ||
+    const struct plan_node *n = state_node(s, node);
+    if (!is_order(n->op) && n->op != OP_BETWEEN)
+        return false;
+    const struct plan_node *left = state_node(s, n->children[0]);
+    if (left->kind != PLAN_AGGREGATE || left->frame != FRAME_CUSTOMER ||
         s->count < AMONG_COUNT || s->results[n->children[0]].values_stamp == s->stamp)
         return false;
     uint64_t set = kernel_count(bits, (s->count + 63) / 64);

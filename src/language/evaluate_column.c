@@ -91,6 +91,7 @@ uint64_t *column_between(struct state *s, const struct range_column *c, uint32_t
     if (c->form == COLUMN_NOTHING || low > high || count == 0)
         return state_zero_bits(s, count);
     assert(c->form == COLUMN_WHOLE || c->form == COLUMN_LOOKED_UP);
+    range_scans(c);
     uint64_t from, to, *bits;
     if (count <= FEW || (c->form == COLUMN_LOOKED_UP && c->code_count > count) ||
         (c->form == COLUMN_WHOLE && c->width && c->multiple <= 0)) {
@@ -126,6 +127,7 @@ uint64_t *column_compare(struct state *s, const struct range_column *c, uint32_t
     if (c->form != COLUMN_DOUBLES || count == 0)
         return state_zero_bits(s, count);
     struct number_reals r = number_reals_of(op, bound);
+    range_scans(c);
     uint64_t *bits = state_new_bits(s, count);
     kernel_between_real((const double *)c->data + first, count, r.low, r.high, bits);
     return not_absent(s, c, first, count, bits);
@@ -176,6 +178,7 @@ uint64_t *rows_between(struct state *s, uint16_t rows, int64_t low, int64_t high
 }
 
 static void widen(const struct range_column *c, uint32_t first, uint32_t count, int64_t *out) {
+    range_scans(c);
     if (count <= FEW || c->width == 0) {
         for (uint32_t i = 0; i < count; i++)
             out[i] = column_whole(c, first + i);
@@ -292,6 +295,7 @@ uint64_t *column_texts_hold(struct state *s, const struct range_column *c, uint3
                             text_condition *holds, const void *context, const struct slice *exact, size_t exact_count) {
     if ((c->form != COLUMN_CODED && c->form != COLUMN_TEXTS) || count == 0)
         return state_zero_bits(s, count);
+    range_scans(c);
     bool by_code =
         c->form == COLUMN_CODED && count > FEW &&
         (c->code_count <= count || (exact && exact_count < 8 && c->head && (c->head->flags & COLUMN_SORTED)));

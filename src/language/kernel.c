@@ -158,7 +158,13 @@ void kernel_fill(uint64_t *bits, size_t count, bool value) {
 void kernel_take_bits(const uint8_t *bitmap, size_t first, size_t count, uint64_t *bits) {
     const uint8_t *from = bitmap + first / 8, *end = bitmap + (first + count + 7) / 8;
     unsigned shift = first % 8;
-    for (size_t i = 0; i < (count + 63) / 64; i++, from += 8) {
+    size_t i = 0;
+    for (; i < count / 64 && from + 9 <= end; i++, from += 8) { /* words that are whole, and have a byte after */
+        uint64_t word;
+        memcpy(&word, from, 8);
+        bits[i] = word >> shift | (uint64_t)from[8] << 1 << (63 - shift);
+    }
+    for (; i < (count + 63) / 64; i++, from += 8) {
         uint64_t word = 0;
         size_t left = (size_t)(end - from);
         memcpy(&word, from, left < 8 ? left : 8);

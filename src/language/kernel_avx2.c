@@ -155,6 +155,37 @@ VECTOR_INLINE uint64_t codes_word1(const char *at, struct byte_set s) {
     return word;
 }
 
+/* Codes below 16, the rest of which are none: one shuffle, which gives 0 where a byte's top bit is set. */
+VECTOR_INLINE uint64_t few_codes_word1(const char *at, __m256i set) {
+    uint64_t word = 0;
+    for (unsigned k = 0; k < 2; k++) {
+        __m256i code = _mm256_adds_epu8(load(at + 32 * k), _mm256_set1_epi8(0x70));
+        word |= (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_shuffle_epi8(set, code)) << (32 * k);
+    }
+    return word;
+}
+
+/* Those below 32: the upper ones likewise. */
+VECTOR_INLINE uint64_t some_codes_word1(const char *at, __m256i low, __m256i high) {
+    uint64_t word = 0;
+    for (unsigned k = 0; k < 2; k++) {
+        __m256i code = load(at + 32 * k);
+        __m256i first = _mm256_shuffle_epi8(low, _mm256_adds_epu8(code, _mm256_set1_epi8(0x70)));
+        code = _mm256_adds_epu8(_mm256_sub_epi8(code, _mm256_set1_epi8(16)), _mm256_set1_epi8(0x70));
+        __m256i hit = _mm256_or_si256(first, _mm256_shuffle_epi8(high, code));
+        word |= (uint64_t)(uint32_t)_mm256_movemask_epi8(hit) << (32 * k);
+    }
+    return word;
+}
+
+/* Sixteen codes of a set from `first` on, a byte each with its top bit set where the code is in. */
+VECTOR_INLINE __m256i bytes_of_set(const uint64_t *set, size_t set_count, size_t first) {
+    char bytes[16];
+    for (size_t i = 0; i < 16; i++)
+        bytes[i] = kernel_has(set, set_count, first + i) ? (char)0x80 : 0;
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)bytes));
+}
+
 VECTOR_INLINE uint64_t look_codes_up(__m256i code, const int *set, __m256i last) {
     __m256i inside = _mm256_cmpeq_epi32(_mm256_min_epu32(code, last), code);
     __m256i found = _mm256_mask_i32gather_epi32(_mm256_setzero_si256(), set, _mm256_srli_epi32(code, 5), inside, 4);
@@ -194,6 +225,14 @@ VECTOR_INLINE uint64_t runs_word4(const char *at, const struct kernel_run *runs,
 TARGET static void codes(const void *raw, unsigned bytes, size_t count, const uint64_t *set, size_t set_count,
                          uint64_t *bits) {
     struct kernel_run runs[KERNEL_RUNS_MAX];
+    if (bytes == 1 && set_count <= 32) {
+        __m256i low = bytes_of_set(set, set_count, 0), high = bytes_of_set(set, set_count, 16);
+        if (set_count <= 16)
+            EACH_WORD(raw, 1, few_codes_word1(at, low));
+        else
+            EACH_WORD(raw, 1, some_codes_word1(at, low, high));
+        return;
+    }
     if (bytes == 1) {
         struct byte_set s = byte_set_of(set, set_count);
         EACH_WORD(raw, 1, codes_word1(at, s));

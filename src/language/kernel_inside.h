@@ -363,7 +363,8 @@ KERNEL_INLINE bool kernel_block_before(const uint32_t *starts, size_t groups, si
 KERNEL_INLINE size_t kernel_group_of(const struct kernel_slots *slots, const uint32_t *starts, size_t groups,
                                      uint32_t row, kernel_ends_up_to *up_to) {
     size_t block = slots->blocks[(row - starts[0]) >> slots->shift], found;
-    block += kernel_block_before(starts, groups, block, row); /* once as likely as not, so no branch */
+    block += kernel_block_before(starts, groups, block, row); /* as likely as not, so no branch */
+    block += kernel_block_before(starts, groups, block, row);
     while (kernel_block_before(starts, groups, block, row))
         block++;
     found = block * KERNEL_ENDS;
@@ -374,22 +375,40 @@ KERNEL_INLINE size_t kernel_group_of(const struct kernel_slots *slots, const uin
     return found;
 }
 
+/* Rows that are in, one after the other, from `first` on; `room` for eight more than there are. Eight are written at a time, as the end of a loop
+ * over each word's own bits would be guessed wrong each time. */
+#define KERNEL_LIST_WORDS 32
+KERNEL_INLINE size_t kernel_list_rows(const uint64_t *bits, size_t words, size_t rows, uint32_t first, uint32_t *room) {
+    size_t listed = 0;
+    for (size_t w = 0; w < words; w++) {
+        uint64_t left = bits[w] & kernel_mask(rows - w * 64);
+        size_t count = (size_t)__builtin_popcountll(left);
+        for (size_t at = 0; at < count; at += 8)
+            for (size_t k = 0; k < 8; k++, left &= left - 1)
+                room[listed + at + k] = first + (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(left | 1ull << 63);
+        listed += count;
+    }
+    return listed;
+}
+
 KERNEL_INLINE void kernel_group_some_at_least_body(const uint64_t *bits, const uint32_t *starts, size_t groups,
                                                    uint32_t least, uint64_t *group_bits, kernel_ends_up_to *up_to) {
-    const size_t rows = starts[groups] - starts[0];
+    const size_t rows = starts[groups] - starts[0], words = (rows + 63) / 64;
     struct kernel_slots slots;
+    uint32_t list[KERNEL_LIST_WORDS * 64 + 8], count = 0;
     size_t group = SIZE_MAX;
-    uint32_t count = 0;
     kernel_slots_fill(&slots, starts, groups);
     memset(group_bits, 0, (groups + 63) / 64 * 8);
-    for (size_t w = 0; w < (rows + 63) / 64; w++)
-        for (uint64_t left = bits[w] & kernel_mask(rows - w * 64); left; left &= left - 1) {
-            uint32_t row = starts[0] + (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(left);
-            size_t found = kernel_group_of(&slots, starts, groups, row, up_to);
+    for (size_t w = 0; w < words; w += KERNEL_LIST_WORDS) {
+        size_t some = words - w < KERNEL_LIST_WORDS ? words - w : KERNEL_LIST_WORDS;
+        size_t listed = kernel_list_rows(bits + w, some, rows - w * 64, starts[0] + (uint32_t)(w * 64), list);
+        for (size_t i = 0; i < listed; i++) {
+            size_t found = kernel_group_of(&slots, starts, groups, list[i], up_to);
             count = found == group ? count + 1 : 1;
             group = found;
             group_bits[group / 64] |= (uint64_t)(count >= least) << (group % 64);
         }
+    }
 }
 
 KERNEL_INLINE void kernel_group_first_body(const uint64_t *bits, const uint32_t *starts, size_t groups,

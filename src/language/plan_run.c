@@ -10,7 +10,7 @@
 #include "language/workers.h"
 #include "os/os.h"
 
-#define SPANS_TAKEN 4 /* by a worker at a time: neighbours, so that it knows what comes next */
+#define SPANS_TAKEN 12 /* by a worker at a time: neighbours, so that it knows what comes next */
 
 struct run {
     const struct plan *plan;
@@ -73,8 +73,10 @@ static void take_over(struct run *r) {
 static void run_span(struct run *r, struct evaluator *e, uint32_t span, struct tally *tally) {
     uint64_t *bits = r->answer->bits[span];
     range_ahead(e->main.range, &r->plan->want, span);
-    if (!evaluator_span(e, span, r->now))
+    if (!evaluator_span(e, span, r->now)) {
+        memset(bits, 0, SPAN_CUSTOMERS / 8);
         return;
+    }
     evaluate_bits(e, r->root, bits, NULL);
     tally->count += kernel_count(bits, SPAN_CUSTOMERS / 64);
     tally->population += kernel_count(e->population, SPAN_CUSTOMERS / 64);
@@ -146,7 +148,7 @@ static enum status run_all(const struct plan *plan, size_t root, const struct ou
                            unsigned workers, const _Atomic bool *stop, bool everybody, struct plan_answer *into) {
     uint64_t since = os_monotonic_ns(os_real());
     *into = (struct plan_answer){.span_count = span_count(outside)};
-    into->bits = memory_get(into->span_count, sizeof *into->bits);
+    into->bits = memory_get_large(into->span_count, sizeof *into->bits); /* each span writes its own */
     struct plan_answer *inner = memory_get(plan->inner_count + 1, sizeof *inner);
     const uint64_t **targets = memory_get(plan->inner_count + 1, sizeof *targets);
     struct run r = {.plan = plan, .outside = outside, .root = root, .now = now_ms, .stop = stop, .answer = into};

@@ -40,7 +40,7 @@ struct sets {
 };
 
 static uint64_t *make_set(size_t words, size_t bits, uint64_t seed) {
-    uint64_t *set = memory_get(words, 8);
+    uint64_t *set = memory_get_large(words, 8);
     for (size_t i = 0; i < words; i++)
         set[i] = hash_mix(seed << 40 | (i + 1));
     if (bits % 64)
@@ -71,7 +71,7 @@ static bool bench_sets(size_t bits) {
                      make_set(words, bits, 3),
                      make_set(words, bits, 4),
                      make_set(words, bits, 5),
-                     memory_get(words, 8),
+                     memory_get_large(words, 8),
                      words};
     uint64_t expected = combine_plainly(&s);
     bool right = true;
