@@ -1,0 +1,87 @@
+/* periods: see the header. */
+#include "insight/periods.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+#define HOUR_MS 3600000LL
+
+static int64_t floored(int64_t a, int64_t b) { return a / b - (a % b < 0); }
+
+/* The first instant of the period that holds `time_ms`, moved by `by`. */
+static int64_t start_of(const struct calendar *c, enum unit unit, int64_t time_ms, int by) {
+    if (unit == UNIT_HOUR) { /* of the clock, so that zones of half hours begin at theirs */
+        int64_t offset = zone_offset_at_utc(c->zone, time_ms);
+        return floored(time_ms + offset, HOUR_MS) * HOUR_MS - offset + by * HOUR_MS;
+    }
+    return calendar_day_start(c, calendar_period(c, calendar_day(c, time_ms), unit, by));
+}
+
+enum status periods_make(struct periods *p, const struct calendar *c, enum unit unit, int64_t from_ms, int64_t to_ms,
+                         struct fault *fault) {
+    uint32_t room = 64;
+    *p = (struct periods){.unit = unit, .starts = memory_get(room, sizeof *p->starts)};
+    int64_t at = start_of(c, unit, from_ms, 0);
+    p->starts[0] = at;
+    while (at < to_ms) {
+        at = start_of(c, unit, at, 1);
+        if (p->count + 1 == PERIODS_MAX)
+            return fault_set(fault, STATUS_TOO_LARGE, "more than %u periods of a %s; take a longer interval, or from and to",
+                             PERIODS_MAX, unit_word(unit));
+        if (p->count + 2 > room) {
+            room *= 2;
+            p->starts = memory_resize(p->starts, room, sizeof *p->starts);
+        }
+        p->starts[++p->count] = at;
+    }
+    p->per_ms = p->count ? (double)p->count / (double)(p->starts[p->count] - p->starts[0]) : 0;
+    return STATUS_OK;
+}
+
+void periods_release(struct periods *periods) {
+    free(periods->starts);
+    *periods = (struct periods){0};
+}
+
+size_t period_name(const struct calendar *calendar, enum unit unit, int64_t start_ms, char out[TIME_TEXT_BYTES]) {
+    int64_t days = calendar_day(calendar, start_ms), year;
+    unsigned month, day;
+    time_civil(days, &year, &month, &day);
+    int size = 0;
+    if (unit == UNIT_YEAR)
+        size = snprintf(out, TIME_TEXT_BYTES, "%04d", (int)year);
+    else if (unit == UNIT_QUARTER)
+        size = snprintf(out, TIME_TEXT_BYTES, "%04d-Q%u", (int)year, (month - 1) / 3 + 1);
+    else if (unit == UNIT_MONTH)
+        size = snprintf(out, TIME_TEXT_BYTES, "%04d-%02u", (int)year, month);
+    else if (unit == UNIT_HOUR) {
+        int64_t local = start_ms + zone_offset_at_utc(calendar->zone, start_ms) - days * DAY_MS;
+        size = snprintf(out, TIME_TEXT_BYTES, "%04d-%02u-%02u %02d:%02d", (int)year, month, day,
+                        (int)(local / HOUR_MS), (int)(local % HOUR_MS / 60000));
+    } else {
+        return time_format_date(days, out);
+    }
+    return size > 0 ? (size_t)size : 0;
+}
+
+enum status definition_unit(const struct definition_part *d, const char *key, enum unit *unit, struct fault *fault) {
+    static const enum unit units[] = {UNIT_HOUR, UNIT_DAY, UNIT_WEEK, UNIT_MONTH, UNIT_QUARTER, UNIT_YEAR};
+    unsigned which = 0;
+    if (!definition_get(d, key))
+        return STATUS_OK;
+    enum status status = definition_choice(d, key, "hour|day|week|month|quarter|year", &which, fault);
+    *unit = units[which];
+    return status;
+}
+
+__int128 number_millionths(struct number n) {
+    static const int64_t up[] = {1000000, 100000, 10000, 1000, 100, 10, 1};
+    if (n.scale == NUMBER_REAL)
+        return isfinite(n.real) && fabs(n.real) < 1e30 ? (__int128)roundl((long double)n.real * 1000000.0L) : 0;
+    return (__int128)n.integer * up[n.scale];
+}
+
+struct number number_of_millionths(__int128 millionths) { return number_reduced(number_of_wide(millionths, 6)); }

@@ -1,0 +1,470 @@
+/* retention: of those who began in a cohort, how many came back in each interval after.
+ *
+ * A customer begins with the first row of `start`; the interval k of a row of `return` is the number of intervals from the beginning's to its own: by
+ * the calendar (next day, next month), or counted from the moment itself (`align` own: 24 hours and so on). Each customer is a set of k; modes
+ * differ in what is made of it:
+ *     n_day       in interval k                               rolling, unbounded   in interval k or any later one (two names of one thing)
+ *     cumulative  in one of the intervals 1 to k              streak               in each of the intervals 1 to k
+ * An interval that has not begun by the end of the data asked for (to, now) is no answer: it is missing, and counts in no mean. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "insight/groups.h"
+#include "insight/insight.h"
+#include "insight/periods.h"
+#include "insight/scan.h"
+#include "insight/statistics.h"
+
+#define INTERVALS_MAX 128 /* 0 .. 127; the last stands for all later ones */
+#define INTERVALS_MOST 120 /* that may be asked for */
+#define START_EARLIEST 0  /* 1970 */
+
+enum mode { MODE_N_DAY, MODE_ROLLING, MODE_UNBOUNDED, MODE_CUMULATIVE, MODE_STREAK };
+
+struct retention {
+    const struct insight *insight;
+    struct scan *scan;
+    struct scan_split split;
+    unsigned start, back;
+    bool same; /* what comes back is what begins */
+    unsigned mode;
+    bool own;
+    enum unit interval, cohort;
+    uint32_t intervals; /* beyond 0 */
+    struct period period;
+    int64_t end_ms; /* of the data asked for */
+    struct periods by_interval, by_cohort;
+    int64_t groups_shown;
+    struct groups groups; /* by group number: struct tally */
+    bool member_asked, member_back, any_cohort, member_any_group;
+    int64_t member_interval;
+    uint32_t member_cohort;
+    struct slice member_group;
+};
+
+/* Of one cohort: its size, and who came in interval k. */
+struct cohort {
+    uint64_t size;
+    uint64_t back[INTERVALS_MAX];
+    uint64_t seen[INTERVALS_MAX]; /* whose interval k had begun by the end */
+};
+struct tally {
+    struct cohort **cohorts; /* [count], NULL: nobody */
+    uint32_t count;
+    uint64_t size;
+};
+
+static void cohort_add(struct cohort *a, const struct cohort *b) {
+    a->size += b->size;
+    for (unsigned k = 0; k < INTERVALS_MAX; k++) {
+        a->back[k] += b->back[k];
+        a->seen[k] += b->seen[k];
+    }
+}
+
+static struct cohort *cohort_at(struct tally *t, uint32_t number) {
+    if (number >= t->count) {
+        t->cohorts = memory_resize(t->cohorts, number + 1, sizeof *t->cohorts);
+        memset(t->cohorts + t->count, 0, (number + 1 - t->count) * sizeof *t->cohorts);
+        t->count = number + 1;
+    }
+    if (!t->cohorts[number])
+        t->cohorts[number] = memory_get(1, sizeof **t->cohorts);
+    return t->cohorts[number];
+}
+
+static void tally_merge(void *into, void *from) {
+    struct tally *a = into, *b = from;
+    for (uint32_t i = 0; i < b->count; i++)
+        if (b->cohorts[i])
+            cohort_add(cohort_at(a, i), b->cohorts[i]);
+    a->size += b->size;
+}
+
+static void tally_release(void *tally) {
+    struct tally *t = tally;
+    for (uint32_t i = 0; i < t->count; i++)
+        free(t->cohorts[i]);
+    free(t->cohorts);
+}
+
+/* --- reading the definition --- */
+
+static enum status read_members(struct retention *r, const struct definition_part *d, struct fault *fault) {
+    static const char *const known[] = {"interval", "returned", "cohort", "group", NULL};
+    struct insight_members *m = r->insight->members;
+    struct definition_part part;
+    int64_t cohort_ms = INT64_MIN;
+    if (!m)
+        return STATUS_OK;
+    const struct json *json = m->which ? m->which : definition_get(d, "members");
+    r->member_asked = r->member_back = m->taken = true;
+    r->member_interval = 1;
+    enum status status = definition_enter(d, "members", json, SIZE_MAX, &part, fault);
+    if (!status)
+        status = definition_only(&part, known, fault);
+    if (!status)
+        status = definition_integer(&part, "interval", 0, r->intervals, &r->member_interval, fault);
+    if (!status)
+        status = definition_flag(&part, "returned", &r->member_back, fault);
+    if (!status)
+        status = definition_moment(&part, "cohort", &cohort_ms, fault);
+    if (!status)
+        status = definition_text(&part, "group", &r->member_group, fault);
+    if (status)
+        return status;
+    r->any_cohort = cohort_ms == INT64_MIN;
+    r->member_any_group = r->member_group.data == NULL;
+    r->member_cohort = r->any_cohort ? 0 : periods_at(&r->by_cohort, cohort_ms);
+    return STATUS_OK;
+}
+
+static enum status read_rows(struct retention *r, const struct definition_part *d, struct fault *fault) {
+    struct definition_rows *start, *back;
+    size_t starts, backs;
+    enum status status = definition_rows(d, "start", 1, 1, &start, &starts, fault);
+    if (!status)
+        status = scan_rows(r->scan, &start[0], &r->start, fault);
+    if (!status)
+        status = definition_rows(d, "return", 0, 1, &back, &backs, fault);
+    if (status)
+        return status;
+    r->same = backs == 0;
+    r->back = r->start;
+    return backs ? scan_rows(r->scan, &back[0], &r->back, fault) : STATUS_OK;
+}
+
+static enum status read_definition(struct retention *r, const struct definition_part *d, struct fault *fault) {
+    const struct calendar calendar = insight_calendar(r->insight);
+    unsigned align = 0;
+    int64_t count = 0;
+    enum status status = scan_create(d, &r->scan, fault);
+    r->interval = UNIT_DAY;
+    r->groups_shown = 20;
+    if (!status)
+        status = read_rows(r, d, fault);
+    if (!status)
+        status = definition_unit(d, "interval", &r->interval, fault);
+    r->cohort = r->interval;
+    if (!status)
+        status = definition_unit(d, "cohort", &r->cohort, fault);
+    count = r->interval == UNIT_DAY ? 30 : 12;
+    if (!status)
+        status = definition_integer(d, "intervals", 1, INTERVALS_MOST, &count, fault);
+    if (!status)
+        status = definition_choice(d, "mode", "n_day|rolling|unbounded|cumulative|streak", &r->mode, fault);
+    if (!status)
+        status = definition_choice(d, "align", "calendar|own", &align, fault);
+    if (!status)
+        status = definition_period(d, &r->period, fault);
+    if (!status)
+        status = definition_integer(d, "groups", 1, 1000, &r->groups_shown, fault);
+    if (!status)
+        status = scan_split(r->scan, d, &r->split, fault);
+    r->intervals = (uint32_t)count;
+    r->own = align == 1;
+    r->end_ms = r->period.to_ms < r->insight->now_ms ? r->period.to_ms : r->insight->now_ms + 1;
+    int64_t from = r->period.from_ms > START_EARLIEST ? r->period.from_ms : START_EARLIEST;
+    if (!status && r->end_ms <= from)
+        return definition_fail(d, "to", fault, "the period ends before it begins");
+    if (!status)
+        status = periods_make(&r->by_interval, &calendar, r->interval, from, r->end_ms, fault);
+    if (!status)
+        status = periods_make(&r->by_cohort, &calendar, r->cohort, from, r->end_ms, fault);
+    return status ? status : read_members(r, d, fault);
+}
+
+/* --- one customer --- */
+
+struct set { /* of intervals */
+    uint64_t words[INTERVALS_MAX / 64];
+};
+
+static inline void set_add(struct set *s, uint32_t k) { s->words[k / 64] |= UINT64_C(1) << (k % 64); }
+static inline bool set_has(const struct set *s, uint32_t k) { return s->words[k / 64] >> (k % 64) & 1; }
+
+/* From a beginning: instants at which its intervals begin. */
+static int64_t own_start(const struct retention *r, const struct calendar *c, int64_t began, uint32_t k) {
+    if (r->interval == UNIT_HOUR || calendar_unit_fixed(r->interval))
+        return began + (int64_t)k * calendar_unit_ms(r->interval);
+    return calendar_add(c, began, k, r->interval);
+}
+
+static bool began_in(const struct scan_rows *rows, uint32_t customer, const struct retention *r, int64_t *at) {
+    uint32_t last = scan_end(rows, customer), i = scan_row(rows, scan_begin(rows, customer), last);
+    if (i == last)
+        return false;
+    *at = rows->times[i];
+    return *at >= r->period.from_ms && *at < r->end_ms && *at >= START_EARLIEST;
+}
+
+/* Which intervals the customer came back in, and how many had begun. */
+static uint32_t came_back(const struct retention *r, const struct calendar *c, const struct scan_rows *rows,
+                          uint32_t customer, int64_t began, struct set *set) {
+    uint32_t last = scan_end(rows, customer), first = periods_at(&r->by_interval, began), own = 0, seen = 0;
+    *set = (struct set){0};
+    for (uint32_t i = scan_row(rows, scan_begin(rows, customer), last); i < last; i = scan_row(rows, i + 1, last)) {
+        int64_t t = rows->times[i];
+        if (t < began)
+            continue;
+        if (t >= r->end_ms)
+            break;
+        uint32_t k = 0;
+        if (r->own) {
+            while (own < r->intervals && own_start(r, c, began, own + 1) <= t)
+                own++;
+            k = own == r->intervals && own_start(r, c, began, own + 1) <= t ? INTERVALS_MAX : own;
+        } else {
+            k = periods_at(&r->by_interval, t) - first;
+        }
+        set_add(set, k < INTERVALS_MAX - 1 ? k : INTERVALS_MAX - 1); /* the last stands for all later ones */
+    }
+    if (r->own)
+        while (seen <= r->intervals && own_start(r, c, began, seen) < r->end_ms)
+            seen++;
+    else
+        seen = r->by_interval.count - first;
+    return seen < r->intervals + 1 ? seen : r->intervals + 1;
+}
+
+/* Whether it counts as back in interval k; asked for k = 0, 1, ... in turn. */
+static void apply_mode(const struct retention *r, struct set *set) {
+    bool any = false, each = true;
+    if (r->mode == MODE_ROLLING || r->mode == MODE_UNBOUNDED) {
+        for (uint32_t k = INTERVALS_MAX; k-- > 0;) {
+            any = any || set_has(set, k);
+            if (any)
+                set_add(set, k);
+        }
+    } else if (r->mode != MODE_N_DAY) {
+        struct set made = {{set->words[0] & 1}};
+        for (uint32_t k = 1; k < INTERVALS_MAX - 1; k++) {
+            any = any || set_has(set, k);
+            each = each && set_has(set, k);
+            if (r->mode == MODE_CUMULATIVE ? any : each)
+                set_add(&made, k);
+        }
+        *set = made;
+    }
+}
+
+/* --- the pass --- */
+
+struct worker {
+    struct retention *retention;
+    struct calendar calendar;
+    struct groups groups;
+};
+
+static void *begin(void *context) {
+    struct worker *w = memory_get(1, sizeof *w);
+    w->retention = context;
+    w->calendar = insight_calendar(w->retention->insight);
+    groups_init(&w->groups, sizeof(struct tally), tally_merge, tally_release);
+    return w;
+}
+
+static void end(void *state) {
+    struct worker *w = state;
+    groups_release(&w->groups);
+    free(w);
+}
+
+static void merge(void *context, void *state, struct scan_worker *texts) {
+    struct retention *r = context;
+    struct worker *w = state;
+    for (uint32_t i = groups_next(&w->groups, 0); i != UINT32_MAX; i = groups_next(&w->groups, i + 1))
+        groups_merge(&r->groups, scan_shared_group(r->scan, texts, &r->split, i), groups_at(&w->groups, i));
+}
+
+static void count(struct tally *t, uint32_t cohort, const struct set *set, uint32_t seen) {
+    struct cohort *c = cohort_at(t, cohort);
+    c->size++;
+    t->size++;
+    for (uint32_t k = 0; k < seen; k++) {
+        c->seen[k]++;
+        c->back[k] += set_has(set, k);
+    }
+}
+
+static bool asked_group(const struct retention *r, const struct scan_part *part, uint32_t group) {
+    struct slice name = r->split.segment_count ? r->split.names[group] : scan_worker_text(part->worker, group);
+    return slice_equal(name, r->member_group);
+}
+
+static void note_member(const struct retention *r, struct scan_part *part, uint32_t customer, uint32_t cohort,
+                        const struct set *set, uint32_t seen) {
+    uint32_t k = (uint32_t)r->member_interval;
+    if ((r->any_cohort || cohort == r->member_cohort) && k < seen && set_has(set, k) == r->member_back)
+        insight_member(r->insight->members, scan_customer(part, customer));
+}
+
+static void visit(void *state, struct scan_part *part) {
+    struct worker *w = state;
+    const struct retention *r = w->retention;
+    struct scan_rows start, back;
+    struct scan_groups groups;
+    uint32_t numbers[SCAN_SPLITS_MAX];
+    struct set set;
+    int64_t began;
+    scan_part_rows(part, r->start, &start);
+    scan_part_rows(part, r->back, &back);
+    scan_part_groups(part, &r->split, &groups);
+    for (uint32_t i = scan_next(part, 0); i < part->count; i = scan_next(part, i + 1)) {
+        if (!began_in(&start, i, r, &began))
+            continue;
+        uint32_t seen = came_back(r, &w->calendar, &back, i, began, &set),
+                 cohort = periods_at(&r->by_cohort, began);
+        apply_mode(r, &set);
+        size_t group_count = scan_groups_of(&groups, i, numbers);
+        bool in_group = r->member_any_group;
+        for (size_t g = 0; g < group_count; g++) {
+            count(groups_get(&w->groups, numbers[g]), cohort, &set, seen);
+            in_group = in_group || (r->member_asked && asked_group(r, part, numbers[g]));
+        }
+        if (r->member_asked && in_group)
+            note_member(r, part, i, cohort, &set, seen);
+    }
+}
+
+/* --- the answer --- */
+
+static struct slice name_of(void *context, uint32_t group) {
+    struct retention *r = context;
+    return scan_group_name(r->scan, &r->split, group);
+}
+
+static uint64_t weight_of(const void *tally) { return ((const struct tally *)tally)->size; }
+
+static void columns(const struct retention *r, struct answer_table *t, enum answer_type type) {
+    char name[16];
+    if (r->split.given)
+        answer_column(t, "group", ANSWER_TEXT);
+    answer_column(t, "cohort", ANSWER_TEXT);
+    answer_column(t, "size", ANSWER_INTEGER);
+    for (uint32_t k = 0; k <= r->intervals; k++) {
+        (void)snprintf(name, sizeof name, "%u", k);
+        answer_column(t, name, type);
+    }
+}
+
+static void row(const struct retention *r, struct answer_table *t, struct slice group, struct slice cohort,
+                const struct cohort *c, bool share) {
+    if (r->split.given)
+        answer_text(t, group);
+    answer_text(t, cohort);
+    answer_integer(t, (int64_t)c->size);
+    for (uint32_t k = 0; k <= r->intervals; k++) {
+        if (c->seen[k] == 0)
+            answer_missing(t);
+        else if (share)
+            answer_share(t, c->back[k], c->seen[k]);
+        else
+            answer_integer(t, (int64_t)c->back[k]);
+    }
+}
+
+static void write_group(struct retention *r, struct answer_table *counts, struct answer_table *shares,
+                        const struct group *group, struct cohort *all) {
+    const struct calendar calendar = insight_calendar(r->insight);
+    const struct tally *t = group->data;
+    char name[TIME_TEXT_BYTES];
+    *all = (struct cohort){0};
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (!t->cohorts[i])
+            continue;
+        struct slice cohort = slice_of(name, period_name(&calendar, r->cohort, r->by_cohort.starts[i], name));
+        row(r, counts, group->name, cohort, t->cohorts[i], false);
+        row(r, shares, group->name, cohort, t->cohorts[i], true);
+        cohort_add(all, t->cohorts[i]);
+    }
+    row(r, counts, group->name, SLICE("all"), all, false);
+    row(r, shares, group->name, SLICE("all"), all, true);
+}
+
+/* The curve of everybody with intervals of confidence. */
+static void write_curve(const struct retention *r, struct answer_table *t, struct slice group, const struct cohort *all) {
+    for (uint32_t k = 0; k <= r->intervals; k++) {
+        struct interval v = share_interval(all->back[k], all->seen[k]);
+        if (all->seen[k] == 0)
+            continue;
+        if (r->split.given)
+            answer_text(t, group);
+        answer_integer(t, k);
+        answer_integer(t, (int64_t)all->seen[k]);
+        answer_integer(t, (int64_t)all->back[k]);
+        answer_share(t, all->back[k], all->seen[k]);
+        answer_real(t, v.low);
+        answer_real(t, v.high);
+    }
+}
+
+/* Groups against all others, in the last interval that all of them have seen. */
+static void note_difference(const struct retention *r, struct answer *answer, const struct group_list *list,
+                            const struct cohort *all) {
+    uint32_t k = 1;
+    uint64_t back = 0, seen = 0;
+    double *p = memory_get(list->count + 1, sizeof *p);
+    for (size_t i = 0; i < list->count; i++) {
+        back += all[i].back[k];
+        seen += all[i].seen[k];
+    }
+    for (size_t i = 0; i < list->count; i++)
+        p[i] = shares_differ(all[i].back[k], all[i].seen[k], back - all[i].back[k], seen - all[i].seen[k], NULL);
+    holm_adjust(p, list->count);
+    for (size_t i = 0; i < list->count; i++)
+        if (p[i] < 0.05)
+            answer_note(answer, "%.*s differs from the others in interval 1 (p = %.2g, two-proportion z test, Holm)",
+                        list->all[i].name.size > 80 ? 80 : (int)list->all[i].name.size, list->all[i].name.data, p[i]);
+    answer_note(answer, "differences of %zu groups were tested in interval 1; those not named may be chance", list->count);
+    free(p);
+    (void)r;
+}
+
+static void write_answer(struct retention *r, struct answer *answer) {
+    struct answer_table *counts = answer_table(answer, "customers"), *shares = answer_table(answer, "retention"),
+                        *curve = answer_table(answer, "curve");
+    struct group_list list;
+    groups_list(&r->groups, (size_t)r->groups_shown, weight_of, name_of, r, &list);
+    struct cohort *all = memory_get(list.count + 1, sizeof *all);
+    columns(r, counts, ANSWER_INTEGER);
+    columns(r, shares, ANSWER_PERCENT);
+    if (r->split.given)
+        answer_column(curve, "group", ANSWER_TEXT);
+    answer_column(curve, "interval", ANSWER_INTEGER);
+    answer_column(curve, "customers", ANSWER_INTEGER);
+    answer_column(curve, "returned", ANSWER_INTEGER);
+    answer_column(curve, "share", ANSWER_PERCENT);
+    answer_column(curve, "low", ANSWER_PERCENT);
+    answer_column(curve, "high", ANSWER_PERCENT);
+    for (size_t i = 0; i < list.count; i++) {
+        write_group(r, counts, shares, &list.all[i], &all[i]);
+        write_curve(r, curve, list.all[i].name, &all[i]);
+    }
+    answer_note(answer, "%llu customers in the population; low and high: 95 %% interval (Wilson)",
+                (unsigned long long)scan_population(r->scan));
+    answer_note(answer, "an interval that has not begun is missing; the last one of a cohort may still be going on");
+    if (r->split.given && list.count > 1)
+        note_difference(r, answer, &list, all);
+    free(all);
+    group_list_release(&list);
+}
+
+enum status insight_retention(const struct insight *insight, struct definition_part *d, struct answer *answer,
+                              struct fault *fault) {
+    struct retention *r = memory_get(1, sizeof *r);
+    r->insight = insight;
+    groups_init(&r->groups, sizeof(struct tally), tally_merge, tally_release);
+    enum status status = read_definition(r, d, fault);
+    if (!status)
+        status = scan_run(r->scan, &(struct scan_work){r, begin, visit, merge, end}, fault);
+    if (!status)
+        write_answer(r, answer);
+    groups_release(&r->groups);
+    periods_release(&r->by_interval);
+    periods_release(&r->by_cohort);
+    scan_free(r->scan);
+    free(r);
+    return status;
+}
