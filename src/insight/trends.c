@@ -33,6 +33,8 @@ struct trends {
     unsigned row_values[SERIES_MAX];
     struct measure series[SERIES_MAX];
     size_t series_count;
+    unsigned slots[SERIES_MAX]; /* of series: whose cells they share, being of the same rows and value */
+    struct slice texts[SERIES_MAX], values[SERIES_MAX];
     struct named_formula formulas[FORMULAS_MAX];
     size_t formula_count;
     enum unit interval;

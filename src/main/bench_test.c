@@ -110,6 +110,11 @@ static void test_funnel(void **state) {
     RUN(bench_funnel, "--customers", "6000", "--rounds", "2", "--peers", "no");
 }
 
+static void test_insight(void **state) {
+    (void)state;
+    RUN(bench_insight, "--customers", "6000", "--rounds", "2", "--peers", "no");
+}
+
 /* The benches of the folders, through the command. What they print is not looked at here. */
 static void test_parts(void **state) {
     (void)state;
@@ -244,6 +249,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_scan),   cmocka_unit_test(test_fold),          cmocka_unit_test(test_restart),
         cmocka_unit_test(test_fuzzy),  cmocka_unit_test(test_parts),         cmocka_unit_test(test_segment),
         cmocka_unit_test(test_funnel),
+        cmocka_unit_test(test_insight),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
