@@ -72,8 +72,8 @@ static struct formula *unit(struct parse *p) {
     } else if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')) {
         size_t series = (size_t)((c | 32) - 'a');
         if (series >= p->series_count) {
-            (void)fault_set(p->fault, STATUS_INVALID, "at %zu: there is no series %c; there are A to %c", p->at + 1, c & ~32,
-                            (char)('A' + p->series_count - 1));
+            (void)fault_set(p->fault, STATUS_INVALID, "at %zu: there is no series %c; there are A to %c", p->at + 1,
+                            c & ~32, (char)('A' + p->series_count - 1));
             return NULL;
         }
         p->at++;

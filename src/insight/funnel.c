@@ -184,10 +184,14 @@ static enum status read_definition(struct funnel *f, const struct definition_par
 
 /* --- counting --- */
 
+enum { QUANTILES = 7, QUANTILE_MEDIAN = 3, QUANTILE_P90 = 5 };
+static const double asked_quantiles[QUANTILES] = {0, 0.1, 0.25, 0.5, 0.75, 0.9, 1};
+
 /* What is known of a group. */
 struct tally {
     uint64_t reached[FUNNEL_STEPS_MAX];
     struct durations from_previous[FUNNEL_STEPS_MAX], from_first[FUNNEL_STEPS_MAX];
+    double quantiles[FUNNEL_STEPS_MAX][QUANTILES]; /* of from_previous, once all is counted */
 };
 
 static void tally_merge(void *into, void *from) {
@@ -411,13 +415,12 @@ static struct slice name_of(void *context, uint32_t group) {
 static uint64_t weight_of(const void *tally) { return ((const struct tally *)tally)->reached[0]; }
 
 static void write_steps(const struct funnel *f, struct answer_table *t, struct slice group, bool split,
-                        const struct tally *tally) {
-    static const double quantiles[] = {0.5, 0.9};
+                        struct tally *tally) {
     for (unsigned k = 0; k < f->rule.steps; k++) {
         uint64_t before = k ? tally->reached[k - 1] : tally->reached[0], first = tally->reached[0];
         struct interval interval = share_interval(tally->reached[k], first);
-        double times[2];
-        quantiles_of(tally->from_previous[k].all, tally->from_previous[k].count, quantiles, 2, times);
+        double *times = tally->quantiles[k];
+        quantiles_of(tally->from_previous[k].all, tally->from_previous[k].count, asked_quantiles, QUANTILES, times);
         if (split)
             answer_text(t, group);
         answer_integer(t, k + 1);
@@ -428,26 +431,27 @@ static void write_steps(const struct funnel *f, struct answer_table *t, struct s
         answer_integer(t, (int64_t)(before - tally->reached[k]));
         answer_real(t, first ? interval.low : NAN);
         answer_real(t, first ? interval.high : NAN);
-        answer_real(t, times[0] / 1000);
-        answer_real(t, times[1] / 1000);
+        answer_real(t, times[QUANTILE_MEDIAN] / 1000);
+        answer_real(t, times[QUANTILE_P90] / 1000);
     }
 }
 
 static void write_times(const struct funnel *f, struct answer_table *t, struct slice group, bool split,
                         const struct tally *tally) {
-    static const double quantiles[] = {0, 0.1, 0.25, 0.5, 0.75, 0.9, 1};
-    double times[7];
+    double from_first[QUANTILES];
     for (unsigned k = 1; k < f->rule.steps; k++)
         for (unsigned whole = 0; whole < (k > 1 ? 2u : 1u); whole++) {
             const struct durations *d = whole ? &tally->from_first[k] : &tally->from_previous[k];
-            quantiles_of(d->all, d->count, quantiles, 7, times);
+            const double *times = whole ? from_first : tally->quantiles[k];
+            if (whole)
+                quantiles_of(d->all, d->count, asked_quantiles, QUANTILES, from_first);
             if (split)
                 answer_text(t, group);
             answer_integer(t, whole ? 1 : k);
             answer_integer(t, k + 1);
             answer_integer(t, (int64_t)d->count);
             answer_real(t, d->count ? (double)d->sum / (double)d->count / 1000 : NAN);
-            for (size_t i = 0; i < 7; i++)
+            for (size_t i = 0; i < QUANTILES; i++)
                 answer_real(t, times[i] / 1000);
         }
 }
@@ -523,7 +527,7 @@ static void time_columns(struct answer_table *t, bool split) {
     answer_column(t, "to_step", ANSWER_INTEGER);
     answer_column(t, "customers", ANSWER_INTEGER);
     answer_column(t, "mean", ANSWER_DURATION);
-    for (size_t i = 0; i < 7; i++)
+    for (size_t i = 0; i < QUANTILES; i++)
         answer_column(t, names[i], ANSWER_DURATION);
 }
 

@@ -103,13 +103,15 @@ void funnel_go(const struct funnel_rule *rule, const struct funnel_row *rows, ui
 
 /* --- the fast way --- */
 
-struct ended { /* a row that can end a run */
-    int64_t time, start;
-    uint32_t element, before; /* which of the step before it */
-};
+/* Rows of a step that can end a run, side by side: when, when the run began, which element, which of the step before. Of step 1 they lie where the
+ * rows lie, if all of them count: times and starts are the rows' own. */
 struct ended_list {
-    struct ended *all;
-    uint32_t count, room;
+    const int64_t *times, *starts;
+    const uint32_t *elements; /* NULL: base + i */
+    uint32_t base, count;
+    int64_t *own;      /* [2 * room] */
+    uint32_t *numbers; /* [2 * room]: elements, before */
+    uint32_t room;
 };
 struct funnel_scratch {
     struct ended_list steps[FUNNEL_STEPS_MAX];
@@ -120,8 +122,10 @@ struct funnel_scratch *funnel_scratch_create(void) {
 }
 
 void funnel_scratch_free(struct funnel_scratch *scratch) {
-    for (unsigned k = 0; scratch && k < FUNNEL_STEPS_MAX; k++)
-        free(scratch->steps[k].all);
+    for (unsigned k = 0; scratch && k < FUNNEL_STEPS_MAX; k++) {
+        free(scratch->steps[k].own);
+        free(scratch->steps[k].numbers);
+    }
     free(scratch);
 }
 
@@ -142,49 +146,82 @@ static uint32_t next_of(const struct funnel_list *l, uint32_t i) {
 }
 
 static void make_room(struct ended_list *l, uint32_t count) {
-    if (l->room >= count)
-        return;
-    l->room = count * 2 + 16;
-    l->all = memory_resize(l->all, l->room, sizeof *l->all);
+    l->count = 0;
+    if (l->room < count) {
+        l->room = count * 2 + 16;
+        l->own = memory_resize(l->own, (size_t)l->room * 2, sizeof *l->own);
+        l->numbers = memory_resize(l->numbers, (size_t)l->room * 2, sizeof *l->numbers);
+    }
+    l->times = l->own;
+    l->starts = l->own + l->room;
+    l->elements = l->numbers;
 }
 
-/* Rows of step 1 in the period; only the first where nothing can follow. */
-static void begin_runs(const struct funnel_rule *rule, const struct funnel_list *l, bool one, struct ended_list *out) {
-    out->count = 0;
-    make_room(out, l->end - l->begin);
-    for (uint32_t i = next_of(l, l->begin); i < l->end; i = next_of(l, i + 1)) {
-        int64_t t = l->times[i];
-        if (t >= rule->period.to_ms)
-            return;
-        if (t < rule->period.from_ms)
-            continue;
-        out->all[out->count++] = (struct ended){t, t, i, 0};
-        if (one)
-            return;
+static void add_ended(struct ended_list *l, int64_t time, int64_t start, uint32_t element, uint32_t before) {
+    l->own[l->count] = time;
+    l->own[l->room + l->count] = start;
+    l->numbers[l->count] = element;
+    l->numbers[l->room + l->count++] = before;
+}
+
+static uint32_t element_of(const struct ended_list *l, uint32_t i) {
+    return l->elements ? l->elements[i] : l->base + i;
+}
+
+/* How many of ascending times are below `t`: without a branch a row, where they are few. */
+static uint32_t below(const int64_t *times, uint32_t count, int64_t t) {
+    uint32_t low = 0;
+    while (count > 32) {
+        uint32_t half = count / 2;
+        bool more = times[low + half] < t;
+        low += more ? half + 1 : 0;
+        count = more ? count - half - 1 : half;
     }
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < count; i++)
+        sum += times[low + i] < t;
+    return low + sum;
+}
+
+/* Rows of step 1 in the period. */
+static void begin_runs(const struct funnel_rule *rule, const struct funnel_list *l, struct ended_list *out) {
+    if (!l->bits) {
+        uint32_t begin = l->begin, end = l->end;
+        while (begin < end && l->times[begin] < rule->period.from_ms)
+            begin++;
+        while (end > begin && l->times[end - 1] >= rule->period.to_ms)
+            end--;
+        out->times = out->starts = l->times + begin;
+        out->elements = NULL;
+        out->base = begin;
+        out->count = end - begin;
+        return;
+    }
+    make_room(out, l->end - l->begin);
+    for (uint32_t i = next_of(l, l->begin); i < l->end && l->times[i] < rule->period.to_ms; i = next_of(l, i + 1))
+        if (l->times[i] >= rule->period.from_ms)
+            add_ended(out, l->times[i], l->times[i], i, 0);
 }
 
 /* Rows of step k that end a run; only the first of them where it is the last step. */
 static void go_on(const struct funnel_rule *rule, unsigned k, const struct funnel_list *l,
                   const struct ended_list *from, funnel_tie *tie, void *context, struct ended_list *out) {
-    uint32_t at = 0;
     bool fixed = rule->window.amount == 0 || calendar_unit_fixed(rule->window.unit);
     int64_t window = rule->window.amount == 0 ? INT64_MAX
                      : fixed                  ? rule->window.amount * calendar_unit_ms(rule->window.unit)
                                               : 0;
-    out->count = 0;
     make_room(out, l->end - l->begin);
     for (uint32_t i = next_of(l, l->begin); i < l->end; i = next_of(l, i + 1)) {
         int64_t t = l->times[i];
-        while (at < from->count &&
-               (from->all[at].time < t || (from->all[at].time == t && tie(context, k, from->all[at].element, i))))
+        uint32_t at = below(from->times, from->count, t);
+        while (at < from->count && from->times[at] == t && tie(context, k, element_of(from, at), i))
             at++;
         if (at == 0)
             continue;
-        const struct ended *before = &from->all[at - 1];
-        if (fixed ? t - before->start > window : t > funnel_deadline(rule, before->start))
+        int64_t start = from->starts[at - 1];
+        if (fixed ? t - start > window : t > funnel_deadline(rule, start))
             continue;
-        out->all[out->count++] = (struct ended){t, before->start, i, at - 1};
+        add_ended(out, t, start, i, at - 1);
         if (k + 1 == rule->steps)
             return;
     }
@@ -194,21 +231,22 @@ void funnel_go_fast(const struct funnel_rule *rule, const struct funnel_list *li
                     struct funnel_scratch *scratch, struct funnel_run *run) {
     unsigned level = 1;
     struct ended_list *steps = scratch->steps;
-    bool alone = rule->steps == 1 || next_of(&lists[1], lists[1].begin) >= lists[1].end;
     run->level = 0;
-    begin_runs(rule, &lists[0], alone, &steps[0]);
+    begin_runs(rule, &lists[0], &steps[0]);
     if (steps[0].count == 0)
         return;
-    for (; level < rule->steps && !(level == 1 && alone); level++) {
+    for (; level < rule->steps; level++) {
         go_on(rule, level, &lists[level], &steps[level - 1], tie, context, &steps[level]);
         if (steps[level].count == 0)
             break;
     }
     run->level = level;
     uint32_t at = 0; /* the first that gets so far */
-    for (unsigned k = level; k-- > 0; at = steps[k].all[at].before) {
-        run->times[k] = steps[k].all[at].time;
+    for (unsigned k = level; k-- > 0;) {
+        run->times[k] = steps[k].times[at];
         if (k == 0)
-            run->first[0] = steps[0].all[at].element;
+            run->first[0] = element_of(&steps[0], at);
+        else
+            at = steps[k].numbers[steps[k].room + at];
     }
 }

@@ -25,6 +25,8 @@ enum status measure_read(const struct definition_part *part, struct scan *scan, 
         return status;
     m->kind = (enum measure_kind)kind;
     m->name = rows[0].name;
+    m->rows_text = rows[0].text;
+    m->value_text = value;
     bool needs = kind != MEASURE_COUNT && kind != MEASURE_CUSTOMERS && kind != MEASURE_PER_CUSTOMER;
     if (needs && !value.size)
         return definition_fail(part, "value", fault, "is missing; name the number that is counted, such as \"total\"");
@@ -39,14 +41,12 @@ enum status measure_read(const struct definition_part *part, struct scan *scan, 
     return status ? status : definition_text(part, "name", &m->name, fault);
 }
 
-void cell_merge(struct cell *into, const struct cell *from) {
-    if (from->values && (into->values == 0 || from->least < into->least))
+void cell_values_merge(struct cell_values *into, const struct cell_values *from) {
+    if (from->count && (into->count == 0 || from->least < into->least))
         into->least = from->least;
-    if (from->values && (into->values == 0 || from->most > into->most))
+    if (from->count && (into->count == 0 || from->most > into->most))
         into->most = from->most;
-    into->rows += from->rows;
-    into->customers += from->customers;
-    into->values += from->values;
+    into->count += from->count;
     into->sum += from->sum;
 }
 
@@ -56,7 +56,9 @@ static struct number ratio(__int128 millionths, uint64_t count) {
     return out;
 }
 
-bool measure_value(const struct measure *m, const struct cell *c, struct number *out) {
+bool measure_value(const struct measure *m, const struct cell *c, const struct cell_values *v, struct number *out) {
+    static const struct cell_values none;
+    v = v ? v : &none;
     switch (m->kind) {
     case MEASURE_COUNT:
         *out = number_whole((int64_t)c->rows);
@@ -65,19 +67,19 @@ bool measure_value(const struct measure *m, const struct cell *c, struct number 
         *out = number_whole((int64_t)c->customers);
         return true;
     case MEASURE_SUM:
-        *out = number_of_millionths(c->sum);
+        *out = number_of_millionths(v->sum);
         return true;
     case MEASURE_MIN:
     case MEASURE_MAX:
-        *out = number_of_millionths(m->kind == MEASURE_MIN ? c->least : c->most);
-        return c->values > 0;
+        *out = number_of_millionths(m->kind == MEASURE_MIN ? v->least : v->most);
+        return v->count > 0;
     case MEASURE_AVG:
-        if (c->values)
-            *out = ratio(c->sum, c->values);
-        return c->values > 0;
+        if (v->count)
+            *out = ratio(v->sum, v->count);
+        return v->count > 0;
     default:
         if (c->customers)
-            *out = ratio(m->kind == MEASURE_PER_CUSTOMER ? (__int128)c->rows * 1000000 : c->sum, c->customers);
+            *out = ratio(m->kind == MEASURE_PER_CUSTOMER ? (__int128)c->rows * 1000000 : v->sum, c->customers);
         return c->customers > 0;
     }
 }

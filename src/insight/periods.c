@@ -29,8 +29,9 @@ enum status periods_make(struct periods *p, const struct calendar *c, enum unit 
     while (at < to_ms) {
         at = start_of(c, unit, at, 1);
         if (p->count + 1 == PERIODS_MAX)
-            return fault_set(fault, STATUS_TOO_LARGE, "more than %u periods of a %s; take a longer interval, or from and to",
-                             PERIODS_MAX, unit_word(unit));
+            return fault_set(fault, STATUS_TOO_LARGE,
+                             "more than %u periods of a %s; take a longer interval, or from and to", PERIODS_MAX,
+                             unit_word(unit));
         if (p->count + 2 > room) {
             room *= 2;
             p->starts = memory_resize(p->starts, room, sizeof *p->starts);
@@ -59,8 +60,8 @@ size_t period_name(const struct calendar *calendar, enum unit unit, int64_t star
         size = snprintf(out, TIME_TEXT_BYTES, "%04d-%02u", (int)year, month);
     else if (unit == UNIT_HOUR) {
         int64_t local = start_ms + zone_offset_at_utc(calendar->zone, start_ms) - days * DAY_MS;
-        size = snprintf(out, TIME_TEXT_BYTES, "%04d-%02u-%02u %02d:%02d", (int)year, month, day,
-                        (int)(local / HOUR_MS), (int)(local % HOUR_MS / 60000));
+        size = snprintf(out, TIME_TEXT_BYTES, "%04d-%02u-%02u %02d:%02d", (int)year, month, day, (int)(local / HOUR_MS),
+                        (int)(local % HOUR_MS / 60000));
     } else {
         return time_format_date(days, out);
     }
@@ -84,4 +85,6 @@ __int128 number_millionths(struct number n) {
     return (__int128)n.integer * up[n.scale];
 }
 
-struct number number_of_millionths(__int128 millionths) { return number_reduced(number_of_wide(millionths, 6)); }
+struct number number_of_millionths(__int128 millionths) {
+    return number_reduced(number_of_wide(millionths, 6));
+}

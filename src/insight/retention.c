@@ -16,9 +16,9 @@
 #include "insight/scan.h"
 #include "insight/statistics.h"
 
-#define INTERVALS_MAX 128 /* 0 .. 127; the last stands for all later ones */
+#define INTERVALS_MAX 128  /* 0 .. 127; the last stands for all later ones */
 #define INTERVALS_MOST 120 /* that may be asked for */
-#define START_EARLIEST 0  /* 1970 */
+#define START_EARLIEST 0   /* 1970 */
 
 enum mode { MODE_N_DAY, MODE_ROLLING, MODE_UNBOUNDED, MODE_CUMULATIVE, MODE_STREAK };
 
@@ -314,8 +314,7 @@ static void visit(void *state, struct scan_part *part) {
     for (uint32_t i = scan_next(part, 0); i < part->count; i = scan_next(part, i + 1)) {
         if (!began_in(&start, i, r, &began))
             continue;
-        uint32_t seen = came_back(r, &w->calendar, &back, i, began, &set),
-                 cohort = periods_at(&r->by_cohort, began);
+        uint32_t seen = came_back(r, &w->calendar, &back, i, began, &set), cohort = periods_at(&r->by_cohort, began);
         apply_mode(r, &set);
         size_t group_count = scan_groups_of(&groups, i, numbers);
         bool in_group = r->member_any_group;
@@ -384,7 +383,8 @@ static void write_group(struct retention *r, struct answer_table *counts, struct
 }
 
 /* The curve of everybody with intervals of confidence. */
-static void write_curve(const struct retention *r, struct answer_table *t, struct slice group, const struct cohort *all) {
+static void write_curve(const struct retention *r, struct answer_table *t, struct slice group,
+                        const struct cohort *all) {
     for (uint32_t k = 0; k <= r->intervals; k++) {
         struct interval v = share_interval(all->back[k], all->seen[k]);
         if (all->seen[k] == 0)
@@ -417,7 +417,8 @@ static void note_difference(const struct retention *r, struct answer *answer, co
         if (p[i] < 0.05)
             answer_note(answer, "%.*s differs from the others in interval 1 (p = %.2g, two-proportion z test, Holm)",
                         list->all[i].name.size > 80 ? 80 : (int)list->all[i].name.size, list->all[i].name.data, p[i]);
-    answer_note(answer, "differences of %zu groups were tested in interval 1; those not named may be chance", list->count);
+    answer_note(answer, "differences of %zu groups were tested in interval 1; those not named may be chance",
+                list->count);
     free(p);
     (void)r;
 }

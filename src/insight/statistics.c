@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -66,58 +67,86 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The value of rank `rank` (from 0) by counting: buckets of equal width first, then those of one bucket in order. */
+/* The value of rank `rank` (from 0): counting into buckets of equal width, then the same within the bucket it falls in, until few are left. The
+ * first counting is shared by all ranks, and so are the values of the bucket that was looked into last. */
 struct buckets {
     const int64_t *values;
     size_t count;
     int64_t least;
     unsigned shift;
-    uint32_t *counts;
-    uint32_t held; /* whose values are in `sorted` */
-    int64_t *sorted;
-    size_t sorted_count, sorted_room;
+    uint32_t *counts; /* [1 << BUCKETS_BITS] */
+};
+struct selection {
+    struct buckets all, inside;
+    uint32_t held; /* whose values are in `inside` */
+    int64_t *room[2];
+    size_t room_count[2];
 };
 
 static uint32_t bucket_of(const struct buckets *b, int64_t value) {
     return (uint32_t)(((uint64_t)value - (uint64_t)b->least) >> b->shift);
 }
 
-static void hold_bucket(struct buckets *b, uint32_t bucket) {
-    if (b->held == bucket)
-        return;
-    if (b->sorted_room < b->counts[bucket]) {
-        b->sorted_room = b->counts[bucket];
-        b->sorted = memory_resize(b->sorted, b->sorted_room, sizeof *b->sorted);
+static void fill_buckets(struct buckets *b, const int64_t *values, size_t count) {
+    int64_t most = count ? values[0] : 0;
+    b->values = values;
+    b->count = count;
+    b->least = most;
+    b->shift = 0;
+    for (size_t i = 0; i < count; i++) {
+        b->least = values[i] < b->least ? values[i] : b->least;
+        most = values[i] > most ? values[i] : most;
     }
-    b->sorted_count = 0;
-    for (size_t i = 0; i < b->count; i++)
-        if (bucket_of(b, b->values[i]) == bucket)
-            b->sorted[b->sorted_count++] = b->values[i];
-    qsort(b->sorted, b->sorted_count, sizeof *b->sorted, by_value);
-    b->held = bucket;
+    while ((((uint64_t)most - (uint64_t)b->least) >> b->shift) >> BUCKETS_BITS)
+        b->shift++;
+    memset(b->counts, 0, ((size_t)1 << BUCKETS_BITS) * sizeof *b->counts);
+    for (size_t i = 0; i < count; i++)
+        b->counts[bucket_of(b, values[i])]++;
 }
 
-static int64_t ranked(struct buckets *b, size_t rank) {
+/* The values of a bucket, into one of two rooms in turn. */
+static const int64_t *values_in(struct selection *s, const struct buckets *b, uint32_t bucket, unsigned room) {
+    size_t count = b->counts[bucket], taken = 0;
+    if (s->room_count[room] < count) {
+        s->room_count[room] = count;
+        s->room[room] = memory_resize(s->room[room], count, sizeof **s->room);
+    }
+    for (size_t i = 0; i < b->count; i++)
+        if (bucket_of(b, b->values[i]) == bucket)
+            s->room[room][taken++] = b->values[i];
+    return s->room[room];
+}
+
+static uint32_t bucket_of_rank(const struct buckets *b, size_t *rank) {
     uint32_t bucket = 0;
-    while (rank >= b->counts[bucket])
-        rank -= b->counts[bucket++];
-    hold_bucket(b, bucket);
-    return b->sorted[rank];
+    while (*rank >= b->counts[bucket])
+        *rank -= b->counts[bucket++];
+    return bucket;
+}
+
+static int64_t ranked(struct selection *s, size_t rank) {
+    uint32_t bucket = bucket_of_rank(&s->all, &rank);
+    if (s->all.shift == 0)
+        return s->all.least + bucket;
+    if (s->held != bucket) {
+        size_t count = s->all.counts[bucket];
+        fill_buckets(&s->inside, values_in(s, &s->all, bucket, 0), count);
+        s->held = bucket;
+    }
+    bucket = bucket_of_rank(&s->inside, &rank);
+    if (s->inside.shift == 0)
+        return s->inside.least + bucket;
+    size_t count = s->inside.counts[bucket];
+    int64_t *few = (int64_t *)values_in(s, &s->inside, bucket, 1);
+    qsort(few, count, sizeof *few, by_value);
+    return few[rank];
 }
 
 void quantiles_of(const int64_t *values, size_t count, const double *q, size_t quantile_count, double *out) {
-    struct buckets b = {.values = values, .count = count, .held = UINT32_MAX};
-    int64_t most = count ? values[0] : 0;
-    b.least = most;
-    for (size_t i = 0; i < count; i++) {
-        b.least = values[i] < b.least ? values[i] : b.least;
-        most = values[i] > most ? values[i] : most;
-    }
-    while ((((uint64_t)most - (uint64_t)b.least) >> b.shift) >> BUCKETS_BITS)
-        b.shift++;
-    b.counts = memory_get((size_t)1 << BUCKETS_BITS, sizeof *b.counts);
-    for (size_t i = 0; i < count; i++)
-        b.counts[bucket_of(&b, values[i])]++;
+    struct selection s = {.held = UINT32_MAX};
+    s.all.counts = memory_get((size_t)2 << BUCKETS_BITS, sizeof *s.all.counts);
+    s.inside.counts = s.all.counts + ((size_t)1 << BUCKETS_BITS);
+    fill_buckets(&s.all, values, count);
     for (size_t k = 0; k < quantile_count; k++) {
         assert(q[k] >= 0 && q[k] <= 1);
         if (count == 0) {
@@ -126,9 +155,10 @@ void quantiles_of(const int64_t *values, size_t count, const double *q, size_t q
         }
         double place = q[k] * (double)(count - 1);
         size_t rank = (size_t)place;
-        int64_t low = ranked(&b, rank), high = rank + 1 < count && place > (double)rank ? ranked(&b, rank + 1) : low;
+        int64_t low = ranked(&s, rank), high = rank + 1 < count && place > (double)rank ? ranked(&s, rank + 1) : low;
         out[k] = (double)low + (place - (double)rank) * (double)(high - low);
     }
-    free(b.counts);
-    free(b.sorted);
+    free(s.all.counts);
+    free(s.room[0]);
+    free(s.room[1]);
 }

@@ -17,7 +17,6 @@
 
 #define SERIES_MAX FORMULA_SERIES_MAX
 #define FORMULAS_MAX 20
-#define CELLS_MAX 4000000u /* of a group times groups, roughly: bounds intervals */
 #define START_EARLIEST 0
 
 struct named_formula {
@@ -33,12 +32,11 @@ struct trends {
     unsigned row_values[SERIES_MAX];
     struct measure series[SERIES_MAX];
     size_t series_count;
-    unsigned slots[SERIES_MAX]; /* of series: whose cells they share, being of the same rows and value */
-    struct slice texts[SERIES_MAX], values[SERIES_MAX];
+    /* Series of the same rows share their cells, if not their values: series i uses the cells of slots[i] <= i. */
+    size_t slots[SERIES_MAX];
     struct named_formula formulas[FORMULAS_MAX];
     size_t formula_count;
     enum unit interval;
-    bool whole;    /* no intervals: one cell for the period */
     bool previous; /* the period before is wanted too */
     struct period period;
     struct periods periods, periods_before;
@@ -46,41 +44,63 @@ struct trends {
     struct groups groups; /* struct tally */
 };
 
-/* cells[series * (count + 1) + interval], the last being the whole period; before the same for the period before. */
+/* cells[series * width + interval]: the last is the whole period, in which customers are counted as they come and rows when all is read. */
+struct cells {
+    struct cell *cells;
+    struct cell_values *values; /* NULL where no series has any */
+};
 struct tally {
     const struct trends *trends;
-    struct cell *cells, *before;
+    struct cells now, before;
 };
 
-static size_t width(const struct trends *t) { return t->periods.count + 1; }
-static size_t width_before(const struct trends *t) { return t->periods_before.count + 1; }
+static size_t width_of(const struct trends *t, bool before) {
+    return (before ? t->periods_before.count : t->periods.count) + 1;
+}
 
-static struct cell *cells_of(struct tally *tally, const struct trends *t, bool before) {
-    struct cell **cells = before ? &tally->before : &tally->cells;
-    if (!*cells)
-        *cells = memory_get(t->series_count * (before ? width_before(t) : width(t)), sizeof **cells);
+static bool any_values(const struct trends *t) {
+    for (size_t i = 0; i < t->series_count; i++)
+        if (t->series[i].has_value)
+            return true;
+    return false;
+}
+
+static struct cells *cells_make(struct tally *tally, const struct trends *t, bool before) {
+    struct cells *c = before ? &tally->before : &tally->now;
+    size_t count = t->series_count * width_of(t, before);
+    c->cells = memory_get(count, sizeof *c->cells);
+    c->values = any_values(t) ? memory_get(count, sizeof *c->values) : NULL;
     tally->trends = t;
-    return *cells;
+    return c;
+}
+
+static inline struct cells *cells_of(struct tally *tally, const struct trends *t, bool before) {
+    struct cells *c = before ? &tally->before : &tally->now;
+    return c->cells ? c : cells_make(tally, t, before);
 }
 
 static void tally_merge(void *into, void *from) {
     struct tally *a = into, *b = from;
     for (unsigned before = 0; before < 2; before++) {
-        const struct cell *cells = before ? b->before : b->cells;
-        if (!cells)
+        const struct cells *cells = before ? &b->before : &b->now;
+        if (!cells->cells)
             continue;
         const struct trends *t = b->trends;
-        size_t count = t->series_count * (before ? width_before(t) : width(t));
-        struct cell *to = cells_of(a, t, before != 0);
+        size_t count = t->series_count * width_of(t, before != 0);
+        struct cells *to = cells_of(a, t, before != 0);
         for (size_t i = 0; i < count; i++)
-            cell_merge(&to[i], &cells[i]);
+            cell_merge(&to->cells[i], &cells->cells[i]);
+        for (size_t i = 0; i < count && cells->values; i++)
+            cell_values_merge(&to->values[i], &cells->values[i]);
     }
 }
 
 static void tally_release(void *tally) {
     struct tally *t = tally;
-    free(t->cells);
-    free(t->before);
+    free(t->now.cells);
+    free(t->now.values);
+    free(t->before.cells);
+    free(t->before.values);
 }
 
 /* --- reading the definition --- */
@@ -108,7 +128,7 @@ static enum status read_series(struct trends *t, const struct definition_part *d
                 struct definition_rows rows = {.text = i->text, .name = i->text};
                 (void)snprintf(rows.path, sizeof rows.path, "series[%zu]", index);
                 struct measure *m = &t->series[t->series_count++];
-                *m = (struct measure){.kind = MEASURE_COUNT, .name = i->text};
+                *m = (struct measure){.kind = MEASURE_COUNT, .name = i->text, .rows_text = i->text};
                 status = scan_rows(t->scan, &rows, &m->rows, fault);
             } else {
                 status = read_one(t, d, i, index, fault);
@@ -126,7 +146,7 @@ static enum status read_series(struct trends *t, const struct definition_part *d
     status = definition_rows(d, "series", 1, SERIES_MAX, &rows, &count, fault);
     for (size_t i = 0; i < count && !status; i++) {
         struct measure *m = &t->series[t->series_count++];
-        *m = (struct measure){.kind = MEASURE_COUNT, .name = rows[i].name};
+        *m = (struct measure){.kind = MEASURE_COUNT, .name = rows[i].name, .rows_text = rows[i].text};
         status = scan_rows(t->scan, &rows[i], &m->rows, fault);
     }
     return status;
@@ -207,10 +227,26 @@ static enum status read_period(struct trends *t, const struct definition_part *d
     status = periods_make(&t->periods, &calendar, t->interval, t->period.from_ms, t->period.to_ms, fault);
     if (!status && t->previous) {
         int64_t length = t->period.to_ms - t->period.from_ms;
-        status = periods_make(&t->periods_before, &calendar, t->interval, t->period.from_ms - length,
-                              t->period.from_ms, fault);
+        status = periods_make(&t->periods_before, &calendar, t->interval, t->period.from_ms - length, t->period.from_ms,
+                              fault);
     }
     return status;
+}
+
+/* Which series are of the same rows; one with values lends its cells to those before and after it. */
+static void share_cells(struct trends *t) {
+    for (size_t i = 0; i < t->series_count; i++) {
+        t->slots[i] = i;
+        for (size_t k = 0; k < i; k++) {
+            const struct measure *a = &t->series[k], *b = &t->series[i];
+            bool same = slice_equal(a->rows_text, b->rows_text) &&
+                        (!b->has_value || (a->has_value && slice_equal(a->value_text, b->value_text)));
+            if (same && t->slots[k] == k) {
+                t->slots[i] = k;
+                break;
+            }
+        }
+    }
 }
 
 static enum status read_definition(struct trends *t, const struct definition_part *d, struct fault *fault) {
@@ -222,6 +258,7 @@ static enum status read_definition(struct trends *t, const struct definition_par
         status = read_series(t, d, fault);
     if (!status)
         status = read_formulas(t, d, fault);
+    share_cells(t);
     if (!status)
         status = definition_unit(d, "interval", &t->interval, fault);
     if (!status)
@@ -260,23 +297,36 @@ static void merge(void *context, void *state, struct scan_worker *texts) {
     struct trends *t = context;
     struct worker *w = state;
     for (uint32_t i = groups_next(&w->groups, 0); i != UINT32_MAX; i = groups_next(&w->groups, i + 1)) {
-        uint32_t shared =
-            t->by_row ? scan_shared(t->scan, texts, i) : scan_shared_group(t->scan, texts, &t->split, i);
+        uint32_t shared = t->by_row ? scan_shared(t->scan, texts, i) : scan_shared_group(t->scan, texts, &t->split, i);
         groups_merge(&t->groups, shared, groups_at(&w->groups, i));
     }
 }
 
-/* A row to its interval's cell and to the whole's. */
-static void add_row(const struct trends *t, struct tally *tally, size_t series, bool before, uint32_t interval,
-                    uint32_t customer, const struct vector *values, uint32_t row) {
-    size_t count = before ? width_before(t) : width(t);
-    struct cell *cells = cells_of(tally, t, before) + series * count;
-    cell_add(&cells[interval], customer);
-    cell_add(&cells[count - 1], customer);
-    if (values && vector_has(values, row)) {
-        __int128 value = vector_millionths(values, row);
-        cell_add_value(&cells[interval], value);
-        cell_add_value(&cells[count - 1], value);
+/* A row to its interval's cell. */
+static inline void add_row(const struct trends *t, struct tally *tally, size_t series, bool before, uint32_t interval,
+                           uint32_t customer, const struct vector *values, uint32_t row) {
+    size_t width = width_of(t, before);
+    struct cells *c = cells_of(tally, t, before);
+    struct cell *cells = c->cells + series * width;
+    if (cell_add(&cells[interval], customer) && cells[width - 1].last != customer) {
+        cells[width - 1].last = customer;
+        cells[width - 1].customers++;
+    }
+    if (values && vector_has(values, row))
+        cell_add_value(&c->values[series * width + interval], vector_millionths(values, row));
+}
+
+/* Rows and values of the whole period. */
+static void add_up(const struct trends *t, struct tally *tally) {
+    for (unsigned before = 0; before < 2; before++) {
+        struct cells *c = before ? &tally->before : &tally->now;
+        size_t width = width_of(t, before != 0);
+        for (size_t i = 0; c->cells && i < t->series_count; i++)
+            for (size_t k = 0; k + 1 < width; k++) {
+                c->cells[i * width + width - 1].rows += c->cells[i * width + k].rows;
+                if (c->values)
+                    cell_values_merge(&c->values[i * width + width - 1], &c->values[i * width + k]);
+            }
     }
 }
 
@@ -315,7 +365,8 @@ static void visit(void *state, struct scan_part *part) {
     if (!w->trends->by_row)
         scan_part_groups(part, &w->trends->split, &w->part_groups);
     for (size_t i = 0; i < w->trends->series_count; i++)
-        visit_series(w, part, i);
+        if (w->trends->slots[i] == i)
+            visit_series(w, part, i);
 }
 
 /* --- the answer --- */
@@ -325,25 +376,32 @@ static struct slice name_of(void *context, uint32_t group) {
     return t->by_row ? scan_shared_text(t->scan, group) : scan_group_name(t->scan, &t->split, group);
 }
 
-/* The first series' value over the whole period decides which groups are shown. */
-static uint64_t weight_of(const void *data) {
-    const struct tally *tally = data;
-    if (!tally->cells)
-        return 0;
-    const struct trends *t = tally->trends;
-    const struct cell *c = &tally->cells[width(t) - 1];
-    struct number n;
-    if (t->series[0].has_value && measure_value(&t->series[0], c, &n) && number_as_real(n) > 0)
-        return (uint64_t)number_as_real(n);
-    return c->rows;
-}
-
 static const struct cell no_cell;
 
 static const struct cell *cell_of(const struct tally *tally, const struct trends *t, bool before, size_t series,
                                   size_t interval) {
-    const struct cell *cells = before ? tally->before : tally->cells;
-    return cells ? &cells[series * (before ? width_before(t) : width(t)) + interval] : &no_cell;
+    const struct cells *c = before ? &tally->before : &tally->now;
+    return c->cells ? &c->cells[t->slots[series] * width_of(t, before) + interval] : &no_cell;
+}
+
+static bool value_in(const struct tally *tally, const struct trends *t, bool before, size_t series, size_t interval,
+                     struct number *out) {
+    const struct cells *c = before ? &tally->before : &tally->now;
+    const struct cell_values *values = c->values ? &c->values[t->slots[series] * width_of(t, before) + interval] : NULL;
+    return measure_value(&t->series[series], cell_of(tally, t, before, series, interval), values, out);
+}
+
+/* The first series' value over the whole period decides which groups are shown. */
+static uint64_t weight_of(const void *data) {
+    const struct tally *tally = data;
+    struct number n;
+    if (!tally->now.cells)
+        return 0;
+    const struct trends *t = tally->trends;
+    size_t whole = width_of(t, false) - 1;
+    if (t->series[0].has_value && value_in(tally, t, false, 0, whole, &n) && number_as_real(n) > 0)
+        return (uint64_t)number_as_real(n);
+    return cell_of(tally, t, false, 0, whole)->rows;
 }
 
 static void add_columns(const struct trends *t, struct answer_table *table, bool changes) {
@@ -371,7 +429,7 @@ static void add_columns(const struct trends *t, struct answer_table *table, bool
 static void values_of(const struct trends *t, const struct tally *tally, bool before, size_t interval,
                       struct number *numbers, double *reals) {
     for (size_t i = 0; i < t->series_count; i++) {
-        bool there = measure_value(&t->series[i], cell_of(tally, t, before, i, interval), &numbers[i]);
+        bool there = value_in(tally, t, before, i, interval, &numbers[i]);
         reals[i] = there ? number_as_real(numbers[i]) : NAN;
     }
     for (size_t i = 0; i < t->formula_count; i++)
@@ -391,7 +449,7 @@ static void add_values(const struct trends *t, struct answer_table *table, const
     }
     if (!changes)
         return;
-    bool there = interval_before < width_before(t);
+    bool there = interval_before < width_of(t, true);
     if (there)
         values_of(t, tally, true, interval_before, numbers_before, before);
     for (size_t i = 0; i < t->series_count + t->formula_count; i++) {
@@ -423,8 +481,8 @@ static void write_trend(const struct trends *t, struct answer_table *table, stru
 /* Counts of rows against the period before: a difference of two Poisson counts is told by z = (a - b) / sqrt(a + b). */
 static void note_changes(const struct trends *t, struct answer *answer, const struct tally *all) {
     for (size_t i = 0; i < t->series_count; i++) {
-        double a = (double)cell_of(all, t, false, i, width(t) - 1)->customers,
-               b = (double)cell_of(all, t, true, i, width_before(t) - 1)->customers;
+        double a = (double)cell_of(all, t, false, i, width_of(t, false) - 1)->customers,
+               b = (double)cell_of(all, t, true, i, width_of(t, true) - 1)->customers;
         double p = a + b > 0 ? normal_two_sided((a - b) / sqrt(a + b)) : 1;
         answer_note(answer, "%.*s: %.0f customers, before %.0f; %s (p = %.2g, two Poisson counts)",
                     t->series[i].name.size > 80 ? 80 : (int)t->series[i].name.size, t->series[i].name.data, a, b,
@@ -439,6 +497,8 @@ static void write_answer(struct trends *t, struct answer *answer) {
     struct tally all = {0};
     if (!split)
         (void)cells_of(groups_get(&t->groups, 0), t, false);
+    for (uint32_t i = groups_next(&t->groups, 0); i != UINT32_MAX; i = groups_next(&t->groups, i + 1))
+        add_up(t, groups_at(&t->groups, i));
     for (uint32_t i = groups_next(&t->groups, 0); i != UINT32_MAX && !t->split.segment_count;
          i = groups_next(&t->groups, i + 1))
         tally_merge(&all, groups_at(&t->groups, i));
@@ -454,14 +514,15 @@ static void write_answer(struct trends *t, struct answer *answer) {
         write_trend(t, trend, list.all[i].name, split, list.all[i].data);
         if (split)
             answer_text(totals, list.all[i].name);
-        add_values(t, totals, list.all[i].data, width(t) - 1, width_before(t) - 1, t->previous);
+        add_values(t, totals, list.all[i].data, width_of(t, false) - 1, width_of(t, true) - 1, t->previous);
     }
     answer_note(answer, "%llu customers in the population", (unsigned long long)scan_population(t->scan));
     if (t->periods.count && t->periods.starts[0] < t->period.from_ms)
         answer_note(answer, "the first %s begins before the period: only its part inside is counted",
                     unit_word(t->interval));
     if (t->periods.count && t->periods.starts[t->periods.count] > t->period.to_ms)
-        answer_note(answer, "the last %s ends after the period: only its part inside is counted", unit_word(t->interval));
+        answer_note(answer, "the last %s ends after the period: only its part inside is counted",
+                    unit_word(t->interval));
     if (t->by_row)
         answer_note(answer, "a customer counts in each group that it has rows in");
     if (t->previous && !t->split.segment_count && !t->by_row)

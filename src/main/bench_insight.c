@@ -19,7 +19,8 @@
 
 /* --- SQL that the table's rows are made of --- */
 #define CH_FUNNEL "windowFunnel(604800)(time, event = 'view', event = 'add', event = 'order') AS level"
-#define CH_LEVELS(q) "SELECT countIf(level >= 1) AS v1, countIf(level >= 2) AS v2, countIf(level >= 3) AS v3 FROM (" q ")"
+#define CH_LEVELS(q)                                                                                                   \
+    "SELECT countIf(level >= 1) AS v1, countIf(level >= 2) AS v2, countIf(level >= 3) AS v3 FROM (" q ")"
 #define DUCK_LEVELS(q)                                                                                                 \
     "SELECT count(*) FILTER (level >= 1) AS v1, count(*) FILTER (level >= 2) AS v2, count(*) FILTER (level >= 3) AS "  \
     "v3 FROM (" q ")"
@@ -44,7 +45,8 @@
 #define DUCK_COUNT(k) "count(*) FILTER ((m >> " #k ") & 1 = 1) AS c" #k
 #define TWELVE(C)                                                                                                      \
     C(0)                                                                                                               \
-    ", " C(1) ", " C(2) ", " C(3) ", " C(4) ", " C(5) ", " C(6) ", " C(7) ", " C(8) ", " C(9) ", " C(10) ", " C(11) ", " C(12)
+    ", " C(1) ", " C(2) ", " C(3) ", " C(4) ", " C(5) ", " C(6) ", " C(7) ", " C(8) ", " C(9) ", " C(10) ", " C(       \
+        11) ", " C(12)
 #define COHORTS(q)                                                                                                     \
     "SELECT sum(c0) AS v1, sum(x) AS v2, sum(x * (first + 1)) AS v3 FROM (SELECT first, c0, c0 + 2 * c1 + 3 * c2 + 4 " \
     "* c3 + 5 * c4 + 6 * c5 + 7 * c6 + 8 * c7 + 9 * c8 + 10 * c9 + 11 * c10 + 12 * c11 + 13 * c12 AS x FROM (" q "))"
@@ -110,7 +112,8 @@ static void trend_values(const struct answer *answer, uint64_t values[SHOP_VALUE
 
 /* --- the table --- */
 
-#define WAYS(...) {__VA_ARGS__}
+#define WAYS(...)                                                                                                      \
+    { __VA_ARGS__ }
 #define QUESTION(name, kind, definition, values, chdb, duckdb) {#name, {chdb, duckdb}},
 static const struct shop_question questions[] = {
 #include "main/bench_insight.def"
@@ -125,7 +128,8 @@ static const struct {
 };
 #define QUESTIONS (sizeof questions / sizeof *questions)
 
-static const struct shop_asked asked = {{"v1, v2, v3", "v1, v2, v3"}, {"v1, v2, v3", "v1::UBIGINT, v2::UBIGINT, v3::UBIGINT"}};
+static const struct shop_asked asked = {{"v1, v2, v3", "v1, v2, v3"},
+                                        {"v1, v2, v3", "v1::UBIGINT, v2::UBIGINT, v3::UBIGINT"}};
 
 struct insight_bench {
     struct bench *bench;
@@ -245,7 +249,8 @@ enum status bench_insight(struct bench *bench, int argc, char **argv, struct fau
                                 {0}};
     args_parse(argc, argv, "bench insight [--customers N] ...", table, NULL, NULL);
     if (!b.rounds || b.rounds > BENCH_REPEATS_MAX || !b.workers || b.workers > 16 || !shop_is_sound(&b.shop))
-        return fault_set(fault, STATUS_INVALID, "rounds are 1 to %d, workers 1 to 16, events 1 to 32", BENCH_REPEATS_MAX);
+        return fault_set(fault, STATUS_INVALID, "rounds are 1 to %d, workers 1 to 16, events 1 to 32",
+                         BENCH_REPEATS_MAX);
     uint64_t events = b.shop.customers * b.shop.events_each;
     enum status status =
         bench_folder(bench, events * (ROW_BYTES_MAX + (strcmp(b.peers, "no") ? SHOP_PEER_BYTES : 0)), fault);
