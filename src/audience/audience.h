@@ -10,6 +10,7 @@
  *     {"define":"metric","name":"...","expression":"..."}
  *     {"define":"workspace","time_zone":"Asia/Shanghai","week_start":1}     -- defaults UTC, 1 (Monday)
  *     {"define":"subscription","name":"crm","segments":["..."] or "all","events":["Order Completed"],"url":"https://...","secret":"..."}
+ *     {"define":"analysis","name":"...","kind":"funnel","definition":{...},"parameters":{"days":{"default":30}}}   -- kept as data, for insight
  *     any of them with "deleted":true ends it; refused (CONFLICT, naming who) while another definition uses it.
  * Commands (LOG_COMMAND), made by serve, applied by the fold:
  *     {"command":"tag","customer":"<oneid or namespace:value>","tag":"...","value":...}      null removes it
@@ -130,6 +131,17 @@ void audience_write_json(struct audience *a, const struct audience_snapshot *sna
                          const struct audience_entry *entry, bool versions, struct json_writer *w);
 void audience_list_json(struct audience *a, const struct audience_snapshot *snapshot, enum definition_kind kind,
                         struct json_writer *w);
+
+/* Saved analyses: kind, definition and parameters as JSON {"kind","definition","parameters"}, versioned like the others. */
+struct audience_analysis {
+    struct slice name, kind, json; /* live as long as the snapshot */
+    uint32_t version;              /* from 1 */
+    uint64_t position;             /* of the version in force */
+};
+bool audience_analysis(const struct audience_snapshot *snapshot, struct slice name, struct audience_analysis *out);
+/* {"name","kind","analysis":{...},"description","version","position","defined_at","versions":[{"version","at","analysis"}]}; false where there is none. */
+bool audience_analysis_json(const struct audience_snapshot *snapshot, struct slice name, struct json_writer *w);
+void audience_analyses_json(const struct audience_snapshot *snapshot, struct json_writer *w);
 
 /* Segments by number: stored members, as of the fold's last publish. Number 0 is everybody who can be in one. */
 uint64_t audience_size(const struct audience *a, uint32_t segment);

@@ -19,7 +19,7 @@ bool audience_find(const struct audience_snapshot *snapshot, enum definition_kin
 
 bool audience_find_number(const struct audience_snapshot *snapshot, uint32_t number, struct audience_entry *out) {
     const struct made *made = definition_numbered(snapshot, number);
-    if (!made || made->sort == SORT_SUBSCRIPTION)
+    if (!made || made->sort == SORT_SUBSCRIPTION || made->sort == SORT_ANALYSIS)
         return false;
     definition_entry(made, out);
     return true;
@@ -154,6 +154,61 @@ void audience_list_json(struct audience *a, const struct audience_snapshot *snap
         if (made->sort == (enum definition_sort)kind && !made->deleted)
             write_made(a, snapshot, made, false, w);
     }
+    json_end_array(w);
+}
+
+/* --- analyses --- */
+
+bool audience_analysis(const struct audience_snapshot *snapshot, struct slice name, struct audience_analysis *out) {
+    const struct made *made = definition_find(snapshot, SORT_ANALYSIS, name);
+    if (!made)
+        return false;
+    const struct definition_version *last = &made->versions[made->version_count - 1];
+    *out = (struct audience_analysis){made->name, made->type_name, made->analysis, last->version, last->position};
+    return true;
+}
+
+static void write_analysis(const struct made *made, bool versions, struct json_writer *w) {
+    const struct definition_version *last = &made->versions[made->version_count - 1];
+    json_object(w);
+    json_member_text(w, "name", made->name);
+    json_member_text(w, "kind", made->type_name);
+    json_key(w, "analysis");
+    json_raw(w, made->analysis);
+    json_key(w, "description");
+    json_raw(w, made->description.size ? made->description : SLICE("null"));
+    json_member_integer(w, "version", last->version);
+    json_member_integer(w, "position", (int64_t)last->position);
+    json_member_time(w, "defined_at", last->at_ms);
+    json_key(w, "versions");
+    json_array(w);
+    for (uint32_t i = made->version_count; i-- > 0 && versions;) {
+        const struct definition_version *v = &made->versions[i];
+        json_object(w);
+        json_member_integer(w, "version", v->version);
+        json_member_bool(w, "deleted", v->deleted);
+        json_member_integer(w, "position", (int64_t)v->position);
+        json_member_time(w, "at", v->at_ms);
+        json_key(w, "analysis");
+        json_raw(w, v->expression.size ? v->expression : SLICE("null"));
+        json_end_object(w);
+    }
+    json_end_array(w);
+    json_end_object(w);
+}
+
+bool audience_analysis_json(const struct audience_snapshot *snapshot, struct slice name, struct json_writer *w) {
+    const struct made *made = definition_find(snapshot, SORT_ANALYSIS, name);
+    if (made)
+        write_analysis(made, true, w);
+    return made != NULL;
+}
+
+void audience_analyses_json(const struct audience_snapshot *snapshot, struct json_writer *w) {
+    json_array(w);
+    for (uint32_t i = 0; i + 1 < snapshot->number_count; i++)
+        if (snapshot->by_name[i]->sort == SORT_ANALYSIS && !snapshot->by_name[i]->deleted)
+            write_analysis(snapshot->by_name[i], false, w);
     json_end_array(w);
 }
 

@@ -11,7 +11,7 @@
 #define MINUTE_MS INT64_C(60000)
 
 static const char *const hows[] = {"", "live", "scheduled", "upload", "rule", "manual", "import", "model"};
-static const char *const sorts[] = {"segment", "tag", "metric", "subscription"};
+static const char *const sorts[] = {"segment", "tag", "metric", "subscription", "analysis"};
 
 const char *definition_how_name(enum definition_how how) { return hows[how]; }
 const char *definition_sort_name(enum definition_sort sort) { return sorts[sort]; }
@@ -340,6 +340,35 @@ static enum status read_subscription(struct defining *d, struct fault *fault) {
     return status;
 }
 
+/* --- analyses: kept as data; what they mean is insight's, and checked before they are logged --- */
+
+static enum status read_analysis(struct defining *d, struct fault *fault) {
+    const struct json *definition = json_get(d->p, d->json, "definition"),
+                      *parameters = json_get(d->p, d->json, "parameters");
+    struct slice kind = text_of(d, "kind");
+    struct buffer text = {0};
+    struct json_writer w = {.out = &text};
+    if (kind.size == 0)
+        return fault_set(fault, STATUS_INVALID, "\"kind\" of the analysis is missing, such as funnel");
+    if (!definition || definition->kind != JSON_OBJECT)
+        return fault_set(fault, STATUS_INVALID, "\"definition\" is missing; it is an object");
+    if (parameters && parameters->kind != JSON_OBJECT && parameters->kind != JSON_NULL)
+        return fault_set(fault, STATUS_INVALID, "\"parameters\" is {name: {\"default\": value}}");
+    json_object(&w);
+    json_member_text(&w, "kind", kind);
+    json_key(&w, "definition");
+    json_text_of(d->p, definition, &w);
+    if (parameters && parameters->kind == JSON_OBJECT) {
+        json_key(&w, "parameters");
+        json_text_of(d->p, parameters, &w);
+    }
+    json_end_object(&w);
+    d->made->type_name = kept(d, kind);
+    d->made->analysis = kept(d, buffer_slice(&text));
+    buffer_release(&text);
+    return STATUS_OK;
+}
+
 /* --- putting it in --- */
 
 static enum status refuse_deletion(const struct defining *d, struct fault *fault) {
@@ -372,7 +401,7 @@ static void put_version(struct defining *d) {
                                     .position = d->position,
                                     .at_ms = d->at_ms,
                                     .how = slice_text(hows[made->how]),
-                                    .expression = made->expression};
+                                    .expression = made->sort == SORT_ANALYSIS ? made->analysis : made->expression};
 }
 
 /* Whether `number` is used on the way from `from`; the way is written into `path`. */
@@ -419,7 +448,7 @@ static bool same(const struct made *a, const struct made *b) {
     return !a->deleted && !b->deleted && a->how == b->how && a->type == b->type && a->attribute == b->attribute &&
            a->sort != SORT_SUBSCRIPTION && slice_equal(a->expression, b->expression) &&
            slice_equal(a->description, b->description) && slice_equal(a->schedule_text, b->schedule_text) &&
-           slice_equal(a->type_name, b->type_name);
+           slice_equal(a->type_name, b->type_name) && slice_equal(a->analysis, b->analysis);
 }
 
 static enum status define_one(struct defining *d, enum definition_sort sort, struct definition_change *change,
@@ -440,6 +469,7 @@ static enum status define_one(struct defining *d, enum definition_sort sort, str
     made->description = kept_json(d, "description");
     status = made->deleted               ? refuse_deletion(d, fault)
              : sort == SORT_SUBSCRIPTION ? read_subscription(d, fault)
+             : sort == SORT_ANALYSIS     ? read_analysis(d, fault)
                                          : read_rule(d, fault);
     if (!status)
         status = refuse_circle(d, fault);
@@ -495,7 +525,7 @@ enum status definition_apply(const struct definition_parts *parts, const struct 
         status = define_workspace(&d, change, fault);
     else
         fault_set(fault, STATUS_INVALID,
-                  "\"define\" is \"%.*s\"; expected segment, tag, metric, subscription or workspace",
+                  "\"define\" is \"%.*s\"; expected segment, tag, metric, subscription, analysis or workspace",
                   (int)(what.size < 40 ? what.size : 40), what.data ? what.data : "");
     made_release(d.made);
     if (status) {

@@ -22,6 +22,7 @@ enum definition_sort {
     SORT_TAG = DEFINITION_TAG,
     SORT_METRIC = DEFINITION_METRIC,
     SORT_SUBSCRIPTION,
+    SORT_ANALYSIS,
     SORT_COUNT_
 };
 
@@ -77,6 +78,7 @@ struct made {
     struct made **held; /* what its tree leads into */
     uint32_t held_count;
     struct slice url, secret; /* of subscriptions */
+    struct slice analysis;    /* of analyses: JSON {"kind","definition","parameters"}; `type_name` is the kind */
     uint16_t *types;
     uint32_t type_count;
     bool all_segments, all_events;

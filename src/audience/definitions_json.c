@@ -60,6 +60,8 @@ static void save_one(const struct made *made, struct json_writer *w) {
     save_versions(made, w);
     if (made->sort == SORT_SUBSCRIPTION)
         save_subscription(made, w);
+    if (made->sort == SORT_ANALYSIS)
+        json_member_text(w, "analysis", made->analysis);
     json_end_object(w);
 }
 
@@ -159,6 +161,7 @@ static enum status load_one(struct loading *l, struct made *made, const struct j
     made->description = load_text(l, made, json, "description");
     made->type_name = load_text(l, made, json, "type_name");
     made->schedule_text = load_text(l, made, json, "schedule");
+    made->analysis = load_text(l, made, json, "analysis");
     made->schedule = (struct schedule){load_number(l, json, "every_ms", 0, INT64_MAX, &status),
                                        load_number(l, json, "every_days", 0, INT32_MAX, &status),
                                        load_number(l, json, "at_ms", 0, INT64_MAX, &status),

@@ -136,6 +136,8 @@ enum status insight_run(const struct insight *insight, const struct insight_kind
             begin_members(&of);
         status = kind->run(&of, &d, answer, fault);
     }
+    if (of.check_only && status == STATUS_END)
+        status = STATUS_OK; /* of scan_run: everything was read */
     if (!status && of.members) {
         if (!of.members->taken)
             status = fault_set(fault, STATUS_UNSUPPORTED, "an analysis of kind %s names no customers", kind->name);

@@ -42,6 +42,7 @@ struct insight {
     const _Atomic bool *stop;          /* may be NULL; true ends a run with CLOSED */
     struct insight_progress *progress; /* may be NULL */
     struct insight_members *members;   /* NULL: not asked for */
+    bool check_only;                   /* reads the definition, and runs nothing: OK where it would be taken */
 };
 struct calendar insight_calendar(const struct insight *insight);
 uint32_t insight_span_count(const struct insight *insight);

@@ -264,8 +264,8 @@ static enum status make_plan(struct scan *scan, struct fault *fault) {
 enum status scan_run(struct scan *scan, const struct scan_work *work, struct fault *fault) {
     const struct insight *insight = scan->insight;
     enum status status = make_plan(scan, fault);
-    if (status)
-        return status;
+    if (status || insight->check_only)
+        return status ? status : STATUS_END;
     struct pass *p = memory_get(1, sizeof *p);
     p->scan = scan;
     p->work = work;

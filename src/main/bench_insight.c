@@ -136,7 +136,7 @@ struct insight_bench {
     struct shop shop;
     struct shop_store store;
     uint64_t rounds, workers;
-    const char *peers, *only;
+    const char *peers, *only, *kept;
     struct shop_question asked[QUESTIONS];
     struct shop_peer_answer answers[QUESTIONS * SHOP_PEERS];
     bool peers_asked;
@@ -227,7 +227,7 @@ static enum status run(struct insight_bench *b, struct fault *fault) {
             b->asked[i].name = NULL;
     enum status status = ask_peers(b, fault); /* first: in processes that begin small */
     if (!status)
-        status = shop_build(b->bench, &b->shop, &b->store, fault);
+        status = shop_build(b->bench, &b->shop, b->kept, &b->store, fault);
     for (size_t i = 0; i < QUESTIONS && !status; i++)
         if (b->asked[i].name)
             status = measure(b, i, fault);
@@ -237,12 +237,14 @@ static enum status run(struct insight_bench *b, struct fault *fault) {
 }
 
 enum status bench_insight(struct bench *bench, int argc, char **argv, struct fault *fault) {
-    struct insight_bench b = {.bench = bench, .shop = {1, 5000000, 10}, .rounds = 5, .workers = 2, .peers = "yes"};
+    struct insight_bench b = {
+        .bench = bench, .shop = {1, 5000000, 10}, .rounds = 5, .workers = 2, .kept = "", .peers = "yes"};
     const struct arg table[] = {BENCH_ARGS(bench),
                                 {"customers", ARG_NUMBER, &b.shop.customers, "(5000000)"},
                                 {"events", ARG_NUMBER, &b.shop.events_each, "a customer, in the mean; at most 32 (10)"},
                                 {"rounds", ARG_NUMBER, &b.rounds, "(5)"},
                                 {"workers", ARG_NUMBER, &b.workers, "threads (2)"},
+                                SHOP_KEPT_ARG(&b.kept),
                                 {"only", ARG_TEXT, &b.only, "funnel, retention, trend ...: this question alone"},
                                 {"peers", ARG_TEXT, &b.peers, "yes, or no: without ClickHouse and DuckDB (yes)"},
                                 {"seed", ARG_NUMBER, &b.shop.seed, "of the data (1)"},

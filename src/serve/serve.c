@@ -12,6 +12,7 @@
 #include "serve/api_import.h"
 #include "serve/api_subscribe.h"
 #include "serve/match_run.h"
+#include "serve/analyst.h"
 #include "serve/queries.h"
 #include "serve/serve_inside.h"
 
@@ -171,6 +172,7 @@ static void serve_release(struct serve *serve) {
     subscribe_free(serve);
     queries_free(serve->queries);
     match_run_free(serve->matches);
+    analyst_free(serve->analyst);
     clerk_free(serve->clerk);
     jobs_free(serve->jobs);
     track_free(serve->track);
@@ -196,6 +198,7 @@ enum status serve_start(const struct serve_parts *parts, const struct serve_opti
     serve->track = track_create(parts, &track);
     serve->queries = queries_create(parts->os);
     serve->matches = match_run_create(parts);
+    serve->analyst = analyst_create(parts, query_workers());
     enum status status = jobs_create(parts, &serve->jobs, fault);
     if (status == STATUS_OK)
         status = subscribe_start(serve, fault);
@@ -208,6 +211,7 @@ enum status serve_start(const struct serve_parts *parts, const struct serve_opti
             clerk_close(serve->clerk);
         queries_close(serve->queries);
         match_run_close(serve->matches);
+        analyst_close(serve->analyst);
         subscribe_close(serve);
         serve_release(serve);
         return status;
@@ -228,6 +232,7 @@ void serve_stop(struct serve *serve) {
     track_close(serve->track);
     queries_close(serve->queries);
     match_run_close(serve->matches);
+    analyst_close(serve->analyst);
     clerk_close(serve->clerk);
     subscribe_close(serve);
     http_stop(serve->http);

@@ -12,6 +12,7 @@
 #include "serve/stream.h"
 #include "serve/track.h"
 
+struct analyst;
 struct jobs;
 struct queries;
 struct match_run;
@@ -25,6 +26,7 @@ struct serve {
     struct jobs *jobs; /* imports */
     struct queries *queries;
     struct match_run *matches;
+    struct analyst *analyst;
     /* NULL without an audience. */
     struct streams *streams;
     struct webhook *webhook;
