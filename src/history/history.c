@@ -15,12 +15,12 @@
 
 enum status history_create(struct os *os, const char *folder, const struct dictionary *dictionary,
                            const struct history_options *options, struct history **history, struct fault *fault) {
-    enum status status = os_make_folder(os, folder, fault);
+    enum status status = folder ? os_make_folder(os, folder, fault) : STATUS_OK;
     if (status)
         return status;
     struct history *h = memory_get(1, sizeof *h);
     h->os = os;
-    h->folder = memory_text(slice_text(folder));
+    h->folder = folder ? memory_text(slice_text(folder)) : NULL;
     h->dictionary = dictionary;
     h->delta_budget = options && options->delta_bytes ? options->delta_bytes : DELTA_BYTES_DEFAULT;
     h->next_file = 1;

@@ -29,7 +29,7 @@ struct history_options {
     uint64_t
         delta_bytes; /* budget of all deltas; past half of it the compactor works, past it the fold waits; default 1 GiB */
 };
-/* `folder` is where span files go (made where missing). */
+/* `folder` is where span files go (made where missing). NULL: rows in memory alone, for trying something out; never compacted or saved. */
 enum status history_create(struct os *os, const char *folder, const struct dictionary *dictionary,
                            const struct history_options *options, struct history **history,
                            struct fault *fault) WARN_UNUSED;

@@ -140,6 +140,11 @@ bool call_wait_durable(struct call *call, uint64_t first, uint64_t last) {
 }
 
 bool call_append(struct call *call, enum log_kind kind, struct slice payload) {
+    uint64_t position;
+    return call_append_at(call, kind, payload, &position);
+}
+
+bool call_append_at(struct call *call, enum log_kind kind, struct slice payload, uint64_t *position) {
     struct log_record record = {.received_ms = os_now_ms(call->parts->os), .kind = kind, .payload = payload};
     struct fault fault = {0};
     enum status status = log_append(call->parts->log, &record, 1, &fault);
@@ -148,6 +153,7 @@ bool call_append(struct call *call, enum log_kind kind, struct slice payload) {
         return false;
     }
     assert(record.position > 0);
+    *position = record.position;
     if (!call_wait_durable(call, record.position, record.position))
         return false;
     if (history_wait(call->parts->history, record.position, call->options->settle_s * 1000))

@@ -61,6 +61,8 @@ void call_fail_text(struct call *call, enum status status, const char *format, .
 
 /* Appends one record and waits until it is durable and, for kinds the fold applies, folded. False after failing the call. LANE_SLOW only. */
 bool call_append(struct call *call, enum log_kind kind, struct slice payload);
+/* The same; *position is the record's. */
+bool call_append_at(struct call *call, enum log_kind kind, struct slice payload, uint64_t *position);
 /* Waits until everything from position `first` to `last` is durable; false after failing the call, as soon as some of it is lost (a full
  * disk). LANE_SLOW only. */
 bool call_wait_durable(struct call *call, uint64_t first, uint64_t last);
