@@ -5,6 +5,7 @@
  * be too early (then nothing differs) and never too late. Which way an answer was reached (one customer, a whole span, an
  * empty history) does not show: within a moment entries come by customer, then by segment. */
 #include "audience/live.h"
+#include "history/target.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -379,9 +380,11 @@ static size_t find_ends(struct live *l, struct customer_id customer, uint16_t ov
     arena_reset(&l->arena);
     history_rows(l->history, customer, inverse, &l->arena, &rows);
     for (size_t i = 0; i < rows.count && found < RELATED_MAX; i++) {
-        const struct record_value *end = record_find(history_row(l->history, &rows, i, &l->builder), RELATION_CUSTOMER);
-        struct customer_id other = {end ? (uint32_t)record_number(end) : 0};
-        if (other.number && (other = identity_redirect(l->identity, other)).number && other.number != customer.number)
+        const struct record_head *row = history_row(l->history, &rows, i, &l->builder);
+        const struct record_value *end = record_find(row, RELATION_CUSTOMER);
+        struct customer_id other = target_now(l->identity, (struct identifier_id){row->document},
+                                              (struct customer_id){end ? (uint32_t)record_number(end) : 0});
+        if (other.number && other.number != customer.number)
             l->ends[found++] = other;
     }
     if (found)

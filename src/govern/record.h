@@ -70,6 +70,8 @@ enum record_flags {
         1, /* document: its items are added to what is there (a row is one line), not put in its place */
     RECORD_TIME_RECEIVED = 2, /* the source gave no usable time; time_ms is the received one */
     RECORD_REPLACES = 4,      /* takes the place of the row of its type at its log position (a value was repaired) */
+    RECORD_DERIVED =
+        16, /* made by a merge of two others; head.document names the identifier of the second (history/consent.h) */
     RECORD_MOVED = 8 /* no row: history's note of which older ones are another customer's by now (history/moved.h) */
 };
 

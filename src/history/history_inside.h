@@ -81,7 +81,7 @@ struct row_place {
 
 /* The rows of `owner` in `base` (may be NULL) and in the chain from `newest` (may be NULL) back, newest first by (time, position), those of
  * one record by type; returns how many. What was replaced or moved away is left out; `edits`: the delta has rows that say so of others.
- * `type`: a number, or one of these. places_through: only rows that arrived through one of `arrivals`. */
+ * `type`: a number, or one of these. places_through: only rows that one of `arrivals` has a part in (moved_key). */
 #define PLACES_ALL (-1)
 #define PLACES_EVENTS (-2)
 size_t places_find(const struct base *base, const struct delta_row *newest, bool edits, uint32_t owner, int type,

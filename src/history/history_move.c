@@ -22,6 +22,18 @@ void history_follow(struct history *h, void (*moved)(void *context, uint64_t pos
     h->moved_context = context;
 }
 
+/* Leaves in `places` what goes along: of rows that a merge derived, those of which both identifiers go. The others are no more. */
+static size_t goes_along(struct row_place *places, size_t count, const struct arrivals *arrivals) {
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct row_place *p = &places[i];
+        struct moved_key key = p->record ? moved_key_of(p->record) : moved_key_at(p->table, p->row);
+        if (!key.second || (arrivals_have(arrivals, key.arrival) && arrivals_have(arrivals, key.second)))
+            places[kept++] = places[i];
+    }
+    return kept;
+}
+
 /* Copies the rows at `places`, oldest first. */
 static void copy_rows(struct history *h, const struct row_place *places, size_t count, struct span *to,
                       struct customer_id customer) {
@@ -150,6 +162,9 @@ uint64_t history_move(struct history *h, struct customer_id from, struct custome
         revive(h, target, to_owner);
     if (moving) {
         add_note(h, source, owner, &set, types);
+        size_t going = goes_along(places, moving, &set);
+        atomic_fetch_sub_explicit(&h->row_count, moving - going, memory_order_relaxed);
+        moving = going;
         copy_rows(h, places, moving, target, to);
     }
     sequences_bump(target, source ? source : target);

@@ -120,13 +120,20 @@ static size_t base_count(const struct base *base, uint32_t owner, int type) {
     return count;
 }
 
+static bool wished(const struct wish *wish, struct moved_key key) {
+    return !wish->arrivals || arrivals_have(wish->arrivals, key.arrival) ||
+           (key.second && arrivals_have(wish->arrivals, key.second));
+}
+
 /* Whether a row of the base is one that is looked for and still the owner's. */
 static bool base_row_counts(const struct table_head *t, const struct column_head *arrivals, uint32_t row,
                             const struct wish *wish, const struct moved *moved) {
     if (!wish->arrivals && !moved->count)
         return true;
-    uint32_t arrival = arrivals ? (uint32_t)column_integer(t, arrivals, row) : 0;
-    return (!wish->arrivals || arrivals_have(wish->arrivals, arrival)) && !moved_covers(moved, arrival);
+    struct moved_key key = {arrivals ? (uint32_t)column_integer(t, arrivals, row) : 0, 0};
+    if (t->kind == TYPE_ATTRIBUTES)
+        key.second = (uint32_t)table_system_value(t, TABLE_DOCUMENT, row);
+    return wished(wish, key) && !moved_covers(moved, key);
 }
 
 /* The places of base rows, newest first within each table, without those that the delta replaced or that moved away. */
@@ -146,7 +153,8 @@ static size_t base_places(const struct base *base, uint32_t owner, const struct 
             if (!base_row_counts(t, arrivals, row, wish, &edits->moved))
                 continue;
             uint64_t position = table_order_position(&order, row);
-            if (replacement_at(&edits->replaced, t->type, position))
+            if (replacement_at(&edits->replaced, t->type, position) &&
+                !(table_system_value(t, TABLE_TRAITS, row) & RECORD_DERIVED))
                 continue;
             places[count++] = (struct row_place){.time_ms = table_order_time(&order, row),
                                                  .position = position,
@@ -176,13 +184,14 @@ static size_t delta_places(const struct delta_row *row, const struct wish *wish,
             moved_meet(&edits->moved, r);
             continue;
         }
-        struct replacement *by = replacement_at(&edits->replaced, r->type, r->position);
+        struct replacement *by =
+            r->flags & RECORD_DERIVED ? NULL : replacement_at(&edits->replaced, r->type, r->position);
         if (!wanted(wish->type, r->type, r->kind) || (by && by->passed))
             continue;
         if (by && by->row == row)
             by->passed = true;
-        if ((wish->arrivals && !arrivals_have(wish->arrivals, r->arrival)) ||
-            (moved_any(&edits->moved) && moved_covers(&edits->moved, r->arrival)))
+        if (!wished(wish, moved_key_of(r)) ||
+            (moved_any(&edits->moved) && moved_covers(&edits->moved, moved_key_of(r))))
             continue;
         places[count++] =
             (struct row_place){.time_ms = r->time_ms, .position = r->position, .record = r, .type = r->type};

@@ -81,11 +81,11 @@ void moved_meet(struct moved *m, const struct record_head *note) {
         m->notes[m->count++] = note;
 }
 
-bool moved_covers(const struct moved *m, uint32_t arrival) {
+bool moved_covers(const struct moved *m, struct moved_key key) {
     if (m->all)
         return true;
     for (size_t i = 0; i < m->count; i++)
-        if (moved_note_covers(m->notes[i], arrival))
+        if (moved_note_covers(m->notes[i], key.arrival) || (key.second && moved_note_covers(m->notes[i], key.second)))
             return true;
     return false;
 }

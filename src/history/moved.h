@@ -42,6 +42,18 @@ bool moved_note_covers_all(const struct record_head *note);
 void moved_note_types(const struct record_head *note, void (*each)(void *context, uint16_t type, uint8_t kind),
                       void *context);
 
+/* The identifiers that a row goes by: its arrival, and of attributes that a merge derived the second one. A note covers it by either. */
+struct moved_key {
+    uint32_t arrival, second; /* second: 0 where there is none */
+};
+static inline struct moved_key moved_key_of(const struct record_head *r) {
+    return (struct moved_key){r->arrival, r->kind == TYPE_ATTRIBUTES ? r->document : 0};
+}
+static inline struct moved_key moved_key_at(const struct table_head *t, uint32_t row) {
+    return (struct moved_key){(uint32_t)table_system_value(t, TABLE_ARRIVAL, row),
+                              t->kind == TYPE_ATTRIBUTES ? (uint32_t)table_system_value(t, TABLE_DOCUMENT, row) : 0};
+}
+
 /* Notes met on the way from a chain's newest row back. */
 struct moved {
     const struct record_head **notes; /* room of the caller's */
@@ -50,7 +62,7 @@ struct moved {
 };
 void moved_meet(struct moved *m, const struct record_head *note);
 static inline bool moved_any(const struct moved *m) { return m->count || m->all; }
-bool moved_covers(const struct moved *m, uint32_t arrival);
+bool moved_covers(const struct moved *m, struct moved_key key);
 /* How many notes the chain has. */
 size_t moved_count_notes(const struct delta_row *newest);
 /* Whether a note of the chain from `newest` back to, without, `until` covers a row of this arrival; `until` NULL: the whole chain, for a row of

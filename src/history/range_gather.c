@@ -4,6 +4,7 @@
 
 #include "history/history_fold.h"
 #include "history/range_inside.h"
+#include "history/target.h"
 
 static struct table_source source_of(const struct row_place *p, uint32_t owner) {
     const struct record_head *r = p->record;
@@ -139,7 +140,7 @@ static int64_t received_of(const struct table_source *s) {
     return table_system_value(s->table, TABLE_RECEIVED, s->row);
 }
 
-/* The customer at a relation's other end: as written, then where it was merged to. */
+/* The customer at a relation's other end, as it is now. */
 static bool target_of(struct range *range, const struct table_source *sources, struct run run, int64_t *out) {
     struct cell_column known = {0};
     struct cell cell;
@@ -147,7 +148,11 @@ static bool target_of(struct range *range, const struct table_source *sources, s
     uint32_t number = cell.kind == VALUE_NUMBER && cell.scale == 0 && cell.integer > 0 && cell.integer <= UINT32_MAX
                           ? (uint32_t)cell.integer
                           : 0;
-    if (range->identity)
+    const struct table_source *last = &sources[run.end - 1];
+    if (range->identity && targets_by_identifier(range->identity))
+        number =
+            target_now(range->identity, (struct identifier_id){document_of(last)}, (struct customer_id){number}).number;
+    else if (range->identity)
         identity_redirect_all(range->identity, &number, 1);
     *out = number;
     return *out != 0;

@@ -6,6 +6,7 @@
 #include <assert.h>
 
 #include "history/range_inside.h"
+#include "history/target.h"
 
 #define PIECE 512 /* rows */
 
@@ -44,17 +45,33 @@ static bool numbers_of(const struct table_head *t, const struct column_head *c, 
     return !bad;
 }
 
+/* The same once anybody was split: by the identifiers the rows name. True where somebody is another. */
+static bool holders_of(const struct identity *identity, const struct table_head *t, uint32_t first, uint32_t count,
+                       uint32_t *numbers) {
+    const struct column_head *c = table_column(t, TABLE_DOCUMENT);
+    bool changed = false;
+    for (uint32_t i = 0; i < count; i++) {
+        struct identifier_id identifier = {c ? (uint32_t)column_integer(t, c, first + i) : 0};
+        uint32_t holder = target_now(identity, identifier, (struct customer_id){numbers[i]}).number;
+        changed |= holder != numbers[i];
+        numbers[i] = holder;
+    }
+    return changed;
+}
+
 /* Says in *copy who they are now where somebody is another, indexed as the column is; false where a number is no customer's, and where one
  * customer's few rows are better gathered than copied. */
 static bool targets_now(struct range *range, const struct table_head *t, const struct column_head *c, struct run rows,
                         uint32_t **copy) {
     uint32_t piece[PIECE];
+    bool by_identifier = range->identity && targets_by_identifier(range->identity);
     *copy = NULL;
     for (uint32_t row = rows.first; row < rows.end; row += PIECE) {
         uint32_t count = rows.end - row < PIECE ? rows.end - row : PIECE;
         if (!numbers_of(t, c, row, count, piece))
             return false;
-        bool changed = range->identity && identity_redirect_all(range->identity, piece, count) > 0;
+        bool changed = by_identifier ? holders_of(range->identity, t, row, count, piece)
+                                     : range->identity && identity_redirect_all(range->identity, piece, count) > 0;
         if (changed && range->form == FORM_CUSTOMER)
             return false;
         if (changed && !*copy) {

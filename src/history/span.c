@@ -365,13 +365,18 @@ static int by_replaced(const void *a, const void *b) {
     return (x->position > y->position) - (x->position < y->position);
 }
 
+static bool is_derived(const struct table_source *row) {
+    uint16_t flags = row->table ? (uint16_t)table_system_value(row->table, TABLE_TRAITS, row->row) : row->record->flags;
+    return flags & RECORD_DERIVED;
+}
+
 /* Leaves out of `rows` what a later row of `by` (sorted by_replaced, the latest of each kept) takes the place of. */
 static uint32_t without_replaced(struct table_source *rows, uint32_t count, const struct table_source *by,
                                  uint32_t by_count) {
     uint32_t kept_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         const struct table_source *r = bsearch(&rows[i], by, by_count, sizeof *by, by_replaced);
-        if (!r || (!rows[i].table && rows[i].row >= r->row))
+        if (!r || (!rows[i].table && rows[i].row >= r->row) || is_derived(&rows[i]))
             rows[kept_count++] = rows[i];
     }
     return kept_count;
@@ -416,10 +421,11 @@ static bool moved_away(const struct typed_rows *r, const struct table_source *ro
     size_t at = notes_from(r, row->owner);
     if (at == r->note_count || r->notes[at].owner != row->owner)
         return false;
-    uint32_t arrival =
-        row->table ? (uint32_t)table_system_value(row->table, TABLE_ARRIVAL, row->row) : row->record->arrival;
+    struct moved_key key = row->table ? moved_key_at(row->table, row->row) : moved_key_of(row->record);
     for (; at < r->note_count && r->notes[at].owner == row->owner; at++)
-        if ((row->table || row->row < r->notes[at].index) && moved_note_covers(r->notes[at].note, arrival))
+        if ((row->table || row->row < r->notes[at].index) &&
+            (moved_note_covers(r->notes[at].note, key.arrival) ||
+             (key.second && moved_note_covers(r->notes[at].note, key.second))))
             return true;
     return false;
 }

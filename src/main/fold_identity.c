@@ -5,12 +5,13 @@
 #include <stdlib.h>
 
 #include "audience/audience.h"
+#include "history/consent.h"
 #include "identity/named.h"
 #include "identity/rehearsal.h"
 
 void fold_unite(struct engine *e, const struct resolution *r, uint64_t position) {
     for (size_t i = 0; i < r->merge_count; i++) {
-        history_merge(e->history, r->merges[i].winner, r->merges[i].loser);
+        consent_merge(e->history, e->dictionary, r->merges[i].winner, r->merges[i].loser, position);
         audience_merged(e->audience, r->merges[i].winner, r->merges[i].loser, position);
     }
     /* all moves before the first is told of: what lies between two of them was never so */

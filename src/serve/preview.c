@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "history/consent.h"
 #include "serve/expression.h"
 
 #define ROOTS_AT_ONCE 200 /* segments of a plan */
@@ -145,7 +146,7 @@ static void move_identifiers(struct part *from, struct part *to, const struct mo
 static void carry_out(struct preview *p) {
     for (size_t i = 0; i < p->r->merge_count; i++) {
         struct part *winner = part_of(p, p->r->merges[i].winner), *loser = part_of(p, p->r->merges[i].loser);
-        history_merge(p->copy, winner->customer, loser->customer);
+        consent_merge(p->copy, p->call->parts->dictionary, winner->customer, loser->customer, UINT64_MAX);
         move_identifiers(loser, winner, NULL);
         loser->gone = true;
     }

@@ -137,6 +137,8 @@ void show_row(struct show *show, const struct record_head *record) {
     show_identifier(show, (struct identifier_id){record->arrival});
     if (record->document)
         show_document_key(show, record->document);
+    if (record->flags & RECORD_DERIVED)
+        json_member_cstring(w, "derived", "strictest of a merge");
     json_key(w, "properties");
     show_values(show, record);
     json_end_object(w);
