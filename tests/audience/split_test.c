@@ -27,6 +27,7 @@ struct twins {
     struct bed bent, plain; /* customers are merged and split in one */
     struct pair pairs[USERS / 2];
     unsigned anonymous; /* numbers given */
+    unsigned merges;
     int64_t now_ms;
 };
 
@@ -135,17 +136,19 @@ static void part(struct twins *t, struct pair *p) {
 
 static void merge_or_part(struct twins *t) {
     struct pair *p = &t->pairs[random_below(&t->random, USERS / 2)];
-    char text[200];
+    char text[200], a[20], b[20];
     if (p->decision) {
         part(t, p);
         return;
     }
-    if (!bed_customer(&t->bent, "u0").number)
-        return;
     snprintf(text, sizeof text, "{\"command\":\"merge\",\"customer\":\"user_id:u%u\",\"other\":\"user_id:u%u\"}", p->a,
              p->b);
     bend(t, text);
     p->decision = decisions(t);
+    snprintf(a, sizeof a, "u%u", p->a);
+    snprintf(b, sizeof b, "u%u", p->b);
+    assert_int_equal(bed_customer(&t->bent, a).number, bed_customer(&t->bent, b).number);
+    t->merges++;
 }
 
 /* --- what came of it --- */
@@ -327,6 +330,7 @@ static void run(uint64_t seed) {
     }
     step(&t);
     bed_check_batch(&t.bent, seed);
+    assert_true(t.merges >= 2);
     for (unsigned i = 0; i < USERS / 2; i++)
         if (t.pairs[i].decision)
             part(&t, &t.pairs[i]);
