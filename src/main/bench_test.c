@@ -75,6 +75,11 @@ static void test_ingest_single(void **state) {
     RUN(bench_ingest_single, "--events", "200", "--rounds", "2", "--connections", "4", "--customers", "50");
 }
 
+static void test_split(void **state) {
+    (void)state;
+    RUN(bench_split, "--rows", "300", "--segments", "2");
+}
+
 static void test_profile(void **state) {
     (void)state;
     RUN(bench_profile, "--customers", "60", "--requests", "200", "--rounds", "2", "--connections", "4");
@@ -249,7 +254,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_scan),   cmocka_unit_test(test_fold),          cmocka_unit_test(test_restart),
         cmocka_unit_test(test_fuzzy),  cmocka_unit_test(test_parts),         cmocka_unit_test(test_segment),
         cmocka_unit_test(test_funnel),
-        cmocka_unit_test(test_insight),
+        cmocka_unit_test(test_insight), cmocka_unit_test(test_split),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

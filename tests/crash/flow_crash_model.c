@@ -19,6 +19,10 @@
 #define BUYERS 21
 #define LISTED 22
 #define SECOND_SOURCE 60
+#define MERGE_BY_HAND 64 /* two customers, taken back at UNDO; and a merge that stays, of which a part is split off */
+#define MERGE_TO_STAY 72
+#define UNDO 90
+#define SPLIT_OFF 112
 
 enum message {
     MESSAGE_TRACK,
@@ -61,11 +65,23 @@ static const char *definition(uint64_t id) {
         return "{\"define\":\"source\",\"name\":\"app\",\"kind\":\"segment\",\"priority\":5}";
     case REPAIR:
         return "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"Viewed\",\"properties\":{\"price\":\"text\"}}";
+    case MERGE_BY_HAND:
+        return "{\"command\":\"merge\",\"customer\":\"user_id:u1\",\"other\":\"user_id:u2\"}";
+    case MERGE_TO_STAY:
+        return "{\"command\":\"merge\",\"customer\":\"user_id:u3\",\"other\":\"user_id:u4\"}";
+    case UNDO:
+        return "{\"command\":\"undo\",\"decision\":1}";
+    case SPLIT_OFF:
+        return "{\"command\":\"split\",\"customer\":\"user_id:u3\",\"identifiers\":[\"user_id:u4\"]}";
     case REPLAY:
         return "{\"command\":\"replay\"}";
     default:
         return NULL;
     }
+}
+
+static bool is_command(uint64_t id) {
+    return id == REPLAY || id == MERGE_BY_HAND || id == MERGE_TO_STAY || id == UNDO || id == SPLIT_OFF;
 }
 
 static enum message message_of(uint64_t id) {
@@ -221,7 +237,7 @@ struct log_record script_record(uint64_t id, struct buffer *payload) {
                                 .source = original > SECOND_SOURCE && original % 4 == 0 ? 2 : 1};
     buffer_clear(payload);
     if (definition(id)) {
-        record.kind = id == REPLAY ? LOG_COMMAND : LOG_DEFINE;
+        record.kind = is_command(id) ? LOG_COMMAND : LOG_DEFINE;
         record.source = 0;
         buffer_add_slice(payload, slice_text(definition(id)));
     } else if (kind == MESSAGE_PRODUCT) {
