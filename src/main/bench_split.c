@@ -150,7 +150,7 @@ enum status bench_split(struct bench *b, int argc, char **argv, struct fault *fa
                 (unsigned long long)s.rows);
     enum status status = bench_folder(b, s.rows * 2000, fault);
     if (!status)
-        status = engine_open(b->os, b->folder, NULL, &s.engine, fault);
+        status = engine_open(b->os, b->folder, &(struct engine_options){.threads = false}, &s.engine, fault);
     if (!status)
         status = work(&s, fault);
     if (s.engine)
