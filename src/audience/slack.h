@@ -15,7 +15,8 @@
 #include "base/memory.h"
 #include "history/history.h"
 
-#define SLACK_BYTES_MAX (UINT64_C(512) << 20) /* customers past it are evaluated with every event */
+#define SLACK_BYTES_MAX                                                                                                \
+    (UINT64_C(1) << 30) /* a thousand segments of a million customers; those past it are evaluated with every event */
 #define SLACK_ANY_EVENTS 63
 #define SLACK_DOCUMENTS 0x40
 #define SLACK_TURNS 0x80
