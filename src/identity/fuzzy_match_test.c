@@ -337,12 +337,14 @@ static void test_em(void **state) {
     (void)state;
     static const double m[3][4] = {{0.8, 0.12, 0.03, 0.05}, {0.6, 0.2, 0.1, 0.1}, {0.7, 0.1, 0.1, 0.1}};
     static const double u[3][4] = {{0.01, 0.03, 0.06, 0.9}, {0.002, 0.01, 0.02, 0.968}, {0.05, 0.05, 0.1, 0.8}};
+    static const struct fuzzy_field_rule rule = {.role = FUZZY_ROLE_CODE};
     struct fuzzy_fields fields = {.count = 3};
     struct fuzzy_counts counts = {0};
     struct fuzzy_weights w = {0};
     struct random r;
     random_init(&r, 13);
     for (size_t f = 0; f < 3; f++) {
+        fields.list[f].rule = &rule;
         fields.list[f].level_count = 4;
         fields.list[f].differ = 3;
         fields.list[f].swapped = -1;

@@ -111,7 +111,7 @@ static void show_example(struct json_parser *p, const struct json *e) {
     struct slice other = json_get_text(p, e, "other");
     printf("  %.*s %.*s %s %.*s (%.*s:%.*s)\n", SLICE_ARG(json_get_text(p, e, "would")),
            SLICE_ARG(json_get_text(p, e, "customer")),
-           slice_is(json_get_text(p, e, "would"), "split") ? "into" : "with", (int)(other.size ? other.size : 8),
+           slice_is(json_get_text(p, e, "would"), "split") ? "into" : "with", (int)(other.size ? other.size : 9),
            other.size ? other.data : "a new one", SLICE_ARG(json_get_text(p, identifier, "namespace")),
            SLICE_ARG(json_get_text(p, identifier, "value")));
 }
