@@ -61,12 +61,11 @@ static int by_place_and_age(const void *a, const void *b) {
     return place ? place : (x->age > y->age) - (x->age < y->age);
 }
 
-static struct replacements replacements_of(const struct delta_row *newest, struct arena *arena) {
+/* `found`: rows of the chain that take the place of others. */
+static struct replacements replacements_of(const struct delta_row *newest, size_t found, struct arena *arena) {
     struct replacements r = {0};
-    size_t found = 0, kept = 0;
+    size_t kept = 0;
     uint32_t age = 0;
-    for (const struct delta_row *row = newest; row; row = row->before)
-        found += (delta_record(row)->flags & RECORD_REPLACES) != 0;
     if (found == 0)
         return r;
     r.all = arena_get(arena, found * sizeof *r.all);
@@ -88,24 +87,46 @@ static struct replacement *replacement_at(const struct replacements *r, uint16_t
     return r->count ? bsearch(&key, r->all, r->count, sizeof key, by_place) : NULL;
 }
 
+/* Which rows are looked for. */
+struct wish {
+    int type;
+    const struct arrivals *arrivals; /* or NULL: through whichever */
+};
+
 /* What the chain says of older rows. */
 struct edits {
     struct replacements replaced;
     struct moved moved; /* by the whole chain; in a walk along it, by what was passed */
 };
 
-static void edits_of(const struct delta_row *newest, struct arena *arena, struct edits *out) {
-    *out = (struct edits){.replaced = replacements_of(newest, arena)};
-    size_t notes = moved_count_notes(newest);
-    if (notes)
-        out->moved.notes = arena_get(arena, notes * sizeof *out->moved.notes);
+static bool wished(const struct wish *wish, struct moved_key key) {
+    return !wish->arrivals || arrivals_have(wish->arrivals, key.arrival) ||
+           (key.second && arrivals_have(wish->arrivals, key.second));
 }
 
-/* Which rows are looked for. */
-struct wish {
-    int type;
-    const struct arrivals *arrivals; /* or NULL: through whichever */
-};
+/* Rows of a chain mostly stand one before the other: what is far back is asked for ahead of the walk. */
+#define WALK_AHEAD 1024
+
+/* The rows of the chain that are looked for; of its edits, what they say. A walk over a million rows takes as long as their lines take to
+ * come from memory, so it is one for everything. */
+static size_t chain_look(const struct delta_row *newest, bool has_edits, const struct wish *wish, struct arena *arena,
+                         struct edits *out) {
+    size_t rows = 0, notes = 0, replaces = 0;
+    for (const struct delta_row *row = newest; row; row = row->before) {
+        const struct record_head *r = delta_record(row);
+        __builtin_prefetch((const char *)row - WALK_AHEAD);
+        if (moved_is_note(r)) {
+            notes++;
+            continue;
+        }
+        replaces += (r->flags & RECORD_REPLACES) != 0;
+        rows += wanted(wish->type, r->type, r->kind) && wished(wish, moved_key_of(r));
+    }
+    *out = (struct edits){.replaced = replacements_of(newest, has_edits ? replaces : 0, arena)};
+    if (notes)
+        out->moved.notes = arena_get(arena, notes * sizeof *out->moved.notes);
+    return rows;
+}
 
 static size_t base_count(const struct base *base, uint32_t owner, int type) {
     size_t count = 0;
@@ -118,11 +139,6 @@ static size_t base_count(const struct base *base, uint32_t owner, int type) {
         count += end - first;
     }
     return count;
-}
-
-static bool wished(const struct wish *wish, struct moved_key key) {
-    return !wish->arrivals || arrivals_have(wish->arrivals, key.arrival) ||
-           (key.second && arrivals_have(wish->arrivals, key.second));
 }
 
 /* Whether a row of the base is one that is looked for and still the owner's. */
@@ -166,13 +182,6 @@ static size_t base_places(const struct base *base, uint32_t owner, const struct 
     return count;
 }
 
-static size_t delta_count(const struct delta_row *row, int type) {
-    size_t count = 0;
-    for (; row; row = row->before)
-        count += !moved_is_note(delta_record(row)) && wanted(type, delta_record(row)->type, delta_record(row)->kind);
-    return count;
-}
-
 /* The places of a chain's rows, the last to come first, without those that a later one replaced or that moved away. A repair that moved
  * away still takes the place of what it repaired. */
 static size_t delta_places(const struct delta_row *row, const struct wish *wish, struct edits *edits,
@@ -180,6 +189,7 @@ static size_t delta_places(const struct delta_row *row, const struct wish *wish,
     size_t count = 0;
     for (; row; row = row->before) {
         const struct record_head *r = delta_record(row);
+        __builtin_prefetch((const char *)row - WALK_AHEAD);
         if (moved_is_note(r)) {
             moved_meet(&edits->moved, r);
             continue;
@@ -259,8 +269,7 @@ static void sort_places(struct row_place *places, size_t count) {
 static size_t find(const struct base *base, const struct delta_row *newest, bool has_edits, uint32_t owner,
                    const struct wish *wish, struct arena *arena, struct row_place **places) {
     struct edits edits;
-    edits_of(has_edits ? newest : NULL, arena, &edits);
-    size_t most = base_count(base, owner, wish->type) + delta_count(newest, wish->type);
+    size_t most = chain_look(newest, has_edits, wish, arena, &edits) + base_count(base, owner, wish->type);
     *places = arena_get(arena, (most ? most : 1) * sizeof **places);
     size_t count = delta_places(newest, wish, &edits, *places);
     count += base_places(base, owner, wish, &edits, *places + count);

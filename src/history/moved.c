@@ -90,13 +90,6 @@ bool moved_covers(const struct moved *m, struct moved_key key) {
     return false;
 }
 
-size_t moved_count_notes(const struct delta_row *newest) {
-    size_t count = 0;
-    for (const struct delta_row *row = newest; row; row = row->before)
-        count += moved_is_note(delta_record(row));
-    return count;
-}
-
 bool moved_from_chain(const struct delta_row *newest, const struct delta_row *until, uint32_t arrival) {
     for (const struct delta_row *row = newest; row && row != until; row = row->before)
         if (moved_is_note(delta_record(row)) && moved_note_covers(delta_record(row), arrival))

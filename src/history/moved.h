@@ -63,8 +63,6 @@ struct moved {
 void moved_meet(struct moved *m, const struct record_head *note);
 static inline bool moved_any(const struct moved *m) { return m->count || m->all; }
 bool moved_covers(const struct moved *m, struct moved_key key);
-/* How many notes the chain has. */
-size_t moved_count_notes(const struct delta_row *newest);
 /* Whether a note of the chain from `newest` back to, without, `until` covers a row of this arrival; `until` NULL: the whole chain, for a row of
  * the base. Cost: a walk; for few rows. */
 bool moved_from_chain(const struct delta_row *newest, const struct delta_row *until, uint32_t arrival);
