@@ -49,6 +49,7 @@ static uint32_t resolve(struct insight_bed *bed, uint32_t number, uint32_t other
                            slice_of(texts[i], (size_t)size)};
     }
     assert_int_equal(identity_resolve(bed->identity, &governed, ++bed->position, 1, &out), STATUS_OK);
+    assert_int_equal(out.move_count, 0);
     for (size_t i = 0; i < out.merge_count; i++) {
         history_merge(bed->history, out.merges[i].winner, out.merges[i].loser);
         for (uint32_t k = 1; k <= bed->customers; k++)

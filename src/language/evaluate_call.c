@@ -540,8 +540,8 @@ bool call_among(struct state *s, uint32_t node, uint64_t *bits) {
     if (!is_order(n->op) && n->op != OP_BETWEEN)
         return false;
     const struct plan_node *left = state_node(s, n->children[0]);
-    if (left->kind != PLAN_AGGREGATE || left->frame != FRAME_CUSTOMER ||
-        s->count < AMONG_COUNT || s->results[n->children[0]].values_stamp == s->stamp)
+    if (left->kind != PLAN_AGGREGATE || left->frame != FRAME_CUSTOMER || s->count < AMONG_COUNT ||
+        s->results[n->children[0]].values_stamp == s->stamp)
         return false;
     uint64_t set = kernel_count(bits, (s->count + 63) / 64);
     struct arguments a = {state_new(s, n->child_count, sizeof(struct vector *)), n->child_count};

@@ -245,7 +245,7 @@ static void write_machine(struct bench *b) {
     double memory_gib = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (1 << 30);
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    time_format((int64_t)now.tv_sec * 1000, text);
+    text[time_format((int64_t)now.tv_sec * 1000, text)] = 0;
     machine_member(b, "date", text);
     if (find_commit(text, sizeof text))
         machine_member(b, "commit", text);

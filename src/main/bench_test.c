@@ -125,10 +125,10 @@ static void test_parts(void **state) {
     (void)state;
     char log_folder[sizeof folder + 8];
     snprintf(log_folder, sizeof log_folder, "%s/log", folder);
-    const char *const calls[][4] = {{"tracking", "2"}, {"import", "50"},           {"normalise", "10"},
-                                    {"govern", "20"},  {"identity", "100", "200"}, {"nothing of this name"},
-                                    {"seen", "2000"},  {"sets", "10000", "1000"},  {"log", log_folder, "0.01"},
-                                    {"basket", "2000"}, {"btyd", "3000"}};
+    const char *const calls[][4] = {
+        {"tracking", "2"},           {"import", "50"},         {"normalise", "10"}, {"govern", "20"},
+        {"identity", "100", "200"},  {"nothing of this name"}, {"seen", "2000"},    {"sets", "10000", "1000"},
+        {"log", log_folder, "0.01"}, {"basket", "2000"},       {"btyd", "3000"}};
     int output = dup(STDOUT_FILENO), errors = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
     int codes[sizeof calls / sizeof *calls];
     fflush(stdout);
@@ -253,8 +253,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_ingest), cmocka_unit_test(test_ingest_single), cmocka_unit_test(test_profile),
         cmocka_unit_test(test_scan),   cmocka_unit_test(test_fold),          cmocka_unit_test(test_restart),
         cmocka_unit_test(test_fuzzy),  cmocka_unit_test(test_parts),         cmocka_unit_test(test_segment),
-        cmocka_unit_test(test_funnel),
-        cmocka_unit_test(test_insight), cmocka_unit_test(test_split),
+        cmocka_unit_test(test_funnel), cmocka_unit_test(test_insight),       cmocka_unit_test(test_split),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,5 +1,5 @@
 /* api_identity_quality: how well customers are told apart, from what identity holds now: whom a person's identifier leads to, how large
- * customers are, which are suspiciously large, and what was merged, split and refused a day. */
+ * customers are, which are suspiciously large, and what was merged, split and refused a day. Cost: a walk over all identifiers, about 50 ns each. */
 #include <stdlib.h>
 
 #include "serve/call.h"

@@ -44,6 +44,9 @@ static void apply_data(struct model *f, const struct log_record *raw) {
         return;
     for (size_t i = 0; i < r->merge_count; i++)
         history_merge(f->parts.history, r->merges[i].winner, r->merges[i].loser);
+    for (size_t i = 0; i < r->move_count; i++)
+        history_move(f->parts.history, r->moves[i].from, r->moves[i].to, r->moves[i].arrivals,
+                     r->moves[i].arrival_count);
     for (size_t i = 0; i < g->record_count; i++) {
         g->records[i]->arrival = r->arrival.number;
         g->records[i]->document = r->documents[i].number;

@@ -120,8 +120,16 @@ static void split_by_identifiers(void **state) {
     GOOD("GET", "/v1/identity/oneid/user_id:u1", "", "\"redirected\":false", "\"kind\":\"split\"");
 }
 
+static void quality(void **state) {
+    (void)state;
+    GOOD("GET", "/v1/identity/quality?days=2", "", "\"customers\":3", "\"named\":2",
+         "{\"namespace\":\"user_id\",\"values\":2,\"customers\":2", "{\"up_to\":1,\"customers\":3}", "\"usual_size\":1",
+         "\"suspicious\":[]", "\"merges\":1,\"splits\":2");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_done_by_a_preview),
-                                       cmocka_unit_test(merged_and_taken_back), cmocka_unit_test(split_by_identifiers)};
+                                       cmocka_unit_test(merged_and_taken_back), cmocka_unit_test(split_by_identifiers),
+                                       cmocka_unit_test(quality)};
     return cmocka_run_group_tests(tests, begin, end);
 }
