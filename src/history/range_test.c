@@ -407,9 +407,10 @@ static uint32_t person(struct world *w, const char *user, const char *phone) {
     if (!*user)
         g.claims[0] = g.claims[--g.claim_count];
     MUST(identity_resolve(w->identity, &g, ++w->position, 1, &out));
-    assert_int_equal(out.move_count, 0);
     for (size_t i = 0; i < out.merge_count; i++)
         history_merge(w->history, out.merges[i].winner, out.merges[i].loser);
+    for (size_t i = 0; i < out.move_count; i++)
+        history_move(w->history, out.moves[i].from, out.moves[i].to, out.moves[i].arrivals, out.moves[i].arrival_count);
     return out.customer.number;
 }
 
