@@ -1,5 +1,6 @@
 /* demo: `onefold demo`: a simulated company goes through the real doors (HTTP tracking, file imports), and what the platform
- * made of it is printed: customers, quarantine, identity against the truth, one person's whole view, rates. */
+ * made of it is printed: customers, quarantine, identity against the truth (by identifiers alone, then with matching), one person's whole
+ * view, rates. */
 #include <ftw.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,7 +26,9 @@ struct demo {
     struct load_counts loaded[FEED_COUNT];
     double simulate_s, load_s, settle_s;
     uint64_t sent_records;
-    struct identity_quality quality;
+    struct identity_quality quality, matched; /* by identifiers; and what matching added */
+    uint64_t matched_pairs;                   /* that it merged */
+    double match_s;
     char oneid[ONEID_BYTES + 1]; /* of the person shown */
     struct buffer view;          /* its profile, JSON */
 };
@@ -107,6 +110,55 @@ static enum status load_company(struct demo *d, struct fault *fault) {
     return status;
 }
 
+/* --- who shares no identifier --- */
+
+#define AUTOMATIC "0.99" /* probability from which a pair is merged without being asked about */
+#define MATCH_SECONDS_MAX 600
+
+/* Waits for the run to end; false where it did not in time, or with a fault. */
+static enum status match_wait(struct demo *d, struct fault *fault) {
+    struct json_parser *p = json_parser_create();
+    struct buffer answer = {0};
+    const struct json *root = NULL;
+    const double began = now_s();
+    enum status status = STATUS_OK;
+    bool running = true;
+    while (running && !status) {
+        usleep(20000);
+        buffer_clear(&answer);
+        status = load_request(d->admin, "GET", "/v1/identity/matches?limit=1", SLICE_NONE, &answer, fault);
+        if (!status)
+            status = json_parse(p, buffer_slice(&answer), true, &root, fault);
+        running = !status && json_get_bool(p, root, "running", false);
+        if (running && now_s() - began > MATCH_SECONDS_MAX)
+            status = fault_set(fault, STATUS_TIMEOUT, "matching took longer than ten minutes");
+    }
+    struct slice wrong = status ? SLICE_NONE : json_get_text(p, root, "fault");
+    if (wrong.size)
+        status = fault_set(fault, STATUS_INVALID, "matching: %.*s", SLICE_ARG(wrong));
+    const struct json *last = status ? NULL : json_get(p, root, "last_run"),
+                      *merged = last ? json_get(p, last, "merged") : NULL;
+    d->matched_pairs = merged ? (uint64_t)merged->integer : 0;
+    buffer_release(&answer);
+    json_parser_free(p);
+    return status;
+}
+
+/* What names, birthdays and addresses say beyond identifiers, only where it is all but certain. */
+static enum status match(struct demo *d, const char *truth, struct fault *fault) {
+    struct buffer answer = {0};
+    double began = now_s();
+    enum status status = load_request(d->admin, "POST", "/v1/identity/matches/run",
+                                      SLICE("{\"automatic\":" AUTOMATIC "}"), &answer, fault);
+    buffer_release(&answer);
+    if (!status)
+        status = match_wait(d, fault);
+    if (!status && !engine_settle(d->server->engine, 600000))
+        status = fault_set(fault, STATUS_TIMEOUT, "folding the merges took longer than ten minutes");
+    d->match_s = now_s() - began;
+    return status ? status : evaluate_identity(d->server->engine, truth, &d->matched, fault);
+}
+
 /* --- the person shown --- */
 
 struct kinds {
@@ -176,6 +228,12 @@ static struct figures figures_of(const struct demo *d) {
 
 static double rate(const struct demo *d) { return (double)d->sent_records / (d->load_s + d->settle_s); }
 
+static void report_quality(const struct demo *d, const char *how, const struct identity_quality *q) {
+    say(d, "  %-15s precision %.4f   recall %.4f   F1 %.4f   coverage %.4f   %llu of %llu people exactly whole\n", how,
+        q->precision, q->recall, q->f1, q->coverage, (unsigned long long)q->exact_persons,
+        (unsigned long long)q->persons);
+}
+
 static void report_text(const struct demo *d) {
     struct figures f = figures_of(d);
     say(d, "\nwhat was found\n");
@@ -193,10 +251,22 @@ static void report_text(const struct demo *d) {
         (unsigned long long)f.people.conflicts);
     say(d, "  history rows            %10llu\n", (unsigned long long)f.rows.rows);
     say(d, "\nidentity against the truth (pairs of records)\n");
-    say(d, "  precision %.4f   recall %.4f   F1 %.4f   coverage %.4f\n", d->quality.precision, d->quality.recall,
-        d->quality.f1, d->quality.coverage);
-    say(d, "  %llu of %llu people exactly whole under one customer\n", (unsigned long long)d->quality.exact_persons,
-        (unsigned long long)d->quality.persons);
+    report_quality(d, "by identifiers", &d->quality);
+    report_quality(d, "matched too", &d->matched);
+    say(d, "  matching merged %llu pairs of customers, each at a probability of " AUTOMATIC " or more, in %.1f s\n",
+        (unsigned long long)d->matched_pairs, d->match_s);
+}
+
+static void quality_json(struct json_writer *w, const char *key, const struct identity_quality *q) {
+    json_key(w, key);
+    json_object(w);
+    json_member_real(w, "precision", q->precision);
+    json_member_real(w, "recall", q->recall);
+    json_member_real(w, "f1", q->f1);
+    json_member_real(w, "coverage", q->coverage);
+    json_member_integer(w, "people_exact", (int64_t)q->exact_persons);
+    json_member_integer(w, "people", (int64_t)q->persons);
+    json_end_object(w);
 }
 
 static void report_json(const struct demo *d) {
@@ -218,15 +288,9 @@ static void report_json(const struct demo *d) {
     json_member_integer(&w, "merges", (int64_t)f.people.merges);
     json_member_integer(&w, "conflicts", (int64_t)f.people.conflicts);
     json_member_integer(&w, "rows", (int64_t)f.rows.rows);
-    json_key(&w, "identity");
-    json_object(&w);
-    json_member_real(&w, "precision", d->quality.precision);
-    json_member_real(&w, "recall", d->quality.recall);
-    json_member_real(&w, "f1", d->quality.f1);
-    json_member_real(&w, "coverage", d->quality.coverage);
-    json_member_integer(&w, "people_exact", (int64_t)d->quality.exact_persons);
-    json_member_integer(&w, "people", (int64_t)d->quality.persons);
-    json_end_object(&w);
+    quality_json(&w, "identity", &d->quality);
+    quality_json(&w, "matched", &d->matched);
+    json_member_integer(&w, "matched_pairs", (int64_t)d->matched_pairs);
     json_key(&w, "profile");
     json_raw(&w, buffer_slice(&d->view));
     json_member_cstring(&w, "address", serve_address(d->server->serve));
@@ -325,6 +389,8 @@ static enum status run(struct demo *d, uint64_t port, struct fault *fault) {
     char *truth = path_of(d, "truth/records.csv");
     if (!status)
         status = evaluate_identity(d->server->engine, truth, &d->quality, fault);
+    if (!status)
+        status = match(d, truth, fault);
     free(truth);
     if (!status)
         status = fetch_view(d, fault);
