@@ -13,7 +13,7 @@
 #include "main/evaluate.h"
 #include "main/loader.h"
 #include "main/server.h"
-#include "main/simulate.h"
+#include "main/simulate/simulate.h"
 
 struct demo {
     bool json, once;
@@ -61,7 +61,7 @@ static const struct {
     const char *path, *kind, *source;
 } feeds[FEED_COUNT] = {
 #define FEED(name, path, kind, source, encoding, mapping) {path, kind, source},
-#include "main/simulate_feeds.def"
+#include "main/simulate/feeds.def"
 #undef FEED
 };
 

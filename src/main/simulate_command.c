@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "main/args.h"
-#include "main/simulate.h"
+#include "main/simulate/simulate.h"
 
 static void print_summary(const struct simulate_summary *s, uint64_t elapsed_ms) {
     uint64_t records = 0, bytes = 0;
