@@ -6,6 +6,7 @@
 #include "identity/decision.h"
 #include "identity/named.h"
 #include "serve/match_run.h"
+#include "serve/review.h"
 #include "serve/serve_inside.h"
 #include "serve/show.h"
 
@@ -182,10 +183,10 @@ void api_match_accept(struct call *call) {
 }
 
 static bool append_apart(struct call *call, const struct two *two, bool end) {
-    char text[256];
-    snprintf(text, sizeof text, "{\"command\":\"relate\",\"type\":\"%s\",\"from\":\"%s\",\"to\":\"%s\",\"end\":%s}",
-             MATCH_RELATION, two->a_text, two->b_text, end ? "true" : "false");
-    return append_text(call, text);
+    struct buffer *text = &call->bench->text;
+    buffer_clear(text);
+    review_write(text, SLICE(MATCH_RELATION), two->a, two->b, end);
+    return call_append(call, LOG_COMMAND, buffer_slice(text));
 }
 
 void api_match_reject(struct call *call) {

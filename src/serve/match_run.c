@@ -3,13 +3,14 @@
 
 #include <math.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/decimal.h"
 #include "base/time.h"
 #include "language/workers.h"
+#include "serve/background.h"
+#include "serve/review.h"
 
 struct result {
     struct fuzzy_table table;
@@ -20,20 +21,23 @@ struct result {
 
 struct match_run {
     struct serve_parts parts;
-    pthread_mutex_t lock; /* all below but the atomics */
-    pthread_t thread;
-    bool started; /* `thread` is to be joined */
-    struct match_state state;
-    struct result *result; /* of the last run that ended well, or NULL */
+    struct background *background;
+    pthread_mutex_t lock;    /* of `last` and `result` */
+    struct match_state last; /* of the last run that ended well */
+    struct result *result;   /* likewise, or NULL */
+};
+
+/* What a run was asked for; the run's. */
+struct order {
+    struct match_run *run;
     char *rules;
     double automatic;
-    _Atomic bool stop;
-    _Atomic unsigned permille;
 };
 
 struct match_run *match_run_create(const struct serve_parts *parts) {
     struct match_run *run = memory_get(1, sizeof *run);
     run->parts = *parts;
+    run->background = background_create(parts->os, "GET /v1/identity/matches");
     pthread_mutex_init(&run->lock, NULL);
     return run;
 }
@@ -48,19 +52,15 @@ static void result_free(struct result *r) {
 }
 
 void match_run_close(struct match_run *run) {
-    if (!run)
-        return;
-    atomic_store(&run->stop, true);
-    if (run->started)
-        pthread_join(run->thread, NULL);
-    run->started = false;
+    if (run)
+        background_close(run->background);
 }
 
 void match_run_free(struct match_run *run) {
     if (!run)
         return;
+    background_free(run->background);
     result_free(run->result);
-    free(run->rules);
     pthread_mutex_destroy(&run->lock);
     free(run);
 }
@@ -121,7 +121,7 @@ static bool read_everybody(struct match_run *run, struct result *result) {
         .run = run, .table = &result->table, .type = dictionary_type_at(parts->dictionary, DICTIONARY_CUSTOMER)};
     identity_counters_read(parts->identity, &counters);
     result->customers = memory_get(counters.created + 1, sizeof *result->customers);
-    for (uint64_t first = 0; first <= counters.created && !atomic_load(&run->stop); first += 64) {
+    for (uint64_t first = 0; first <= counters.created && !background_cancelled(run->background); first += 64) {
         uint64_t bits;
         identity_population(parts->identity, (uint32_t)first, 1, &bits);
         for (; bits; bits &= bits - 1) {
@@ -136,45 +136,24 @@ static bool read_everybody(struct match_run *run, struct result *result) {
             identity_identifiers(parts->identity, customer, 20, read_identifier, &r);
             arena_reset(&arena);
         }
-        atomic_store(&run->permille, (unsigned)(100 * first / (counters.created + 1)));
+        background_progress(run->background, 0.1 * (double)first / (double)(counters.created + 1));
     }
     arena_release(&arena);
-    return !atomic_load(&run->stop);
+    return !background_cancelled(run->background);
 }
 
 /* --- decisions that were taken --- */
 
 bool match_rejected(const struct serve_parts *parts, struct customer_id a, struct customer_id b, struct arena *arena) {
-    const struct type *type = dictionary_type_find(parts->dictionary, TYPE_RELATION, SLICE(MATCH_RELATION));
-    struct record_builder builder = {0};
-    bool rejected = false;
-    for (int side = 0; type && side < 2 && !rejected; side++) { /* either may have been named first */
-        struct customer_id from = side ? b : a, to = side ? a : b;
-        struct history_rows rows;
-        struct history_hold hold = history_enter(parts->history);
-        history_rows(parts->history, from, type->number, arena, &rows);
-        for (size_t i = 0; i < rows.count; i++) { /* newest first */
-            const struct record_head *row = history_row(parts->history, &rows, i, &builder);
-            const struct record_value *other = record_find(row, RELATION_CUSTOMER),
-                                      *ended = record_find(row, RELATION_ENDED);
-            if (!other ||
-                identity_redirect(parts->identity, (struct customer_id){(uint32_t)other->integer}).number != to.number)
-                continue;
-            rejected = !(ended && ended->integer);
-            break;
-        }
-        history_leave(parts->history, hold);
-    }
-    record_builder_release(&builder);
-    return rejected;
+    return review_holds(parts, SLICE(MATCH_RELATION), a, b, arena);
 }
 
 /* --- the run --- */
 
 static bool tell_progress(void *context, double done) {
     struct match_run *run = context;
-    atomic_store(&run->permille, 100 + (unsigned)(done * 890));
-    return !atomic_load(&run->stop);
+    background_progress(run->background, 0.1 + done * 0.89);
+    return !background_cancelled(run->background);
 }
 
 static enum status append_merge(struct match_run *run, struct customer_id a, struct customer_id b) {
@@ -188,8 +167,8 @@ static enum status append_merge(struct match_run *run, struct customer_id a, str
 }
 
 /* Merges what is as sure as was asked for, within clusters and not against what people said. */
-static void merge_sure(struct match_run *run, struct result *r) {
-    double least = run->automatic > 0 && run->automatic < 1 ? log2(run->automatic / (1 - run->automatic)) : INFINITY;
+static void merge_sure(struct match_run *run, struct result *r, double automatic) {
+    double least = automatic > 0 && automatic < 1 ? log2(automatic / (1 - automatic)) : INFINITY;
     struct arena arena = {0};
     for (size_t i = 0; i < r->match.pair_count && r->match.pairs[i].bits >= least; i++) {
         const struct fuzzy_pair *p = &r->match.pairs[i];
@@ -201,71 +180,73 @@ static void merge_sure(struct match_run *run, struct result *r) {
     arena_release(&arena);
 }
 
-static void *run_thread(void *context) {
-    struct match_run *run = context;
-    struct result *r = memory_get(1, sizeof *r);
+static void keep_result(struct match_run *run, struct result *r) {
+    pthread_mutex_lock(&run->lock);
+    result_free(run->result);
+    run->result = r;
+    run->last = (struct match_state){.done = true,
+                                     .customers = r->table.record_count,
+                                     .compared = r->match.compared_count,
+                                     .pairs = r->match.pair_count,
+                                     .merged = r->merged};
+    pthread_mutex_unlock(&run->lock);
+}
+
+static enum status match_everybody(struct match_run *run, const struct order *order, struct result *r,
+                                   struct fault *fault) {
     struct fuzzy_options options = {
         .workers = 2, .run = workers_run, .progress = tell_progress, .progress_context = run};
     struct fuzzy_rules *rules = memory_get(1, sizeof *rules);
-    struct fault fault = {0};
     enum status status = STATUS_OK;
     if (!read_everybody(run, r))
-        status = fault_set(&fault, STATUS_CLOSED, "stopped");
+        status = background_checked(run->background, fault);
     if (!status)
-        status = fuzzy_rules_parse(slice_text(run->rules), &r->table, rules, &fault);
+        status = fuzzy_rules_parse(slice_text(order->rules), &r->table, rules, fault);
     if (!status)
-        status = fuzzy_match_run(&r->table, rules, &options, &r->match, &fault);
+        status = fuzzy_match_run(&r->table, rules, &options, &r->match, fault);
     if (!status)
-        merge_sure(run, r);
+        merge_sure(run, r, order->automatic);
     free(rules);
-    pthread_mutex_lock(&run->lock);
-    run->state.running = false;
-    run->state.ended_ms = os_now_ms(run->parts.os);
-    snprintf(run->state.fault, sizeof run->state.fault, "%s", status ? fault.text : "");
-    if (!status) {
-        struct result *old = run->result;
-        run->result = r;
-        r = old;
-        run->state.done = true;
-        run->state.customers = run->result->table.record_count;
-        run->state.compared = run->result->match.compared_count;
-        run->state.pairs = run->result->match.pair_count;
-        run->state.merged = run->result->merged;
-    }
-    pthread_mutex_unlock(&run->lock);
-    result_free(r);
-    return NULL;
+    return status;
+}
+
+static void order_free(struct order *order) {
+    free(order->rules);
+    free(order);
+}
+
+static enum status run_work(void *context, struct fault *fault) {
+    struct order *order = context;
+    struct result *r = memory_get(1, sizeof *r);
+    enum status status = match_everybody(order->run, order, r, fault);
+    if (!status)
+        keep_result(order->run, r);
+    else
+        result_free(r);
+    order_free(order);
+    return status;
 }
 
 enum status match_run_start(struct match_run *run, struct slice rules, double automatic, struct fault *fault) {
-    enum status status = STATUS_OK;
-    pthread_mutex_lock(&run->lock);
-    if (run->state.running) {
-        pthread_mutex_unlock(&run->lock);
-        return fault_set(fault, STATUS_BUSY, "a run is under way; GET /v1/identity/matches shows how far it is");
-    }
-    if (run->started)
-        pthread_join(run->thread, NULL); /* it has ended, or is about to return */
-    free(run->rules);
-    run->rules = memory_text(rules.size ? rules : SLICE("{}"));
-    run->automatic = automatic;
-    run->state.running = true;
-    run->state.started_ms = os_now_ms(run->parts.os);
-    atomic_store(&run->permille, 0);
-    run->started = pthread_create(&run->thread, NULL, run_thread, run) == 0;
-    if (!run->started) {
-        run->state.running = false;
-        status = fault_set(fault, STATUS_NO_MEMORY, "no thread can be started");
-    }
-    pthread_mutex_unlock(&run->lock);
+    struct order *order = memory_get(1, sizeof *order);
+    *order = (struct order){run, memory_text(rules.size ? rules : SLICE("{}")), automatic};
+    enum status status = background_start(run->background, run_work, order, fault);
+    if (status)
+        order_free(order);
     return status;
 }
 
 void match_run_state(struct match_run *run, struct match_state *out) {
+    struct background_state state;
+    background_state(run->background, &state);
     pthread_mutex_lock(&run->lock);
-    *out = run->state;
-    out->progress = run->state.running ? atomic_load(&run->permille) / 1000.0 : 1;
+    *out = run->last;
     pthread_mutex_unlock(&run->lock);
+    out->running = state.running;
+    out->progress = state.progress;
+    out->started_ms = state.started_ms;
+    out->ended_ms = state.ended_ms;
+    memcpy(out->fault, state.fault, sizeof out->fault);
 }
 
 void match_run_pairs(struct match_run *run, double least, bool rejected,
