@@ -9,66 +9,14 @@
 
 #include <cmocka.h>
 
-#include "main/client.h"
-#include "main/server.h"
+#include "served_client.h"
 
-#define FOLDER "/tmp/onefold-analyses-test"
-
-static struct server *server;
-static struct client *admin, *writer;
-static struct buffer answer;
-static struct fault fault;
-static char admin_key[48];
-
-static int call(struct client *client, const char *method, const char *path, const char *body) {
-    int http = 0;
-    buffer_clear(&answer);
-    if (client_request(client, method, path, "application/json", slice_text(body), &http, &answer, &fault))
-        fail_msg("%s %s: %s", method, path, fault.text);
-    buffer_add_char(&answer, 0);
-    answer.size--;
-    return http;
-}
-
-static void good(const char *method, const char *path, const char *body, const char *const *texts) {
-    int http = call(admin, method, path, body);
-    if (http != 200)
-        fail_msg("%s %s %s: %d %s", method, path, body, http, answer.data);
-    for (; *texts; texts++)
-        if (strstr(answer.data, *texts) == NULL)
-            fail_msg("%s %s %s: no %s in %s", method, path, body, *texts, answer.data);
-}
-#define GOOD(method, path, body, ...) good(method, path, body, (const char *const[]){__VA_ARGS__, NULL})
-
-static void bad(int code, const char *method, const char *path, const char *body, const char *text) {
-    int http = call(admin, method, path, body);
-    if (http != code || strstr(answer.data, text) == NULL)
-        fail_msg("%s %s %s: %d %s; expected %d with %s", method, path, body, http, answer.data, code, text);
-}
-
-static void open_server(void) {
-    struct engine_options engine = {.threads = true};
-    struct serve_options options = {.port = 0};
-    if (server_start(os_real(), FOLDER, &engine, &options, &server, &fault) ||
-        server_admin_key(server, admin_key, &fault) ||
-        client_create(serve_address(server->serve), admin_key, &admin, &fault))
-        fail_msg("%s", fault.text);
-}
-
-static void close_server(void) {
-    client_free(admin);
-    server_stop(server);
-}
+static struct served served;
 
 static int begin(void **state) {
     (void)state;
-    char key[48];
-    if (system("rm -rf " FOLDER) != 0)
-        return 1;
-    open_server();
-    if (server_source(server, "web", "segment", key, &fault) ||
-        client_create_writer(serve_address(server->serve), key, &writer, &fault))
-        fail_msg("%s", fault.text);
+    served_open(&served, "analyses-test");
+    served_source(&served, "web", "segment");
     for (int i = 0; i < 3; i++) { /* u0 buys, u1 adds, u2 views; u0 and u2 live in Hangzhou */
         char body[1024];
         snprintf(
@@ -85,18 +33,16 @@ static int begin(void **state) {
             i == 0
                 ? ",{\"type\":\"track\",\"userId\":\"u0\",\"event\":\"bought\",\"timestamp\":\"2026-01-02T08:00:00Z\"}"
                 : "");
-        assert_int_equal(call(writer, "POST", "/v1/batch", body), 200);
+        assert_int_equal(served_call(&served, served.writer, "POST", "/v1/batch", body), 200);
     }
-    assert_true(engine_settle(server->engine, 10000));
+    served_settle(&served);
     return 0;
 }
 
 static int end(void **state) {
     (void)state;
-    client_free(writer);
-    close_server();
-    buffer_release(&answer);
-    return system("rm -rf " FOLDER);
+    served_close(&served);
+    return 0;
 }
 
 #define FUNNEL "{\"steps\": \"viewed -> added -> bought\"}"
@@ -109,10 +55,10 @@ static void on_the_spot(void **state) {
     GOOD("POST", "/v1/insight/funnel", FUNNEL, "\"kept\":true");
     GOOD("POST", "/v1/insight/funnel?format=csv&table=steps", FUNNEL, "step,name,customers,", "\r\n3,bought,1,");
     GOOD("POST", "/v1/insight/funnel?format=text", FUNNEL, "steps\n", "bought");
-    bad(404, "POST", "/v1/insight/funel", FUNNEL, "did you mean \\\"funnel\\\"?");
-    bad(400, "POST", "/v1/insight/funnel", "{\"steps\": [\"viewed\", \"aded\"]}", "at steps[1]: at 1: ");
-    bad(404, "POST", "/v1/insight/funnel?format=csv&table=x", FUNNEL, "no table");
-    bad(400, "POST", "/v1/insight/funnel?format=pdf", FUNNEL, "json, csv or text");
+    BAD(404, "POST", "/v1/insight/funel", FUNNEL, "did you mean \\\"funnel\\\"?");
+    BAD(400, "POST", "/v1/insight/funnel", "{\"steps\": [\"viewed\", \"aded\"]}", "at steps[1]: at 1: ");
+    BAD(404, "POST", "/v1/insight/funnel?format=csv&table=x", FUNNEL, "no table");
+    BAD(400, "POST", "/v1/insight/funnel?format=pdf", FUNNEL, "json, csv or text");
 }
 
 static void saved(void **state) {
@@ -124,19 +70,18 @@ static void saved(void **state) {
          "\"version\":1", "\"kind\":\"funnel\"");
     GOOD("POST", "/v1/analyses/Way%20to%20buy/run", "", "[1,\"viewed where price >= 0\",3,");
     GOOD("POST", "/v1/analyses/Way%20to%20buy/run", "{\"values\": {\"least\": 20}}", ",2,1,1,0,");
-    bad(400, "POST", "/v1/analyses/Way%20to%20buy/run", "{\"values\": {\"leest\": 20}}", "did you mean \\\"least\\\"?");
-    bad(400, "POST", "/v1/analyses", "{\"name\": \"x\", \"kind\": \"funnel\", \"definition\": {\"stps\": 1}}",
+    BAD(400, "POST", "/v1/analyses/Way%20to%20buy/run", "{\"values\": {\"leest\": 20}}", "did you mean \\\"least\\\"?");
+    BAD(400, "POST", "/v1/analyses", "{\"name\": \"x\", \"kind\": \"funnel\", \"definition\": {\"stps\": 1}}",
         "did you mean \\\"steps\\\"?");
-    bad(404, "POST", "/v1/analyses", "{\"name\": \"x\", \"kind\": \"funel\", \"definition\": {}}", "did you mean");
+    BAD(404, "POST", "/v1/analyses", "{\"name\": \"x\", \"kind\": \"funel\", \"definition\": {}}", "did you mean");
     GOOD("POST", "/v1/analyses", "{\"name\": \"Way to buy\", \"kind\": \"funnel\", \"definition\": " FUNNEL "}",
          "\"version\":2", "least");
-    close_server(); /* over a restart: out of the checkpoint, or of the log */
-    open_server();
+    served_restart(&served); /* out of the checkpoint, or of the log */
     GOOD("GET", "/v1/analyses", "", "\"Way to buy\"", "\"version\":2");
     GOOD("GET", "/v1/analyses/Way%20to%20buy", "", "\"version\":1", "least");
     GOOD("POST", "/v1/analyses/Way%20to%20buy/run", "", "[3,\"bought\",1,");
     GOOD("DELETE", "/v1/analyses/Way%20to%20buy", "", "\"in_force\":true");
-    bad(404, "POST", "/v1/analyses/Way%20to%20buy/run", "", "no analysis is called");
+    BAD(404, "POST", "/v1/analyses/Way%20to%20buy/run", "", "no analysis is called");
 }
 
 static void as_a_job(void **state) {
@@ -144,11 +89,11 @@ static void as_a_job(void **state) {
     char path[64];
     int number = 0;
     GOOD("POST", "/v1/insight/retention?job=1", "{\"start\": \"viewed\", \"intervals\": 3}", "\"job\":");
-    assert_int_equal(sscanf(strstr(answer.data, "\"job\":"), "\"job\":%d", &number), 1);
+    assert_int_equal(sscanf(strstr(served.answer.data, "\"job\":"), "\"job\":%d", &number), 1);
     snprintf(path, sizeof path, "/v1/jobs/%d", number);
     for (int i = 0; i < 500; i++) {
         GOOD("GET", path, "", "\"state\":");
-        if (strstr(answer.data, "\"state\":\"done\""))
+        if (strstr(served.answer.data, "\"state\":\"done\""))
             break;
         usleep(10000);
     }
@@ -156,8 +101,8 @@ static void as_a_job(void **state) {
     snprintf(path, sizeof path, "/v1/jobs/%d?format=csv&table=customers", number);
     GOOD("GET", path, "", "2026-01-01,3,3,");
     GOOD("GET", "/v1/jobs", "", "\"kind\":\"retention\"");
-    bad(400, "POST", "/v1/insight/retention?job=1", "{\"start\": \"vieved\"}", "did you mean");
-    bad(404, "GET", "/v1/jobs/999", "", "no such job");
+    BAD(400, "POST", "/v1/insight/retention?job=1", "{\"start\": \"vieved\"}", "did you mean");
+    BAD(404, "GET", "/v1/jobs/999", "", "no such job");
     snprintf(path, sizeof path, "/v1/jobs/%d", number);
     GOOD("DELETE", path, "", "\"state\":\"done\"");
 }
@@ -178,8 +123,8 @@ static void as_segments(void **state) {
     GOOD("POST", "/v1/insight/trends",
          "{\"series\": \"viewed\", \"split\": {\"segments\": [\"dropped\", \"Hangzhou viewers\"]}}",
          "[\"dropped\",\"2026-01-01\",1]", "[\"Hangzhou viewers\",\"2026-01-01\",2]");
-    bad(409, "POST", "/v1/insight/funnel/segment", "{\"name\": \"dropped\", \"definition\": " FUNNEL "}", "already");
-    bad(415, "POST", "/v1/insight/trends/segment", "{\"name\": \"x\", \"definition\": {\"series\": \"viewed\"}}",
+    BAD(409, "POST", "/v1/insight/funnel/segment", "{\"name\": \"dropped\", \"definition\": " FUNNEL "}", "already");
+    BAD(415, "POST", "/v1/insight/trends/segment", "{\"name\": \"x\", \"definition\": {\"series\": \"viewed\"}}",
         "names no customers");
 }
 

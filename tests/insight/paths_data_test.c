@@ -10,68 +10,10 @@
 
 #include <cmocka.h>
 
-#include "main/loader.h"
 #include "main/paths_file.h"
-#include "main/server.h"
+#include "served_client.h"
 
-#define FOLDER "/tmp/onefold-paths-data-test"
 #define MAPPINGS "tests/insight/paths/"
-
-struct shop {
-    struct server *server;
-    struct client *client;
-    struct buffer answer;
-};
-
-static const char *data_path(const char *name) {
-    static char path[512];
-    const char *folder = getenv("ONEFOLD_TEST_DATA");
-    snprintf(path, sizeof path, "%s/%s", folder ? folder : "../shared/data", name);
-    if (access(path, R_OK)) {
-        print_message("skipped: %s is not there (set ONEFOLD_TEST_DATA)\n", path);
-        skip();
-    }
-    return path;
-}
-
-static void open_shop(struct shop *s) {
-    struct fault fault = {0};
-    struct serve_options door = {.port = 0};
-    char key[48];
-    *s = (struct shop){0};
-    if (system("rm -rf " FOLDER) || server_start(os_real(), FOLDER, NULL, &door, &s->server, &fault) ||
-        server_admin_key(s->server, key, &fault) ||
-        client_create(serve_address(s->server->serve), key, &s->client, &fault))
-        fail_msg("%s", fault.text);
-}
-
-static void close_shop(struct shop *s) {
-    client_free(s->client);
-    server_stop(s->server);
-    buffer_release(&s->answer);
-    assert_int_equal(system("rm -rf " FOLDER), 0);
-}
-
-static void import(struct shop *s, const char *path, const char *mapping, uint64_t rows) {
-    struct load_counts counts;
-    struct fault fault = {0};
-    if (load_import(s->client, path, mapping, false, NULL, NULL, &counts, &fault))
-        fail_msg("%s", fault.text);
-    assert_true(engine_settle(s->server->engine, 120000));
-    assert_int_equal(counts.rejected, 0);
-    assert_int_equal(counts.rows, rows);
-}
-
-/* One table as CSV; zero-terminated. */
-static const char *ask(struct shop *s, const char *kind, const char *table, struct slice definition) {
-    char path[128];
-    struct fault fault = {0};
-    snprintf(path, sizeof path, "/v1/insight/%s?format=csv&table=%s", kind, table);
-    if (load_request(s->client, "POST", path, definition, &s->answer, &fault))
-        fail_msg("%s %.*s: %s", kind, 200, definition.data, fault.text);
-    buffer_add_char(&s->answer, 0);
-    return s->answer.data;
-}
 
 /* Number `column` (from 0) of the line that begins with `head`, which may hold commas in its quotes only. */
 static double figure(const char *csv, const char *head, unsigned column) {
@@ -114,7 +56,7 @@ static const struct {
 
 static void ready_paths_give_the_closed_forms(void **state) {
     (void)state;
-    struct shop s;
+    struct served s;
     struct buffer definition = {0};
     struct json_writer w = {.out = &definition};
     struct fault fault = {0};
@@ -124,8 +66,9 @@ static void ready_paths_give_the_closed_forms(void **state) {
     if (paths_file_read(path, &w, &fault))
         fail_msg("%s", fault.text);
     json_end_object(&w);
-    open_shop(&s);
-    const char *csv = ask(&s, "attribution", "conversions", buffer_slice(&definition));
+    served_open(&s, "paths-data-test");
+    buffer_add_char(&definition, 0);
+    const char *csv = served_table(&s, "attribution", "conversions", definition.data);
     for (size_t i = 0; i < sizeof closed / sizeof *closed;
          i++) { /* channel,touches,first,last,last_non_direct,linear,position,markov,... */
         assert_figure(csv, closed[i].channel, 1 + 1, closed[i].first, 1e-9);
@@ -133,16 +76,16 @@ static void ready_paths_give_the_closed_forms(void **state) {
         assert_figure(csv, closed[i].channel, 1 + 4, closed[i].linear, 6e-5);
         assert_figure(csv, closed[i].channel, 1 + 6, closed[i].markov, 6e-4);
     }
-    csv = ask(&s, "attribution", "removal_effects", buffer_slice(&definition));
+    csv = served_table(&s, "attribution", "removal_effects", definition.data);
     for (size_t i = 0; i < sizeof closed / sizeof *closed; i++)
         if (closed[i].removal > 0)
             assert_figure(csv, closed[i].channel, 1, closed[i].removal, 6e-7);
-    csv = ask(&s, "attribution", "coverage", buffer_slice(&definition));
+    csv = served_table(&s, "attribution", "coverage", definition.data);
     assert_figure(csv, "19785", 1, 19785, 0);
     assert_figure(csv, "19785", 3, 74802.972, 5e-4);
     assert_figure(csv, "19785", 5, 68602, 0);
     buffer_release(&definition);
-    close_shop(&s);
+    served_close(&s);
 }
 
 /* --- Snowplow's events to sessions to shares --- */
@@ -162,7 +105,7 @@ static void ready_paths_give_the_closed_forms(void **state) {
 
 static void snowplow_gives_the_published_tables(void **state) {
     (void)state;
-    struct shop s;
+    struct served s;
     const char *path = data_path("snowplow_fractribution/source/snowplow_fractribution_events.csv");
     static const struct {
         const char *channel;
@@ -185,29 +128,30 @@ static void snowplow_gives_the_published_tables(void **state) {
                  {"Organic_Search > Direct", 1, 1, 140},
                  {"Paid_Search_Other", 0, 1, 0},
                  {"Unmatched_Channel", 0, 1, 0}};
-    open_shop(&s);
-    import(&s, path, MAPPINGS "snowplow.json", 98);
-    const char *csv = ask(&s, "attribution", "conversions", SLICE(SNOWPLOW));
+    served_open(&s, "paths-data-test");
+    assert_int_equal(served_import(&s, path, MAPPINGS "snowplow.json"), 98);
+    const char *csv = served_table(&s, "attribution", "conversions", SNOWPLOW);
     for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
         assert_figure(csv, shares[i].channel, 1, shares[i].sessions, 0);
         assert_figure(csv, shares[i].channel, 2, shares[i].last, 1e-9);
         assert_figure(csv, shares[i].channel, 3, shares[i].share, 1e-9);
     }
-    csv = ask(&s, "attribution", "value", SLICE(SNOWPLOW));
+    csv = served_table(&s, "attribution", "value", SNOWPLOW);
     for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
         assert_figure(csv, shares[i].channel, 1, shares[i].last_value, 1e-9);
         assert_figure(csv, shares[i].channel, 2, shares[i].share_value, 1e-8);
     }
-    csv = ask(&s, "attribution", "returns", SLICE(SNOWPLOW)); /* cost, conversions, a conversion's cost, value, roas */
+    csv =
+        served_table(&s, "attribution", "returns", SNOWPLOW); /* cost, conversions, a conversion's cost, value, roas */
     assert_figure(csv, "Direct,counterfactual", 5, 0.01701541577, 1e-9);
     assert_figure(csv, "Video,last", 5, 0.02, 1e-9);
-    csv = ask(&s, "attribution", "paths", SLICE(SNOWPLOW)); /* touches, conversions, without, rate, value */
+    csv = served_table(&s, "attribution", "paths", SNOWPLOW); /* touches, conversions, without, rate, value */
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         assert_figure(csv, paths[i].path, 2, paths[i].conversions, 0);
         assert_figure(csv, paths[i].path, 3, paths[i].others, 0);
         assert_figure(csv, paths[i].path, 5, paths[i].revenue, 1e-9);
     }
-    close_shop(&s);
+    served_close(&s);
 }
 
 /* --- a cookie log of 1999 --- */
@@ -232,29 +176,29 @@ static void write_clicks(const char *path, const char *into) {
 
 static void cookies_reach_the_pages_counted(void **state) {
     (void)state;
-    struct shop s;
+    struct served s;
     static const struct {
         const char *page;
         double cookies;
     } reached[] = {{"product", 1101}, {"program", 963}, {"home", 770},
                    {"catalog", 696},  {"login", 660},   {"addcart", 617}};
     const char *path = data_path("clickstream_1999_cookie/clickstream.csv.gz");
-    open_shop(&s);
-    write_clicks(path, FOLDER "/clicks.csv");
-    import(&s, FOLDER "/clicks.csv", MAPPINGS "clicks.json", 24344);
-    const char *csv = ask(&s, "path", "nodes",
-                          SLICE("{\"events\": \"click\", \"node\": \"page\", \"session\": \"none\", \"nodes\": 200}"));
+    served_open(&s, "paths-data-test");
+    write_clicks(path, served_file(&s, "clicks.csv"));
+    assert_int_equal(served_import(&s, served_file(&s, "clicks.csv"), MAPPINGS "clicks.json"), 24344);
+    const char *csv = served_table(
+        &s, "path", "nodes", "{\"events\": \"click\", \"node\": \"page\", \"session\": \"none\", \"nodes\": 200}");
     for (size_t i = 0; i < sizeof reached / sizeof *reached; i++)
         assert_figure(csv, reached[i].page, 1, reached[i].cookies, 0);
-    csv = ask(&s, "path", "summary", SLICE("{\"events\": \"click\", \"node\": \"page\", \"session\": \"none\"}"));
+    csv = served_table(&s, "path", "summary", "{\"events\": \"click\", \"node\": \"page\", \"session\": \"none\"}");
     assert_figure(csv, "1240", 1, 1240, 0);
     /* Who adds to the basket before paying: the goal is a page too. */
-    csv = ask(&s, "path", "key_nodes",
-              SLICE("{\"events\": \"click\", \"node\": \"page\", \"goal\": {\"event\": \"click where page = "
-                    "\\\"pay_req\\\"\", \"name\": \"pay_req\"}, \"session\": \"none\", \"nodes\": 200}"));
+    csv = served_table(&s, "path", "key_nodes",
+                       "{\"events\": \"click\", \"node\": \"page\", \"goal\": {\"event\": \"click where page = "
+                       "\\\"pay_req\\\"\", \"name\": \"pay_req\"}, \"session\": \"none\", \"nodes\": 200}");
     assert_true(figure(csv, "addcart", 2) > figure(csv, "addcart", 4));
     assert_true(figure(csv, "addcart", 7) < 0.05);
-    close_shop(&s);
+    served_close(&s);
 }
 
 int main(void) {

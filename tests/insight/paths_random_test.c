@@ -10,10 +10,8 @@
 #include <cmocka.h>
 
 #include "base/random.h"
-#include "main/loader.h"
-#include "main/server.h"
+#include "served_client.h"
 
-#define FOLDER "/tmp/onefold-paths-random-test"
 #define ROWS 3000
 #define COOKIES 300
 #define PAGES 5
@@ -91,50 +89,30 @@ static int by_customer(const void *a, const void *b) {
 
 /* --- the program --- */
 
-struct shop {
-    struct server *server;
-    struct client *client;
-    struct buffer answer;
-};
-static struct shop shop;
+static struct served served;
 
 static int open_shop(void **state) {
-    struct fault fault = {0};
-    struct serve_options door = {.port = 0};
-    struct load_counts counts;
-    char key[48];
     (void)state;
-    if (system("rm -rf " FOLDER) || server_start(os_real(), FOLDER, NULL, &door, &shop.server, &fault) ||
-        server_admin_key(shop.server, key, &fault) ||
-        client_create(serve_address(shop.server->serve), key, &shop.client, &fault))
-        fail_msg("%s", fault.text);
+    served_open(&served, "paths-random-test");
     make_rows();
-    write_rows(FOLDER "/rows.csv");
-    if (os_write_file(os_real(), FOLDER "/rows.json", slice_text(mapping), &fault) ||
-        load_import(shop.client, FOLDER "/rows.csv", FOLDER "/rows.json", false, NULL, NULL, &counts, &fault))
-        fail_msg("%s", fault.text);
-    assert_true(engine_settle(shop.server->engine, 120000));
-    assert_int_equal(counts.rows, ROWS);
+    write_rows(served_file(&served, "rows.csv"));
+    if (os_write_file(os_real(), served_file(&served, "rows.json"), slice_text(mapping), &served.fault))
+        fail_msg("%s", served.fault.text);
+    char rows_path[128];
+    snprintf(rows_path, sizeof rows_path, "%s", served_file(&served, "rows.csv"));
+    assert_int_equal(served_import(&served, rows_path, served_file(&served, "rows.json")), ROWS);
     qsort(rows, ROWS, sizeof *rows, by_customer);
     return 0;
 }
 
 static int close_shop(void **state) {
     (void)state;
-    client_free(shop.client);
-    server_stop(shop.server);
-    buffer_release(&shop.answer);
-    return system("rm -rf " FOLDER);
+    served_close(&served);
+    return 0;
 }
 
 static const char *ask(const char *kind, const char *table, const char *definition) {
-    char path[128];
-    struct fault fault = {0};
-    snprintf(path, sizeof path, "/v1/insight/%s?format=csv&table=%s", kind, table);
-    if (load_request(shop.client, "POST", path, slice_text(definition), &shop.answer, &fault))
-        fail_msg("%s %s: %s", kind, definition, fault.text);
-    buffer_add_char(&shop.answer, 0);
-    return shop.answer.data;
+    return served_table(&served, kind, table, definition);
 }
 
 /* Number `column` behind `head`; 0 where there is no such line. */

@@ -10,85 +10,9 @@
 
 #include <cmocka.h>
 
-#include "main/loader.h"
-#include "main/server.h"
+#include "served_client.h"
 
 #define MAPPINGS "tests/insight/value/"
-
-/* A folder of this run's own: several may run at once. */
-static const char *folder(void) {
-    static char path[64];
-    snprintf(path, sizeof path, "/tmp/onefold-value-data-test-%d", (int)getpid());
-    return path;
-}
-
-static int clean_folder(void) {
-    char command[96];
-    snprintf(command, sizeof command, "rm -rf %s", folder());
-    return system(command);
-}
-
-static const char *lines_path(void) {
-    static char path[96];
-    snprintf(path, sizeof path, "%s/lines.csv", folder());
-    return path;
-}
-
-struct shop {
-    struct server *server;
-    struct client *client;
-    struct buffer answer;
-};
-
-static const char *data_path(const char *name) {
-    static char path[512];
-    const char *folder = getenv("ONEFOLD_TEST_DATA");
-    snprintf(path, sizeof path, "%s/%s", folder ? folder : "../shared/data", name);
-    if (access(path, R_OK)) {
-        print_message("skipped: %s is not there (set ONEFOLD_TEST_DATA)\n", path);
-        skip();
-    }
-    return path;
-}
-
-static void open_shop(struct shop *s) {
-    struct fault fault = {0};
-    struct serve_options door = {.port = 0};
-    char key[48];
-    *s = (struct shop){0};
-    if (clean_folder() || server_start(os_real(), folder(), NULL, &door, &s->server, &fault) ||
-        server_admin_key(s->server, key, &fault) ||
-        client_create(serve_address(s->server->serve), key, &s->client, &fault))
-        fail_msg("%s", fault.text);
-}
-
-static void close_shop(struct shop *s) {
-    client_free(s->client);
-    server_stop(s->server);
-    buffer_release(&s->answer);
-    assert_int_equal(clean_folder(), 0);
-}
-
-static uint64_t import(struct shop *s, const char *path, const char *mapping) {
-    struct load_counts counts;
-    struct fault fault = {0};
-    if (load_import(s->client, path, mapping, false, NULL, NULL, &counts, &fault))
-        fail_msg("%s", fault.text);
-    assert_true(engine_settle(s->server->engine, 120000));
-    assert_int_equal(counts.rejected, 0);
-    return counts.rows;
-}
-
-/* One table as CSV; zero-terminated. */
-static const char *ask(struct shop *s, const char *kind, const char *table, const char *definition) {
-    char path[128];
-    struct fault fault = {0};
-    snprintf(path, sizeof path, "/v1/insight/%s?format=csv&table=%s", kind, table);
-    if (load_request(s->client, "POST", path, slice_text(definition), &s->answer, &fault))
-        fail_msg("%s %s: %s", kind, definition, fault.text);
-    buffer_add_char(&s->answer, 0);
-    return s->answer.data;
-}
 
 /* The number behind `head` ("bg_nbd,r,"), which begins a line. */
 static double figure(const char *csv, const char *head) {
@@ -108,13 +32,14 @@ static void assert_figure(const char *csv, const char *head, double expected, do
 
 static void cdnow_is_fitted_as_published(void **state) {
     (void)state;
-    struct shop s;
+    struct served s;
     const char *path = data_path("cdnow/cdnowElog_BTYD.csv");
-    open_shop(&s);
-    assert_int_equal(import(&s, path, MAPPINGS "cdnow.json"), 6919);
-    const char *csv = ask(&s, "ltv", "model",
-                          "{\"orders\": \"purchase\", \"value\": \"amount\", \"calibration_end\": \"1997-09-30\", "
-                          "\"now\": \"1998-06-30\"}");
+    served_open(&s, "value-data-test");
+    assert_int_equal(served_import(&s, path, MAPPINGS "cdnow.json"), 6919);
+    const char *csv =
+        served_table(&s, "ltv", "model",
+                     "{\"orders\": \"purchase\", \"value\": \"amount\", \"calibration_end\": \"1997-09-30\", "
+                     "\"now\": \"1998-06-30\"}");
     assert_figure(csv, "bg_nbd,r,", 0.2426, 1e-4);
     assert_figure(csv, "bg_nbd,alpha,", 4.4136, 1e-3);
     assert_figure(csv, "bg_nbd,a,", 0.7929, 1e-4);
@@ -122,21 +47,23 @@ static void cdnow_is_fitted_as_published(void **state) {
     assert_figure(csv, "gamma_gamma,p,", 6.2496, 1e-3);
     assert_figure(csv, "gamma_gamma,q,", 3.7442, 1e-3);
     assert_figure(csv, "gamma_gamma,gamma,", 15.4435, 5e-3);
-    csv = ask(&s, "ltv", "fit",
-              "{\"orders\": \"purchase\", \"value\": \"amount\", \"calibration_end\": \"1997-09-30\", \"now\": "
-              "\"1998-06-30\"}");
+    csv =
+        served_table(&s, "ltv", "fit",
+                     "{\"orders\": \"purchase\", \"value\": \"amount\", \"calibration_end\": \"1997-09-30\", \"now\": "
+                     "\"1998-06-30\"}");
     assert_figure(csv, "bg_nbd,log_likelihood,", -9582.4292, 1e-3);
     assert_figure(csv, "bg_nbd,customers,", 2357, 0);
     assert_figure(csv, "gamma_gamma,log_likelihood,", -4055.9177, 1e-3);
     assert_figure(csv, "gamma_gamma,customers,", 946, 0);
-    csv = ask(&s, "ltv", "model",
-              "{\"orders\": \"purchase\", \"value\": \"amount\", \"calibration_end\": \"1997-09-30\", \"model\": "
-              "\"pareto_nbd\"}");
+    csv = served_table(
+        &s, "ltv", "model",
+        "{\"orders\": \"purchase\", \"value\": \"amount\", \"calibration_end\": \"1997-09-30\", \"model\": "
+        "\"pareto_nbd\"}");
     assert_figure(csv, "pareto_nbd,r,", 0.553, 1e-3);
     assert_figure(csv, "pareto_nbd,alpha,", 10.578, 2e-3);
     assert_figure(csv, "pareto_nbd,s,", 0.606, 1e-3);
     assert_figure(csv, "pareto_nbd,beta,", 11.669, 3e-3);
-    close_shop(&s);
+    served_close(&s);
 }
 
 /* One basket a line becomes one line an item. */
@@ -168,32 +95,32 @@ static uint64_t rules_in(const char *counts) {
 
 static void groceries_give_the_published_rules(void **state) {
     (void)state;
-    struct shop s;
+    struct served s;
     const char *path = data_path("groceries/groceries.csv");
-    open_shop(&s);
-    write_lines(path, lines_path());
-    assert_int_equal(import(&s, lines_path(), MAPPINGS "groceries.json"), 43367);
-    assert_int_equal(rules_in(ask(&s, "basket", "counts", "{\"support\": 0.001, \"confidence\": 0.5}")), 5668);
-    assert_int_equal(rules_in(ask(&s, "basket", "counts", "{\"support\": 0.001, \"confidence\": 0.8}")), 410);
-    assert_int_equal(rules_in(ask(&s, "basket", "counts", "{\"support\": 0.006, \"confidence\": 0.25}")), 463);
-    const char *csv = ask(&s, "basket", "rules", "{\"support\": 0.001, \"confidence\": 0.7, \"longest\": 2}");
+    served_open(&s, "value-data-test");
+    write_lines(path, served_file(&s, "lines.csv"));
+    assert_int_equal(served_import(&s, served_file(&s, "lines.csv"), MAPPINGS "groceries.json"), 43367);
+    assert_int_equal(rules_in(served_table(&s, "basket", "counts", "{\"support\": 0.001, \"confidence\": 0.5}")), 5668);
+    assert_int_equal(rules_in(served_table(&s, "basket", "counts", "{\"support\": 0.001, \"confidence\": 0.8}")), 410);
+    assert_int_equal(rules_in(served_table(&s, "basket", "counts", "{\"support\": 0.006, \"confidence\": 0.25}")), 463);
+    const char *csv = served_table(&s, "basket", "rules", "{\"support\": 0.001, \"confidence\": 0.7, \"longest\": 2}");
     assert_figure(csv, "honey,whole milk,11,", 0.001118454, 1e-9); /* support; confidence and lift: */
     assert_non_null(strstr(csv, ",0.7333333333333333,2.87000928505"));
     /* One level up: categories of the product tree, by master data. */
-    import(&s, data_path("groceries/items.csv"), MAPPINGS "categories.json");
-    csv = ask(&s, "basket", "sets",
-              "{\"item\": \"product.department\", \"support\": 0.05, \"sets\": 3, \"shortest\": 1}");
+    served_import(&s, data_path("groceries/items.csv"), MAPPINGS "categories.json");
+    csv = served_table(&s, "basket", "sets",
+                       "{\"item\": \"product.department\", \"support\": 0.05, \"sets\": 3, \"shortest\": 1}");
     assert_non_null(strstr(csv, "fruit and vegetables"));
-    close_shop(&s);
+    served_close(&s);
 }
 
 static void relay_foods_cohorts_are_the_published(void **state) {
     (void)state;
-    struct shop s;
+    struct served s;
     const char *path = data_path("relay_foods/purchase_data_full_study.csv");
-    open_shop(&s);
-    assert_int_equal(import(&s, path, MAPPINGS "relay.json"), 2891);
-    const char *csv = ask(&s, "revenue_cohorts", "cohorts", "{\"periods\": \"present\"}");
+    served_open(&s, "value-data-test");
+    assert_int_equal(served_import(&s, path, MAPPINGS "relay.json"), 2891);
+    const char *csv = served_table(&s, "revenue_cohorts", "cohorts", "{\"periods\": \"present\"}");
     static const struct {
         const char *head;
         double customers;
@@ -207,20 +134,20 @@ static void relay_foods_cohorts_are_the_published(void **state) {
     assert_non_null(strstr(csv, ",1351.065,"));
     assert_non_null(strstr(csv, ",1357.36,"));
     assert_non_null(strstr(csv, ",1604.5,"));
-    csv = ask(&s, "concentration", "summary", "{}");
+    csv = served_table(&s, "concentration", "summary", "{}");
     assert_figure(csv, "757,2891,", 173307.31, 0.01);
-    close_shop(&s);
+    served_close(&s);
 }
 
 static void complete_journey_adds_up(void **state) {
     (void)state;
-    struct shop s;
+    struct served s;
     const char *path = data_path("completejourney/transactions_sample.csv.gz");
-    open_shop(&s);
-    assert_int_equal(import(&s, path, MAPPINGS "journey.json"), 75000);
-    assert_figure(ask(&s, "concentration", "summary", "{\"orders\": \"order.items\", \"value\": \"amount\"}"),
+    served_open(&s, "value-data-test");
+    assert_int_equal(served_import(&s, path, MAPPINGS "journey.json"), 75000);
+    assert_figure(served_table(&s, "concentration", "summary", "{\"orders\": \"order.items\", \"value\": \"amount\"}"),
                   "2377,47243,", 233935.24, 0.005);
-    close_shop(&s);
+    served_close(&s);
 }
 
 int main(void) {

@@ -11,8 +11,7 @@
 
 #include "base/random.h"
 #include "base/time.h"
-#include "main/loader.h"
-#include "main/server.h"
+#include "served_client.h"
 
 #define SEED 3
 #define ROUNDS 3
@@ -25,25 +24,6 @@
 #define DAYS 70
 #define NOW "2026-03-12"
 #define NOW_S (FIRST + 70 * DAY)
-
-/* A folder of this run's own: several may run at once. */
-static const char *folder(void) {
-    static char path[64];
-    snprintf(path, sizeof path, "/tmp/onefold-value-random-test-%d", (int)getpid());
-    return path;
-}
-
-static int clean_folder(void) {
-    char command[96];
-    snprintf(command, sizeof command, "rm -rf %s", folder());
-    return system(command);
-}
-
-static const char *lines_path(void) {
-    static char path[96];
-    snprintf(path, sizeof path, "%s/lines.csv", folder());
-    return path;
-}
 
 struct order {
     unsigned user, device; /* 0: none */
@@ -58,9 +38,7 @@ struct world {
     struct order orders[ORDERS];
     unsigned lines[LINES][3];        /* order, item, cents */
     unsigned parent[2 * PEOPLE + 1]; /* identifiers: users, then devices */
-    struct server *server;
-    struct client *client;
-    struct buffer answer;
+    struct served served;
 };
 
 static unsigned root_of(struct world *w, unsigned i) {
@@ -104,27 +82,9 @@ static void count_line(struct world *w, unsigned i) {
 
 /* --- the program --- */
 
-static void open_world(struct world *w) {
-    struct fault fault = {0};
-    struct serve_options door = {.port = 0};
-    char key[48];
-    if (clean_folder() || server_start(os_real(), folder(), NULL, &door, &w->server, &fault) ||
-        server_admin_key(w->server, key, &fault) ||
-        client_create(serve_address(w->server->serve), key, &w->client, &fault))
-        fail_msg("%s", fault.text);
-}
-
-static void close_world(struct world *w) {
-    client_free(w->client);
-    server_stop(w->server);
-    buffer_release(&w->answer);
-    assert_int_equal(clean_folder(), 0);
-}
-
 static void import(struct world *w, unsigned from, unsigned to) {
-    struct load_counts counts;
-    struct fault fault = {0};
-    FILE *file = fopen(lines_path(), "w");
+    const char *path = served_file(&w->served, "lines.csv");
+    FILE *file = fopen(path, "w");
     assert_non_null(file);
     fprintf(file, "order,time,user,device,item,price,line\n");
     for (unsigned i = from; i < to; i++) {
@@ -139,20 +99,7 @@ static void import(struct world *w, unsigned from, unsigned to) {
         count_line(w, i);
     }
     assert_int_equal(fclose(file), 0);
-    if (load_import(w->client, lines_path(), "tests/insight/value/random.json", false, NULL, NULL, &counts, &fault))
-        fail_msg("%s", fault.text);
-    assert_int_equal(counts.rejected, 0);
-    assert_true(engine_settle(w->server->engine, 60000));
-}
-
-static const char *ask(struct world *w, const char *kind, const char *table, const char *definition) {
-    char path[128];
-    struct fault fault = {0};
-    snprintf(path, sizeof path, "/v1/insight/%s?format=csv&table=%s", kind, table);
-    if (load_request(w->client, "POST", path, slice_text(definition), &w->answer, &fault))
-        fail_msg("%s %s: %s", kind, definition, fault.text);
-    buffer_add_char(&w->answer, 0);
-    return w->answer.data;
+    served_import(&w->served, path, "tests/insight/value/random.json");
 }
 
 static double figure(const char *csv, const char *head) {
@@ -180,17 +127,18 @@ static void check_concentration(struct world *w) {
         most = sums[i] > most ? sums[i] : most;
     }
     snprintf(head, sizeof head, "%llu,%llu,", (unsigned long long)customers, (unsigned long long)orders);
-    const char *csv =
-        ask(w, "concentration", "summary", "{\"orders\": \"order.items\", \"value\": \"price\", \"now\": \"" NOW "\"}");
+    const char *csv = served_table(&w->served, "concentration", "summary",
+                                   "{\"orders\": \"order.items\", \"value\": \"price\", \"now\": \"" NOW "\"}");
     assert_true(fabs(figure(csv, head) - (double)whole / 100) < 0.001);
-    csv = ask(w, "concentration", "top",
-              "{\"orders\": \"order.items\", \"value\": \"price\", \"shares\": [0.000001], \"now\": \"" NOW "\"}");
+    csv = served_table(&w->served, "concentration", "top",
+                       "{\"orders\": \"order.items\", \"value\": \"price\", \"shares\": [0.000001], \"now\": \"" NOW
+                       "\"}");
     assert_true(fabs(figure(csv, "0.000001,1,") - (double)most / 100) < 0.001);
 }
 
 static void check_baskets(struct world *w) {
-    const char *csv =
-        ask(w, "basket", "sets", "{\"support\": 0.05, \"shortest\": 1, \"sets\": 100, \"now\": \"" NOW "\"}");
+    const char *csv = served_table(&w->served, "basket", "sets",
+                                   "{\"support\": 0.05, \"shortest\": 1, \"sets\": 100, \"now\": \"" NOW "\"}");
     unsigned baskets = 0, frequent = 0, shown = 0;
     for (unsigned i = 0; i < ORDERS; i++)
         baskets += w->orders[i].any;
@@ -219,8 +167,8 @@ static void check_stages(struct world *w) {
     int64_t first[2 * PEOPLE + 1], last[2 * PEOPLE + 1];
     unsigned counts[5] = {0};
     const char *csv =
-        ask(w, "lifecycle", "stages",
-            "{\"new\": \"10 days\", \"dormant\": \"15 days\", \"lost\": \"30 days\", \"now\": \"" NOW "\"}");
+        served_table(&w->served, "lifecycle", "stages",
+                     "{\"new\": \"10 days\", \"dormant\": \"15 days\", \"lost\": \"30 days\", \"now\": \"" NOW "\"}");
     memset(first, 0, sizeof first);
     memset(last, 0, sizeof last);
     for (unsigned i = 0; i < ORDERS; i++) {
@@ -242,7 +190,7 @@ static void check_stages(struct world *w) {
 
 static void check_series(struct world *w) {
     unsigned counts[DAYS + 1] = {0};
-    const char *csv = ask(w, "series", "series", "{\"interval\": \"day\", \"now\": \"" NOW "\"}");
+    const char *csv = served_table(&w->served, "series", "series", "{\"interval\": \"day\", \"now\": \"" NOW "\"}");
     for (unsigned i = 0; i < ORDERS; i++)
         counts[(w->orders[i].time_s - FIRST) / DAY] += w->orders[i].any;
     for (unsigned day = 0; day < DAYS; day++) {
@@ -273,18 +221,18 @@ static void random_shops_are_counted_as_plainly(void **state) {
         random_init(&w.random, SEED + round);
         print_message("seed %u\n", SEED + round);
         make(&w);
-        open_world(&w);
+        served_open(&w.served, "value-random-test");
         import(&w, 0, LINES / 2);
         check(&w);
-        if (engine_compact(w.server->engine, &fault))
+        if (engine_compact(w.served.server->engine, &fault))
             fail_msg("%s", fault.text);
         check(&w);
         import(&w, LINES / 2, LINES);
         check(&w);
-        if (engine_compact(w.server->engine, &fault))
+        if (engine_compact(w.served.server->engine, &fault))
             fail_msg("%s", fault.text);
         check(&w);
-        close_world(&w);
+        served_close(&w.served);
     }
 }
 

@@ -9,57 +9,18 @@
 #include <cmocka.h>
 
 #include "base/json_read.h"
-#include "main/client.h"
-#include "main/server.h"
+#include "served_client.h"
 
-#define FOLDER "/tmp/onefold-audience-api-test"
+static struct served served;
 
-static struct server *server;
-static struct client *admin, *writer;
-static struct buffer answer;
-static struct fault fault;
-
-/* The status code; the body is in `answer`, ended by a zero. */
-static int call(struct client *client, const char *method, const char *path, const char *body) {
-    int http = 0;
-    buffer_clear(&answer);
-    if (client_request(client, method, path, "application/json", slice_text(body), &http, &answer, &fault))
-        fail_msg("%s %s: %s", method, path, fault.text);
-    buffer_add_char(&answer, 0);
-    answer.size--;
-    return http;
+static void track(const char *body) {
+    assert_int_equal(served_call(&served, served.writer, "POST", "/v1/batch", body), 200);
 }
-
-/* It succeeds, and each of these texts is in the answer. */
-static void good(const char *method, const char *path, const char *body, const char *const *texts) {
-    int http = call(admin, method, path, body);
-    if (http != 200)
-        fail_msg("%s %s %s: %d %s", method, path, body, http, answer.data);
-    for (; *texts; texts++) {
-        if (strstr(answer.data, *texts) == NULL)
-            fail_msg("%s %s %s: no %s in %s", method, path, body, *texts, answer.data);
-    }
-}
-#define GOOD(method, path, body, ...) good(method, path, body, (const char *const[]){__VA_ARGS__, NULL})
-
-static void bad(int code, const char *method, const char *path, const char *body, const char *text) {
-    int http = call(admin, method, path, body);
-    if (http != code || strstr(answer.data, text) == NULL)
-        fail_msg("%s %s %s: %d %s; expected %d with %s", method, path, body, http, answer.data, code, text);
-}
-
-static void track(const char *body) { assert_int_equal(call(writer, "POST", "/v1/batch", body), 200); }
 
 static int begin(void **state) {
     (void)state;
-    char key[48];
-    struct engine_options engine = {.threads = true};
-    struct serve_options options = {.port = 0};
-    if (system("rm -rf " FOLDER) != 0 || server_start(os_real(), FOLDER, &engine, &options, &server, &fault) ||
-        server_source(server, "web", "segment", key, &fault) ||
-        client_create(serve_address(server->serve), server->admin_key, &admin, &fault) ||
-        client_create_writer(serve_address(server->serve), key, &writer, &fault))
-        fail_msg("%s", fault.text);
+    served_open(&served, "audience-api-test");
+    served_source(&served, "web", "segment");
     track("{\"batch\":["
           "{\"type\":\"identify\",\"userId\":\"u1\",\"traits\":{\"city\":\"上海\",\"gender\":\"male\",\"phone\":"
           "\"13800001111\"}},"
@@ -69,17 +30,14 @@ static int begin(void **state) {
           "Completed\",\"properties\":{\"order_id\":\"o1\",\"total\":900}},"
           "{\"type\":\"track\",\"userId\":\"u2\",\"event\":\"Order "
           "Completed\",\"properties\":{\"order_id\":\"o2\",\"total\":100.5}}]}");
-    engine_settle(server->engine, 10000);
+    served_settle(&served);
     return 0;
 }
 
 static int end(void **state) {
     (void)state;
-    client_free(admin);
-    client_free(writer);
-    server_stop(server);
-    buffer_release(&answer);
-    return system("rm -rf " FOLDER);
+    served_close(&served);
+    return 0;
 }
 
 static void queries(void **state) {
@@ -110,23 +68,23 @@ static void queries(void **state) {
     GOOD("POST", "/v1/query/overlap",
          "{\"of\":[\"count(order) > 0\",\"sum(order.total) > 500\",\"level = \\\"gold\\\"\"]}",
          "{\"in\":[0],\"count\":1}", "{\"in\":[0,1],\"count\":1}", "{\"in\":[2],\"count\":1}", "\"union\":3");
-    bad(400, "POST", "/v1/query", "{}", "expression");
-    bad(400, "POST", "/v1/query", "{\"expression\":\"count(\"}", "at 7");
-    bad(400, "POST", "/v1/query", "{\"expression\":\"city = \\\"x\\\"\",\"values\":[\"nothing\"]}", "values, number 1");
-    bad(400, "POST", "/v1/query/overlap", "{\"of\":[\"a\"]}", "two to four");
+    BAD(400, "POST", "/v1/query", "{}", "expression");
+    BAD(400, "POST", "/v1/query", "{\"expression\":\"count(\"}", "at 7");
+    BAD(400, "POST", "/v1/query", "{\"expression\":\"city = \\\"x\\\"\",\"values\":[\"nothing\"]}", "values, number 1");
+    BAD(400, "POST", "/v1/query/overlap", "{\"of\":[\"a\"]}", "two to four");
 }
 
 static void segments(void **state) {
     (void)state;
-    bad(404, "GET", "/v1/segments/core", "", "no segment is called");
-    bad(400, "POST", "/v1/segments", "{\"name\":\"core\",\"expression\":\"city\"}", "at 1");
+    BAD(404, "GET", "/v1/segments/core", "", "no segment is called");
+    BAD(400, "POST", "/v1/segments", "{\"name\":\"core\",\"expression\":\"city\"}", "at 1");
     GOOD("POST", "/v1/segments", "{\"name\":\"core\",\"expression\":\"sum(order.total) > 500\"}", "\"version\":1",
          "\"size\":1");
     GOOD("POST", "/v1/segments", "{\"name\":\"buyers\",\"expression\":\"count(order) > 0\"}", "\"size\":2");
     GOOD("POST", "/v1/segments",
          "{\"name\":\"others\",\"expression\":\"in segment \\\"buyers\\\" and not in segment \\\"core\\\"\"}",
          "\"size\":1", "{\"kind\":\"segment\",\"name\":\"core\"}");
-    bad(409, "DELETE", "/v1/segments/core", "", "others");
+    BAD(409, "DELETE", "/v1/segments/core", "", "others");
     GOOD("POST", "/v1/segments", "{\"name\":\"core\",\"expression\":\"sum(order.total) > 50\"}", "\"version\":2",
          "\"size\":2");
     GOOD("GET", "/v1/segments/core", "", "\"versions\":[{\"version\":2", "sum(order.total) > 500", "\"freshness\":");
@@ -137,28 +95,28 @@ static void segments(void **state) {
     GOOD("GET", "/v1/segments/core/sizes?interval=3600&count=2", "", "\"size\":2,\"entered\":2,\"left\":0");
     GOOD("GET", "/v1/profiles/user_id:u1?tags=1", "", "\"segments\":[\"buyers\",\"core\"]", "\"tags\":{}");
     GOOD("POST", "/v1/query/overlap", "{\"of\":[\"core\",\"buyers\"]}", "\"intersection\":2");
-    bad(409, "POST", "/v1/segments/core/members", "{\"add\":[\"user_id:u3\"]}", "of kind live");
-    bad(409, "POST", "/v1/segments/core/refresh", "", "never stale");
+    BAD(409, "POST", "/v1/segments/core/members", "{\"add\":[\"user_id:u3\"]}", "of kind live");
+    BAD(409, "POST", "/v1/segments/core/refresh", "", "never stale");
     GOOD("DELETE", "/v1/segments/others", "", "\"in_force\":true");
-    bad(404, "GET", "/v1/segments/others", "", "no segment is called");
+    BAD(404, "GET", "/v1/segments/others", "", "no segment is called");
 }
 
 /* A stream is read by curl. */
 static void exported(const char *path, const char *const *texts) {
     char command[600];
-    snprintf(command, sizeof command, "curl -s -g -H 'Authorization: Bearer %s' '%s%s'", server->admin_key,
-             serve_address(server->serve), path);
+    snprintf(command, sizeof command, "curl -s -g -H 'Authorization: Bearer %s' '%s%s'", served.admin_key,
+             serve_address(served.server->serve), path);
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
-    buffer_clear(&answer);
+    buffer_clear(&served.answer);
     size_t got;
-    while ((got = fread(buffer_reserve(&answer, 4096), 1, 4096, pipe)) > 0)
-        answer.size += got;
-    buffer_add_char(&answer, 0);
+    while ((got = fread(buffer_reserve(&served.answer, 4096), 1, 4096, pipe)) > 0)
+        served.answer.size += got;
+    buffer_add_char(&served.answer, 0);
     assert_int_equal(pclose(pipe), 0);
     for (; *texts; texts++) {
-        if (strstr(answer.data, *texts) == NULL)
-            fail_msg("%s: no %s in %s", path, *texts, answer.data);
+        if (strstr(served.answer.data, *texts) == NULL)
+            fail_msg("%s: no %s in %s", path, *texts, served.answer.data);
     }
 }
 #define EXPORTED(path, ...) exported(path, (const char *const[]){__VA_ARGS__, NULL})
@@ -171,9 +129,9 @@ static void exports(void **state) {
              ",u2,,\"Hang, \"\"zhou\"\"\",1\r\n", ",u3,,,0\r\n");
     EXPORTED("/v1/segments/all/export?format=jsonl&identifiers=user_id&values=level",
              "\"user_id\":\"u3\",\"values\":{\"level\":\"gold\"}}\n");
-    bad(400, "GET", "/v1/segments/all/export?format=xml", "", "csv or jsonl");
-    bad(404, "GET", "/v1/segments/all/export?identifiers=nothing", "", "no identifier namespace");
-    bad(400, "GET", "/v1/segments/all/export?values=nothing", "", "values, number 1");
+    BAD(400, "GET", "/v1/segments/all/export?format=xml", "", "csv or jsonl");
+    BAD(404, "GET", "/v1/segments/all/export?identifiers=nothing", "", "no identifier namespace");
+    BAD(400, "GET", "/v1/segments/all/export?values=nothing", "", "values, number 1");
 }
 
 static void uploads_tags_relations(void **state) {
@@ -201,16 +159,16 @@ static void uploads_tags_relations(void **state) {
     GOOD("POST", "/v1/profiles/user_id:u2/tags", "{\"remove\":[\"vip\"]}", "\"changed\":1");
     GOOD("GET", "/v1/profiles/user_id:u1/segments?changes=1", "", "\"spender\":true", "\"spent\":900",
          "\"changes\":[{");
-    bad(409, "POST", "/v1/profiles/user_id:u2/tags", "{\"set\":{\"spender\":true}}", "follows a rule");
-    bad(404, "POST", "/v1/profiles/user_id:u2/tags", "{\"set\":{\"x\":true}}", "no tag is called");
-    bad(400, "POST", "/v1/profiles/user_id:u2/tags", "{}", "set");
+    BAD(409, "POST", "/v1/profiles/user_id:u2/tags", "{\"set\":{\"spender\":true}}", "follows a rule");
+    BAD(404, "POST", "/v1/profiles/user_id:u2/tags", "{\"set\":{\"x\":true}}", "no tag is called");
+    BAD(400, "POST", "/v1/profiles/user_id:u2/tags", "{}", "set");
     GOOD("POST", "/v1/relations",
          "{\"type\":\"guardian_of\",\"from\":\"user_id:u1\",\"to\":\"user_id:u3\",\"fields\":{\"since\":2020}}",
          "\"done\":true");
     GOOD("GET", "/v1/profiles/user_id:u1/relations", "", "\"type\":\"guardian_of\"", "\"ended\":false",
          "\"since\":2020");
     GOOD("POST", "/v1/query", "{\"expression\":\"any(guardian_of where level = \\\"gold\\\")\"}", "\"count\":1");
-    bad(400, "POST", "/v1/relations", "{\"type\":\"guardian_of\",\"from\":\"u1\",\"to\":\"user_id:u3\"}",
+    BAD(400, "POST", "/v1/relations", "{\"type\":\"guardian_of\",\"from\":\"u1\",\"to\":\"user_id:u3\"}",
         "namespace:value");
 }
 
@@ -219,19 +177,19 @@ static void presets_and_workspace(void **state) {
     GOOD("GET", "/v1/presets", "", "\"name_zh\":", "\"installed\":false");
     GOOD("POST", "/v1/presets/install", "{\"names\":\"all\"}", "\"installed\":[\"");
     GOOD("POST", "/v1/presets/install", "{\"names\":\"all\"}", "\"installed\":[]");
-    bad(404, "POST", "/v1/presets/install", "{\"names\":[\"no such\"]}", "none of a preset");
+    BAD(404, "POST", "/v1/presets/install", "{\"names\":[\"no such\"]}", "none of a preset");
     GOOD("POST", "/v1/workspace", "{\"time_zone\":\"Asia/Shanghai\",\"week_start\":7}", "\"week_start\":7");
     GOOD("GET", "/v1/workspace", "", "Asia/Shanghai");
-    bad(400, "POST", "/v1/workspace", "{\"time_zone\":\"Nowhere/Here\"}", "Nowhere");
+    BAD(400, "POST", "/v1/workspace", "{\"time_zone\":\"Nowhere/Here\"}", "Nowhere");
 }
 
 static void subscriptions(void **state) {
     (void)state;
-    bad(404, "GET", "/v1/stream?segments=nothing", "", "no segment is called");
-    bad(404, "GET", "/v1/stream?events=Nothing", "", "no event is called");
-    bad(404, "GET", "/v1/stream?subscription=nothing", "", "no subscription is called");
-    bad(400, "GET", "/v1/stream?after=x", "", "id of an entry");
-    bad(400, "POST", "/v1/subscriptions", "{\"name\":\"a\",\"segments\":\"all\",\"url\":\"file:///etc/passwd\"}",
+    BAD(404, "GET", "/v1/stream?segments=nothing", "", "no segment is called");
+    BAD(404, "GET", "/v1/stream?events=Nothing", "", "no event is called");
+    BAD(404, "GET", "/v1/stream?subscription=nothing", "", "no subscription is called");
+    BAD(400, "GET", "/v1/stream?after=x", "", "id of an entry");
+    BAD(400, "POST", "/v1/subscriptions", "{\"name\":\"a\",\"segments\":\"all\",\"url\":\"file:///etc/passwd\"}",
         "http");
     GOOD("POST", "/v1/subscriptions",
          "{\"name\":\"a\",\"segments\":\"all\",\"url\":\"http://127.0.0.1:1/x\",\"secret\":\"s\"}",
