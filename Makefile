@@ -56,7 +56,7 @@ check:
 
 # Reference pages made from the .def tables
 docs: all
-	@for page in api language insight; do build/release/onefold docs $$page > build/$$page.md && mv build/$$page.md docs/$$page.md; done
+	@for page in $$(build/release/onefold docs list); do build/release/onefold docs $$page > build/$$page.md && mv build/$$page.md docs/$$page.md; done
 
 clean:
 	rm -rf build

@@ -58,7 +58,6 @@ void served_restart(struct served *s) {
         open_writer(s);
 }
 
-
 void served_source(struct served *s, const char *name, const char *kind) {
     if (server_source(s->server, name, kind, s->write_key, &s->fault))
         fail_msg("%s", s->fault.text);

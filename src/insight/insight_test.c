@@ -1,5 +1,4 @@
-/* insight_test: docs/insight.md says what the tables say; every example is one that its kind takes. ONEFOLD_WRITE_DOCS=1 writes the page instead of
- * comparing it; ONEFOLD_ROOT says where the project is, when it is not where this file was compiled. */
+/* insight_test: every example in the tables is one that its kind takes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,33 +8,6 @@
 
 #include "insight/insight.h"
 #include "os/os.h"
-
-static void page_path(char *into, size_t size) {
-    const char *root = getenv("ONEFOLD_ROOT"), *file = __FILE__, *here = strstr(file, "src/insight/");
-    if (root)
-        snprintf(into, size, "%s/docs/insight.md", root);
-    else
-        snprintf(into, size, "%.*sdocs/insight.md", here ? (int)(here - file) : 0, file);
-}
-
-static void page_is_fresh(void **state) {
-    (void)state;
-    char path[512];
-    struct buffer made = {0}, there = {0};
-    struct fault fault = {0};
-    page_path(path, sizeof path);
-    insight_write_reference(&made);
-    if (getenv("ONEFOLD_WRITE_DOCS")) {
-        assert_int_equal(os_write_file(os_real(), path, buffer_slice(&made), &fault), STATUS_OK);
-    } else {
-        if (os_read_file(os_real(), path, &there, &fault) != STATUS_OK)
-            fail_msg("%s", fault.text);
-        if (!slice_equal(buffer_slice(&made), buffer_slice(&there)))
-            fail_msg("%s is stale: run this test with ONEFOLD_WRITE_DOCS=1", path);
-    }
-    buffer_release(&made);
-    buffer_release(&there);
-}
 
 static bool takes(const struct insight_parameter *p, struct slice key) {
     for (; p->name; p++) {
@@ -72,7 +44,6 @@ static void unknown_kinds_get_a_hint(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(page_is_fresh),
         cmocka_unit_test(examples_hold_known_members),
         cmocka_unit_test(unknown_kinds_get_a_hint),
     };

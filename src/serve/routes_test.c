@@ -1,6 +1,4 @@
-/* routes: every row can be found, its schemas are there, and docs/api.md is what the tables make.
- * ONEFOLD_WRITE_DOCS=1 writes the page instead of comparing it; ONEFOLD_ROOT says where the project is, when it is not where this
- * file was compiled from. */
+/* routes_test: every row can be found, and its schemas are there. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -103,39 +101,11 @@ static void test_openapi(void **state) {
     buffer_release(&text);
 }
 
-static void page_path(char *into, size_t size) {
-    const char *root = getenv("ONEFOLD_ROOT"), *file = __FILE__, *here = strstr(file, "src/serve/");
-    if (root)
-        snprintf(into, size, "%s/docs/api.md", root);
-    else
-        snprintf(into, size, "%.*sdocs/api.md", here ? (int)(here - file) : 0, file);
-}
-
-static void test_page_is_fresh(void **state) {
-    (void)state;
-    char path[512];
-    struct buffer made = {0}, there = {0};
-    struct fault fault = {0};
-    page_path(path, sizeof path);
-    serve_write_reference(&made);
-    if (getenv("ONEFOLD_WRITE_DOCS")) {
-        assert_int_equal(os_write_file(os_real(), path, buffer_slice(&made), &fault), STATUS_OK);
-    } else {
-        if (os_read_file(os_real(), path, &there, &fault) != STATUS_OK)
-            fail_msg("%s", fault.text);
-        if (!slice_equal(buffer_slice(&made), buffer_slice(&there)))
-            fail_msg("%s is stale: run this test with ONEFOLD_WRITE_DOCS=1", path);
-    }
-    buffer_release(&made);
-    buffer_release(&there);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_row_is_found),
         cmocka_unit_test(test_rows_hold_together),
         cmocka_unit_test(test_openapi),
-        cmocka_unit_test(test_page_is_fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
