@@ -250,41 +250,13 @@ static void put_newcomers(const struct live_baskets *live, const struct itemsets
     free(at);
 }
 
-struct sorted_set {
-    const uint32_t *items;
-    uint32_t length, count;
-};
-
-static int by_length_and_items(const void *a, const void *b) {
-    const struct sorted_set *p = a, *q = b;
-    if (p->length != q->length)
-        return p->length < q->length ? -1 : 1;
-    for (uint32_t i = 0; i < p->length; i++)
-        if (p->items[i] != q->items[i])
-            return p->items[i] < q->items[i] ? -1 : 1;
-    return 0;
-}
-
 /* In the order itemsets_mine gives. Takes what is in `p`. */
 static void finish(const struct live_baskets *live, struct putting *p, struct itemsets *out) {
-    struct sorted_set *order = memory_get(p->count + 1, sizeof *order);
-    for (size_t i = 0; i < p->count; i++)
-        order[i] = (struct sorted_set){p->items + p->starts[i], p->starts[i + 1] - p->starts[i], p->counts[i]};
-    qsort(order, p->count, sizeof *order, by_length_and_items);
     *out = (struct itemsets){.count = p->count, .basket_count = live->present, .item_count = live->all.item_count};
-    out->items = memory_get(p->item_count + 1, sizeof *out->items);
-    out->starts = memory_get(p->count + 1, sizeof *out->starts);
-    out->counts = memory_get(p->count + 1, sizeof *out->counts);
-    for (size_t i = 0; i < p->count; i++) {
-        memcpy(out->items + out->starts[i], order[i].items, order[i].length * sizeof *out->items);
-        out->starts[i + 1] = out->starts[i] + order[i].length;
-        out->counts[i] = order[i].count;
-    }
-    free(order);
-    free(p->items);
-    free(p->starts);
-    free(p->counts);
-    itemsets_index(out);
+    out->items = p->items;
+    out->starts = p->starts ? p->starts : memory_get(1, sizeof *out->starts);
+    out->counts = p->counts;
+    itemsets_sort(out);
 }
 
 /* The sets of the baskets that came since the last mining, in at least `least` of them. */

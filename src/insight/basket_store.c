@@ -145,49 +145,16 @@ static void take_in_all(struct kept *k, const struct orders *o, const uint32_t *
 }
 
 /* The sets in the caller's numbers, in the order mining gives them. */
-struct ordered {
-    const uint32_t *items;
-    uint32_t length, count;
-};
-
-static int by_length_and_items(const void *a, const void *b) {
-    const struct ordered *p = a, *q = b;
-    if (p->length != q->length)
-        return p->length < q->length ? -1 : 1;
-    for (uint32_t i = 0; i < p->length; i++)
-        if (p->items[i] != q->items[i])
-            return p->items[i] < q->items[i] ? -1 : 1;
-    return 0;
-}
-
 static void renumber(struct itemsets *sets, const uint32_t *back, uint32_t item_count) {
-    struct ordered *order = memory_get(sets->count + 1, sizeof *order);
-    uint32_t *items = memory_get((size_t)sets->starts[sets->count] + 1, sizeof *items),
-             *counts = memory_get(sets->count + 1, sizeof *counts);
-    uint32_t *starts = memory_get(sets->count + 1, sizeof *starts);
     for (size_t i = 0; i < sets->count; i++) {
         uint32_t *set = sets->items + sets->starts[i], length = itemset_length(sets, i);
         for (uint32_t n = 0; n < length; n++)
             set[n] = back[set[n]];
         qsort(set, length, sizeof *set, by_number);
-        order[i] = (struct ordered){set, length, sets->counts[i]};
     }
-    qsort(order, sets->count, sizeof *order, by_length_and_items);
-    for (size_t i = 0; i < sets->count; i++) {
-        memcpy(items + starts[i], order[i].items, order[i].length * sizeof *items);
-        starts[i + 1] = starts[i] + order[i].length;
-        counts[i] = order[i].count;
-    }
-    free(order);
-    free(sets->items);
-    free(sets->counts);
-    free(sets->starts);
     free(sets->slots);
-    sets->items = items;
-    sets->counts = counts;
-    sets->starts = starts;
     sets->item_count = item_count;
-    itemsets_index(sets);
+    itemsets_sort(sets);
 }
 
 static enum status from_counts(struct kept *k, const struct orders *o, const struct slice *texts, uint32_t item_count,

@@ -317,18 +317,35 @@ static void lay_out(struct mine *m, const uint32_t *rank_of) {
 
 /* --- gathering --- */
 
-struct order {
-    const uint32_t *set; /* length, count, items */
+struct found_set {
+    const uint32_t *items;
+    uint32_t length, count;
 };
 
 static int by_length_and_items(const void *a, const void *b) {
-    const uint32_t *p = ((const struct order *)a)->set, *q = ((const struct order *)b)->set;
-    if (p[0] != q[0])
-        return p[0] < q[0] ? -1 : 1;
-    for (uint32_t i = 2; i < p[0] + 2; i++)
-        if (p[i] != q[i])
-            return p[i] < q[i] ? -1 : 1;
+    const struct found_set *p = a, *q = b;
+    if (p->length != q->length)
+        return p->length < q->length ? -1 : 1;
+    for (uint32_t i = 0; i < p->length; i++)
+        if (p->items[i] != q->items[i])
+            return p->items[i] < q->items[i] ? -1 : 1;
     return 0;
+}
+
+/* Sorts them and copies them, of `items` items together, into `out`. Takes `found`. */
+static void lay_sorted(struct found_set *found, size_t count, size_t items, struct itemsets *out) {
+    qsort(found, count, sizeof *found, by_length_and_items);
+    out->items = memory_get(items + 1, sizeof *out->items);
+    out->starts = memory_get(count + 1, sizeof *out->starts);
+    out->counts = memory_get(count + 1, sizeof *out->counts);
+    out->count = count;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(out->items + out->starts[i], found[i].items, found[i].length * sizeof *out->items);
+        out->starts[i + 1] = out->starts[i] + found[i].length;
+        out->counts[i] = found[i].count;
+    }
+    free(found);
+    itemsets_index(out);
 }
 
 static void gather(const struct mine *m, struct itemsets *out) {
@@ -337,24 +354,25 @@ static void gather(const struct mine *m, struct itemsets *out) {
         sets += m->found[r].sets;
         items += m->found[r].items;
     }
-    struct order *order = memory_get(sets + 1, sizeof *order);
-    for (uint32_t r = 0; r < m->frequent; r++)
-        for (size_t i = 0; i < m->found[r].size; i += m->found[r].words[i] + 2)
-            order[n++].set = m->found[r].words + i;
-    assert(n == sets && items < UINT32_MAX);
-    qsort(order, sets, sizeof *order, by_length_and_items);
-    out->items = memory_get(items + 1, sizeof *out->items);
-    out->starts = memory_get(sets + 1, sizeof *out->starts);
-    out->counts = memory_get(sets + 1, sizeof *out->counts);
-    out->count = sets;
-    for (size_t i = 0; i < sets; i++) {
-        const uint32_t *set = order[i].set;
-        memcpy(out->items + out->starts[i], set + 2, set[0] * sizeof *set);
-        out->starts[i + 1] = out->starts[i] + set[0];
-        out->counts[i] = set[1];
+    struct found_set *found = memory_get(sets + 1, sizeof *found);
+    for (uint32_t r = 0; r < m->frequent; r++) {
+        const uint32_t *words = m->found[r].words; /* length, count, items; and so on */
+        for (size_t i = 0; i < m->found[r].size; i += words[i] + 2)
+            found[n++] = (struct found_set){words + i + 2, words[i], words[i + 1]};
     }
-    free(order);
-    itemsets_index(out);
+    assert(n == sets && items < UINT32_MAX);
+    lay_sorted(found, sets, items, out);
+}
+
+void itemsets_sort(struct itemsets *s) {
+    uint32_t *items = s->items, *starts = s->starts, *counts = s->counts;
+    struct found_set *found = memory_get(s->count + 1, sizeof *found);
+    for (size_t i = 0; i < s->count; i++)
+        found[i] = (struct found_set){itemset_items(s, i), itemset_length(s, i), counts[i]};
+    lay_sorted(found, s->count, starts[s->count], s);
+    free(items);
+    free(starts);
+    free(counts);
 }
 
 static void mine_release(struct mine *m) {

@@ -56,6 +56,9 @@ static inline const uint32_t *itemset_items(const struct itemsets *s, size_t i) 
 bool itemsets_find(const struct itemsets *sets, const uint32_t *items, size_t count, uint32_t *number);
 /* Makes the hash table over items, starts and counts, which are there. */
 void itemsets_index(struct itemsets *sets);
+/* Puts sets that lie in any order (items, starts [count + 1] and counts, from malloc) in the order mining gives: by length, then by items; and
+ * indexes them. */
+void itemsets_sort(struct itemsets *sets);
 
 /* --- rules --- */
 struct rule {
