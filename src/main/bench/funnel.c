@@ -53,6 +53,7 @@ static const struct shop_question question = {
 static const struct shop_asked asked = {
     {REACHED("countIf(", ")"), REACHED("count(*) FILTER (", ")")},
     {REACHED("countIf(", ")"), REACHED("count(*) FILTER (", ")")},
+    {[SHOP_CUSTOMERS] = true, [SHOP_RELATIONS] = true, [SHOP_ITEMS] = true},
 };
 
 struct funnel {
@@ -65,7 +66,7 @@ struct funnel {
     struct plan *plan;
     uint64_t expected[STEPS];
     struct shop_peer_answer answers[SHOP_PEERS];
-    bool peers_asked;
+    struct shop_peers *others; /* NULL: none */
 };
 
 /* --- evaluating: the spans shared by the workers --- */
@@ -144,7 +145,7 @@ static void count_plainly(struct funnel *f) {
     }
 }
 
-static enum status ask_peers(struct funnel *f, struct fault *fault) {
+static enum status begin_peers(struct funnel *f, struct fault *fault) {
     char why[256];
     if (strcmp(f->peers, "no") == 0)
         return STATUS_OK;
@@ -152,10 +153,7 @@ static enum status ask_peers(struct funnel *f, struct fault *fault) {
         bench_shape(f->bench, "without ClickHouse and DuckDB: %s", why);
         return STATUS_OK;
     }
-    enum status status =
-        shop_peers_ask(f->bench, &f->shop, &asked, &question, 1, (unsigned)f->rounds, f->answers, fault);
-    f->peers_asked = !status;
-    return status;
+    return shop_peers_begin(f->bench, &f->shop, &asked, &question, 1, (unsigned)f->rounds, f->kept, &f->others, fault);
 }
 
 static enum status compile(struct funnel *f, struct fault *fault) {
@@ -169,9 +167,11 @@ static enum status compile(struct funnel *f, struct fault *fault) {
 }
 
 static enum status run(struct funnel *f, struct fault *fault) {
-    enum status status = ask_peers(f, fault); /* first: in processes that begin small */
+    enum status status = begin_peers(f, fault); /* first: in processes that begin small */
     if (!status)
         status = shop_build(f->bench, &f->shop, f->kept, &f->store, fault);
+    if (!status && f->others)
+        status = shop_peers_ask(f->others, f->answers, fault);
     if (!status)
         status = compile(f, fault);
     if (status)
@@ -179,7 +179,7 @@ static enum status run(struct funnel *f, struct fault *fault) {
     count_plainly(f);
     double median_ms = measure(f);
     bench_value(f->bench, "events a second", "", (double)f->store.events / median_ms * 1e3);
-    if (f->peers_asked)
+    if (f->others)
         shop_peers_report(f->bench, &question, f->answers, median_ms, f->expected, STEPS);
     return STATUS_OK;
 }
@@ -211,6 +211,7 @@ enum status bench_funnel(struct bench *b, int argc, char **argv, struct fault *f
                 (unsigned long long)f.shop.customers, (unsigned long long)f.shop.events_each,
                 (unsigned long long)f.workers);
     status = run(&f, fault);
+    shop_peers_end(f.others);
     bench_end(b);
     plan_free(f.plan);
     shop_release(&f.store);

@@ -214,6 +214,7 @@ static const struct shop_asked asked = {
     {"count()", "count(*)"},
     {"count(), sum((toUInt64(customer) * 2654435761) % 4294967296)",
      "count(*), coalesce(sum((customer::UBIGINT * 2654435761) % 4294967296), 0)::UBIGINT"},
+    {false},
 };
 
 /* What the difference is of. */
@@ -238,7 +239,7 @@ struct measure {
     struct node *part_nodes[PARTS];
     struct shop_answer expected[SEGMENTS];
     struct shop_peer_answer answers[SEGMENTS * SHOP_PEERS];
-    bool peers_asked;
+    struct shop_peers *others; /* NULL: none */
     double memory_rate;
 };
 
@@ -299,7 +300,7 @@ static void report(struct measure *m, size_t i, double *times_ms, double *cpu_ms
     snprintf(what, sizeof what, "%s: sum of their numbers", name);
     bench_check(b, what, m->expected[i].sum, members.sum);
     const uint64_t values[] = {m->expected[i].count, m->expected[i].sum};
-    if (m->peers_asked)
+    if (m->others)
         shop_peers_report(b, &segments[i].question, &m->answers[i * SHOP_PEERS], median_ms, values, 2);
 }
 
@@ -327,7 +328,7 @@ static enum status measure_segment(struct measure *m, size_t i, struct fault *fa
     return status;
 }
 
-static enum status ask_peers(struct measure *m, struct fault *fault) {
+static enum status begin_peers(struct measure *m, struct fault *fault) {
     struct shop_question questions[SEGMENTS];
     char why[256];
     if (strcmp(m->peers, "no") == 0)
@@ -338,16 +339,16 @@ static enum status ask_peers(struct measure *m, struct fault *fault) {
     }
     for (size_t i = 0; i < SEGMENTS; i++)
         questions[i] = wanted(m, i) ? segments[i].question : (struct shop_question){0};
-    enum status status =
-        shop_peers_ask(m->bench, &m->shop, &asked, questions, SEGMENTS, (unsigned)m->rounds, m->answers, fault);
-    m->peers_asked = !status;
-    return status;
+    return shop_peers_begin(m->bench, &m->shop, &asked, questions, SEGMENTS, (unsigned)m->rounds, m->kept, &m->others,
+                            fault);
 }
 
 static enum status measure_all(struct measure *m, struct fault *fault) {
-    enum status status = ask_peers(m, fault); /* first: in processes that begin small */
+    enum status status = begin_peers(m, fault); /* first: in processes that begin small */
     if (!status)
         status = shop_build(m->bench, &m->shop, m->kept, &m->store, fault);
+    if (!status && m->others)
+        status = shop_peers_ask(m->others, m->answers, fault);
     if (status)
         return status;
     count_plainly(m);
@@ -391,6 +392,7 @@ enum status bench_segment(struct bench *b, int argc, char **argv, struct fault *
         "attributes, one in 5 somebody's guardian; compacted, mapped and in memory; %llu workers, batch over everybody",
         (unsigned long long)m.shop.customers, (unsigned long long)m.shop.events_each, (unsigned long long)m.workers);
     status = measure_all(&m, fault);
+    shop_peers_end(m.others);
     bench_end(b);
     shop_release(&m.store);
     arena_release(&m.arena);

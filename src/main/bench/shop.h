@@ -91,9 +91,10 @@ void shop_release(struct shop_store *store);
  *   customers(customer, city, gender, level, birthday), relations(customer, other), orders(customer, time, cents)
  *   events(customer, time, event, category, channel, product, cents), items(customer, time, category, quantity, product, cents)
  * Missing texts are '', a missing gender is 255, a missing birthday the day 0. Texts and event are enums of a byte. */
+enum shop_table { SHOP_CUSTOMERS, SHOP_RELATIONS, SHOP_EVENT_ROWS, SHOP_ORDERS, SHOP_ITEMS, SHOP_TABLES };
 enum shop_peer { SHOP_CLICKHOUSE, SHOP_DUCKDB };
 #define SHOP_PEERS 2
-#define SHOP_WAYS_MAX 3
+#define SHOP_WAYS_MAX 4
 #define SHOP_VALUES_MAX 3
 extern const char *const shop_peer_names[SHOP_PEERS];
 
@@ -103,25 +104,33 @@ struct shop_question {
 };
 struct shop_asked {
     const char *timed[SHOP_PEERS]; /* what is selected from a way while it is timed */
-    const char *check[SHOP_PEERS]; /* and afterwards: up to SHOP_VALUES_MAX whole numbers */
+    const char *check[SHOP_PEERS]; /* and afterwards, where it is another: up to SHOP_VALUES_MAX whole numbers */
+    bool without[SHOP_TABLES];     /* tables that no question is about: not loaded */
 };
 struct shop_peer_answer {
-    double median_ms, worst_ms; /* of the fastest way; 0: not asked */
+    double median_ms, worst_ms; /* of the fastest way; 0: not asked, or all ways stopped */
     unsigned way;
     double way_ms[SHOP_WAYS_MAX];
+    unsigned way_runs[SHOP_WAYS_MAX]; /* 0: stopped after way_ms; 1: once, being much slower than another */
     uint64_t values[SHOP_VALUES_MAX];
 };
 /* False, with the reason in `why`, where they are not installed. */
 bool shop_peers_there(char why[256]);
-/* Writes the rows to files in the bench's folder, loads them and asks every question: answers[question * SHOP_PEERS + peer]. Warm, `rounds`
- * times each, with both cores. Errors: IO with what the database said. */
-enum status shop_peers_ask(struct bench *b, const struct shop *shop, const struct shop_asked *asked,
-                           const struct shop_question *questions, size_t question_count, unsigned rounds,
-                           struct shop_peer_answer *answers, struct fault *fault) WARN_UNUSED;
+/* Starts a process for each, which loads all rows, while the caller goes on: best called first, while this process is small and has one thread.
+ * With `kept` not empty the databases stay in a folder under that one, and a later run finds them again.
+ * Errors: IO. */
+struct shop_peers;
+enum status shop_peers_begin(struct bench *b, const struct shop *shop, const struct shop_asked *asked,
+                             const struct shop_question *questions, size_t question_count, unsigned rounds,
+                             const char *kept, struct shop_peers **peers, struct fault *fault) WARN_UNUSED;
+/* Waits until both are loaded and asks one after the other every question: answers[question * SHOP_PEERS + peer]. Warm, both cores, `rounds` times
+ * each way; one that is much slower than the best known is run once or stopped. Once. Errors: IO with what the database said. */
+enum status shop_peers_ask(struct shop_peers *peers, struct shop_peer_answer *answers, struct fault *fault) WARN_UNUSED;
+void shop_peers_end(struct shop_peers *peers); /* NULL is fine */
 /* Reports `ours_ms` against each of them and, with the bar, against the faster; checks that their values are `expected`. */
 void shop_peers_report(struct bench *b, const struct shop_question *question, const struct shop_peer_answer *answers,
                        double ours_ms, const uint64_t *expected, size_t value_count);
 #define SHOP_PEER_BAR 10.0 /* times faster than the faster of them */
-#define SHOP_PEER_BYTES 90 /* an event, in all files and both databases: for the space asked for */
+#define SHOP_PEER_BYTES 80 /* an event, in all files and both databases: for the space asked for */
 
 #endif

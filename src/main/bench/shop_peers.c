@@ -1,27 +1,35 @@
 /* bench/shop_peers: ClickHouse and DuckDB side by side with us, on the same rows in the same run.
  *
- * Both come from npm as shared libraries with a C interface (tools/setup --peers puts them into bench/peers/node_modules). They are
- * opened while running, in a child process each, so that neither our memory nor our threads are in their way, and so that the
- * program needs neither. ClickHouse reads what we write as its own RowBinary into sorted MergeTree tables, and writes Parquet for DuckDB. */
-#include "main/bench/shop.h"
+ * Each lives in a process of its own from the beginning, when this one is small, so that neither our memory nor our threads are in its
+ * way. Both load at the same time, while we build our history; once all are there, each is asked in turn and has the machine to itself. A way
+ * (a query) that is clearly slower than the best one known of either is run once; one that takes twice as long is stopped. So what is the
+ * faster of them is measured well, and the rest costs little. */
+#include "main/bench/shop_peer.h"
 
+#include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <signal.h>
 #include <unistd.h>
 
-#include "main/bench/child.h"
 #include "main/bench/feed.h"
 
-#define CHDB "bench/peers/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so"
-#define DUCKDB "bench/peers/node_modules/@duckdb/node-bindings-linux-x64/libduckdb.so"
 #define SQL_BYTES_MAX 8192
+#define LIMIT_S 90.0      /* of a way while none is known */
+#define LIMIT_LEAST_S 2.0 /* no way is stopped before */
+#define LIMIT_TIMES 2.0   /* as slow as the best known: stopped */
+#define ONCE_TIMES 1.4    /* as slow as the best known: run once */
+#define WAY_S 8.0         /* rounds of a way end after it */
 
 const char *const shop_peer_names[SHOP_PEERS] = {"ClickHouse", "DuckDB"};
 
 bool shop_peers_there(char why[256]) {
-    static const char *const paths[] = {CHDB, DUCKDB};
+    static const char *const paths[] = {SHOP_CHDB, SHOP_DUCKDB_PATH};
     for (int i = 0; i < SHOP_PEERS; i++)
         if (access(paths[i], R_OK)) {
             snprintf(why, 256, "%s is not there (tools/setup --peers installs it; run from the project's folder)",
@@ -31,423 +39,274 @@ bool shop_peers_there(char why[256]) {
     return true;
 }
 
-/* --- files --- */
+bool shop_find_function(void *library, const char *name, void *into) {
+    void *address = dlsym(library, name);
+    memcpy(into, &address, sizeof address);
+    return address != NULL;
+}
 
-enum table { CUSTOMERS, RELATIONS, EVENTS, ORDERS, ITEMS, TABLES };
+enum status shop_no_function(const char *path, struct fault *fault) {
+    const char *said = dlerror();
+    return fault_set(fault, STATUS_IO, "%s cannot be used: %s", path, said ? said : "a function is missing");
+}
 
-struct files {
-    FILE *of[TABLES];
+enum status shop_run_each(struct shop_database *d, const char *const *statements, size_t count, struct fault *fault) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && !status; i++)
+        status = d->run(d, statements[i], 0, NULL, fault);
+    return status;
+}
+
+/* What both sides see. */
+struct peer_process {
+    pid_t pid; /* 0: none */
+    int line;  /* a socket: a byte from there says done, a byte to there go on; its end is the process' end */
+    enum status status;
+    struct fault fault;
+    double loading_s;
 };
-
-static const char *const table_names[TABLES] = {"customers", "relations", "events", "orders", "items"};
-
-static void put(FILE *file, const void *bytes, size_t size) {
-    if (fwrite(bytes, 1, size, file) != size)
-        return; /* the disk is full: ferror remembers */
-}
-
-#define PUT(file, type, value) put(file, &(type){(type)(value)}, sizeof(type))
-
-static void put_row(struct files *f, const struct shop_customer *c, const struct shop_row *row) {
-    bool of_product = row->event == SHOP_VIEW || row->event == SHOP_ADD;
-    PUT(f->of[EVENTS], uint32_t, c->number);
-    PUT(f->of[EVENTS], uint32_t, row->time_s);
-    PUT(f->of[EVENTS], uint8_t, row->event);
-    PUT(f->of[EVENTS], uint8_t, of_product ? row->product % SHOP_CATEGORIES : SHOP_NONE);
-    PUT(f->of[EVENTS], uint8_t, row->channel);
-    PUT(f->of[EVENTS], uint16_t, of_product ? row->product : 0);
-    PUT(f->of[EVENTS], uint32_t, row->event == SHOP_PAGE ? 0 : row->cents);
-    if (row->event != SHOP_ORDER)
-        return;
-    PUT(f->of[ORDERS], uint32_t, c->number);
-    PUT(f->of[ORDERS], uint32_t, row->time_s);
-    PUT(f->of[ORDERS], uint32_t, row->cents);
-    for (uint8_t i = 0; i < row->item_count; i++) {
-        PUT(f->of[ITEMS], uint32_t, c->number);
-        PUT(f->of[ITEMS], uint32_t, row->time_s);
-        PUT(f->of[ITEMS], uint8_t, row->items[i].product % SHOP_CATEGORIES);
-        PUT(f->of[ITEMS], uint8_t, row->items[i].quantity);
-        PUT(f->of[ITEMS], uint16_t, row->items[i].product);
-        PUT(f->of[ITEMS], uint32_t, row->items[i].cents);
-    }
-}
-
-static void put_customer(struct files *f, const struct shop_customer *c) {
-    PUT(f->of[CUSTOMERS], uint32_t, c->number);
-    PUT(f->of[CUSTOMERS], uint8_t, c->city);
-    PUT(f->of[CUSTOMERS], uint8_t, c->gender);
-    PUT(f->of[CUSTOMERS], uint8_t, c->level);
-    PUT(f->of[CUSTOMERS], int32_t, c->birthday);
-    if (c->ward) {
-        PUT(f->of[RELATIONS], uint32_t, c->number);
-        PUT(f->of[RELATIONS], uint32_t, c->ward);
-    }
-    for (size_t i = 0; i < c->row_count; i++)
-        put_row(f, c, &c->rows[i]);
-}
-
-static enum status export_all(const struct shop *shop, const char *folder, struct fault *fault) {
-    struct files f = {0};
-    struct shop_customer c;
-    char path[512];
-    bool failed = false;
-    for (int i = 0; i < TABLES; i++) {
-        snprintf(path, sizeof path, "%s/%s.bin", folder, table_names[i]);
-        f.of[i] = fopen(path, "w");
-        failed = failed || !f.of[i];
-    }
-    for (uint32_t number = 1; number <= shop->customers && !failed; number++) {
-        shop_customer(shop, number, &c);
-        put_customer(&f, &c);
-    }
-    for (int i = 0; i < TABLES; i++)
-        failed = (f.of[i] && (ferror(f.of[i]) || fclose(f.of[i]))) || failed;
-    return failed ? fault_set(fault, STATUS_IO, "the files for other databases under %s cannot be written: %s", folder,
-                              strerror(errno))
-                  : STATUS_OK;
-}
-
-/* --- asking, whichever it is --- */
-
-/* One of them, opened: runs a statement; the first row's whole numbers into `values`, where that is not NULL. */
-struct peer {
-    enum status (*run)(struct peer *peer, const char *sql, uint64_t *values, struct fault *fault);
-    void *library;
-    void *connection;
-    const char *folder;
-};
-
-struct task {
+struct shop_peers {
     struct bench *bench;
-    const struct shop *shop;
-    const struct shop_asked *asked;
+    struct shop shop;
+    struct shop_asked asked;
     const struct shop_question *questions;
-    size_t question_count;
+    size_t question_count, bytes;
     unsigned rounds;
-    struct shop_peer_answer *answers; /* shared with the children */
-    double loading_s[SHOP_PEERS];
+    char folder[320];
+    bool kept;
+    struct peer_process processes[SHOP_PEERS];
+    struct shop_peer_answer answers[]; /* [question * SHOP_PEERS + peer] */
 };
+
+/* --- in the process of a database: asking --- */
 
 static int by_value(const void *a, const void *b) {
     const double *x = a, *y = b;
     return (*x > *y) - (*x < *y);
 }
 
-static enum status time_way(struct peer *p, const char *select, const char *way, unsigned rounds, double *median_ms,
-                            double *worst_ms, struct fault *fault) {
+/* The best time known for a question, of either; 0: none. */
+static double best_s(const struct shop_peers *p, size_t question) {
+    double best = 0;
+    for (int which = 0; which < SHOP_PEERS; which++) {
+        double ms = p->answers[question * SHOP_PEERS + which].median_ms;
+        if (ms > 0 && (best == 0 || ms / 1e3 < best))
+            best = ms / 1e3;
+    }
+    return best;
+}
+
+static double time_once(struct shop_database *d, const char *sql, double limit_s, uint64_t *values, enum status *status,
+                        struct fault *fault) {
+    double began = bench_now_s();
+    *status = d->run(d, sql, limit_s, values, fault);
+    return bench_now_s() - began;
+}
+
+/* The way's time in way_ms, and into the answer where it is the peer's best. */
+static enum status time_way(const struct shop_peers *p, struct shop_database *d, size_t question, enum shop_peer which,
+                            unsigned way, struct fault *fault) {
+    struct shop_peer_answer *answer = (struct shop_peer_answer *)&p->answers[question * SHOP_PEERS + which];
+    double times[BENCH_REPEATS_MAX], best = best_s(p, question), limit = LIMIT_S;
     char sql[SQL_BYTES_MAX];
-    double times[BENCH_REPEATS_MAX];
-    uint64_t values[SHOP_VALUES_MAX];
-    snprintf(sql, sizeof sql, "SELECT %s FROM (%s) AS asked", select, way);
-    enum status status = p->run(p, sql, values, fault); /* to warm */
-    for (unsigned i = 0; i < rounds && !status; i++) {
-        double began = bench_now_s();
-        status = p->run(p, sql, values, fault);
-        times[i] = (bench_now_s() - began) * 1e3;
+    uint64_t values[SHOP_VALUES_MAX] = {0};
+    enum status status;
+    unsigned count = 0;
+    snprintf(sql, sizeof sql, "SELECT %s FROM (%s) AS asked", p->asked.timed[which],
+             p->questions[question].ways[which][way]);
+    if (best > 0)
+        limit = best * LIMIT_TIMES > LIMIT_LEAST_S ? best * LIMIT_TIMES : LIMIT_LEAST_S;
+    if (!d->warm) /* nothing is in memory yet, which is not this way's fault */
+        (void)time_once(d, sql, limit, values, &status, fault);
+    d->warm = true;
+    double first = time_once(d, sql, limit, values, &status, fault);
+    answer->way_ms[way] = first * 1e3;
+    if (status == STATUS_TIMEOUT)
+        return STATUS_OK; /* way_runs 0 */
+    if (status)
+        return status;
+    for (double spent = first; count < p->rounds && (count == 0 || spent < WAY_S) && !status; count++) {
+        if (best > 0 && first > best * ONCE_TIMES)
+            break;
+        times[count] = time_once(d, sql, 0, values, &status, fault);
+        spent += times[count];
     }
     if (status)
         return status;
-    qsort(times, rounds, sizeof *times, by_value);
-    *median_ms = times[rounds / 2];
-    *worst_ms = times[rounds - 1];
+    if (count)
+        qsort(times, count, sizeof *times, by_value);
+    else
+        times[count++] = first;
+    answer->way_runs[way] = count;
+    answer->way_ms[way] = times[count / 2] * 1e3;
+    if (answer->median_ms > 0 && answer->way_ms[way] >= answer->median_ms)
+        return STATUS_OK;
+    answer->median_ms = answer->way_ms[way];
+    answer->worst_ms = times[count - 1] * 1e3;
+    answer->way = way;
+    memcpy(answer->values, values, sizeof values);
     return STATUS_OK;
 }
 
-static enum status ask(struct task *t, struct peer *p, enum shop_peer which, size_t question, struct fault *fault) {
-    const struct shop_question *q = &t->questions[question];
-    struct shop_peer_answer *answer = &t->answers[question * SHOP_PEERS + which];
+static enum status ask(const struct shop_peers *p, struct shop_database *d, size_t question, enum shop_peer which,
+                       struct fault *fault) {
+    const struct shop_question *q = &p->questions[question];
+    struct shop_peer_answer *answer = (struct shop_peer_answer *)&p->answers[question * SHOP_PEERS + which];
     char sql[SQL_BYTES_MAX];
     enum status status = STATUS_OK;
-    for (unsigned way = 0; way < SHOP_WAYS_MAX && q->ways[which][way] && !status; way++) {
-        double median, worst;
-        status = time_way(p, t->asked->timed[which], q->ways[which][way], t->rounds, &median, &worst, fault);
-        if (status)
-            break;
-        answer->way_ms[way] = median;
-        if (way == 0 || median < answer->median_ms) {
-            answer->median_ms = median;
-            answer->worst_ms = worst;
-            answer->way = way;
-        }
-    }
-    snprintf(sql, sizeof sql, "SELECT %s FROM (%s) AS asked", t->asked->check[which], q->ways[which][answer->way]);
-    return status ? status : p->run(p, sql, answer->values, fault);
+    for (unsigned way = 0; way < SHOP_WAYS_MAX && q->ways[which][way] && !status; way++)
+        status = time_way(p, d, question, which, way, fault);
+    if (status || answer->median_ms == 0 || strcmp(p->asked.timed[which], p->asked.check[which]) == 0)
+        return status;
+    snprintf(sql, sizeof sql, "SELECT %s FROM (%s) AS asked", p->asked.check[which], q->ways[which][answer->way]);
+    return d->run(d, sql, 0, answer->values, fault);
 }
 
-static enum status ask_all(struct task *t, struct peer *p, enum shop_peer which, struct fault *fault) {
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < t->question_count && !status; i++)
-        if (t->questions[i].name)
-            status = ask(t, p, which, i, fault);
+/* --- in the process of a database: from beginning to end --- */
+
+static enum status load(const struct shop_peers *p, struct shop_database *d, enum shop_peer which,
+                        struct fault *fault) {
+    enum status (*const open[SHOP_PEERS])(struct shop_database *, const char *, struct fault *) = {shop_chdb_open,
+                                                                                                   shop_duckdb_open};
+    char done[400];
+    snprintf(done, sizeof done, "%s/%s.loaded", p->folder, shop_peer_names[which]);
+    enum status status = open[which](d, p->folder, fault);
+    if (status || (p->kept && access(done, R_OK) == 0))
+        return status;
+    bool tables[SHOP_TABLES];
+    for (int t = 0; t < SHOP_TABLES; t++)
+        tables[t] = p->asked.without[t] == false;
+    status = d->load(d, &p->shop, tables, fault);
+    if (!status && p->kept)
+        status = os_write_file(p->bench->os, done, SLICE("whole\n"), fault);
     return status;
 }
 
-static enum status run_each(struct peer *p, const char *const *statements, size_t count, struct fault *fault) {
-    enum status status = STATUS_OK;
-    char sql[SQL_BYTES_MAX];
-    for (size_t i = 0; i < count && !status; i++) {
-        const char *place = strstr(statements[i], "$FOLDER");
-        if (place)
-            snprintf(sql, sizeof sql, "%.*s%s%s", (int)(place - statements[i]), statements[i], p->folder,
-                     place + strlen("$FOLDER"));
-        status = p->run(p, place ? sql : statements[i], NULL, fault);
+static void say(int line) {
+    if (write(line, "!", 1) != 1)
+        _exit(1);
+}
+
+static bool hear(int line) {
+    char byte;
+    ssize_t got;
+    while ((got = read(line, &byte, 1)) < 0 && errno == EINTR) {
     }
-    return status;
+    return got == 1;
 }
 
-static enum status no_function(const char *path, struct fault *fault) {
-    const char *said = dlerror();
-    return fault_set(fault, STATUS_IO, "%s cannot be used: %s", path, said ? said : "a function is missing");
-}
-
-/* A function of a shared library: POSIX lets the address be copied, C has no conversion. */
-static bool find_function(void *library, const char *name, void *into) {
-    void *address = dlsym(library, name);
-    memcpy(into, &address, sizeof address);
-    return address != NULL;
-}
-
-static void read_numbers(const char *text, size_t size, uint64_t *values) {
-    char row[256], *at = row;
-    snprintf(row, sizeof row, "%.*s", (int)(size < 255 ? size : 255), text);
-    for (int i = 0; i < SHOP_VALUES_MAX && *at; i++)
-        values[i] = strtoull(at, &at, 10);
-}
-
-/* --- ClickHouse, as chDB: its C interface --- */
-
-static struct {
-    void **(*connect)(int argc, char **argv);
-    void *(*query)(void *connection, const char *sql, const char *format);
-    const char *(*error)(void *result);
-    const char *(*buffer)(void *result);
-    size_t (*length)(void *result);
-    void (*destroy)(void *result);
-} chdb;
-
-static enum status run_chdb(struct peer *p, const char *sql, uint64_t *values, struct fault *fault) {
-    void *result = chdb.query(*(void **)p->connection, sql, "TabSeparated");
-    const char *error = result ? chdb.error(result) : "no result";
-    if (error)
-        fault_set(fault, STATUS_IO, "ClickHouse says: %.300s", error);
-    else if (values)
-        read_numbers(chdb.buffer(result), chdb.length(result), values);
-    if (result)
-        chdb.destroy(result);
-    return error ? STATUS_IO : STATUS_OK;
-}
-
-static enum status open_chdb(struct peer *p, struct fault *fault) {
-    char path[512];
-    p->run = run_chdb;
-    p->library = dlopen(CHDB, RTLD_NOW | RTLD_LOCAL);
-    if (!p->library || !find_function(p->library, "chdb_connect", &chdb.connect) ||
-        !find_function(p->library, "chdb_query", &chdb.query) ||
-        !find_function(p->library, "chdb_result_error", &chdb.error) ||
-        !find_function(p->library, "chdb_result_buffer", &chdb.buffer) ||
-        !find_function(p->library, "chdb_result_length", &chdb.length) ||
-        !find_function(p->library, "chdb_destroy_query_result", &chdb.destroy))
-        return no_function(CHDB, fault);
-    snprintf(path, sizeof path, "--path=%s/clickhouse", p->folder);
-    char name[] = "clickhouse";
-    char *arguments[] = {name, path, NULL};
-    p->connection = chdb.connect(2, arguments);
-    return p->connection ? STATUS_OK : fault_set(fault, STATUS_IO, "ClickHouse does not open %s", path + 7);
-}
-
-/* What every table's columns are, once as they lie in the file and in the table. */
-static void add_enum(struct buffer *out, const char *const *names, int count, bool may_miss) {
-    buffer_print(out, "Enum8(");
-    if (may_miss)
-        buffer_print(out, "'' = -1, ");
-    for (int i = 0; i < count; i++)
-        buffer_print(out, "%s'%s' = %d", i ? ", " : "", names[i], i);
-    buffer_print(out, ")");
-}
-
-static void add_columns(struct buffer *out, enum table table) {
-    static const char *const events[SHOP_EVENTS] = {"page", "view", "add", "order"};
-    buffer_print(out, "customer UInt32");
-    switch (table) {
-    case CUSTOMERS:
-        buffer_print(out, ", city ");
-        add_enum(out, shop_cities, SHOP_CITIES, true);
-        buffer_print(out, ", gender UInt8, level ");
-        add_enum(out, shop_levels, SHOP_LEVELS, true);
-        buffer_print(out, ", birthday Date32");
-        break;
-    case RELATIONS:
-        buffer_print(out, ", other UInt32");
-        break;
-    case EVENTS:
-        buffer_print(out, ", time DateTime('UTC'), event ");
-        add_enum(out, events, SHOP_EVENTS, false);
-        buffer_print(out, ", category ");
-        add_enum(out, shop_categories, SHOP_CATEGORIES, true);
-        buffer_print(out, ", channel ");
-        add_enum(out, shop_channels, SHOP_CHANNELS, false);
-        buffer_print(out, ", product UInt16, cents UInt32");
-        break;
-    case ORDERS:
-        buffer_print(out, ", time DateTime('UTC'), cents UInt32");
-        break;
-    default:
-        buffer_print(out, ", time DateTime('UTC'), category ");
-        add_enum(out, shop_categories, SHOP_CATEGORIES, true);
-        buffer_print(out, ", quantity UInt8, product UInt16, cents UInt32");
-    }
-}
-
-static enum status load_chdb_table(struct peer *p, enum table table, struct fault *fault) {
-    const char *name = table_names[table];
-    struct buffer columns = {0}, sql = {0};
-    bool timed = table == EVENTS || table == ORDERS || table == ITEMS;
-    add_columns(&columns, table);
-    buffer_print(&sql, "CREATE TABLE %s (%.*s) ENGINE = MergeTree ORDER BY (customer%s)%c", name, (int)columns.size,
-                 columns.data, timed ? ", time" : "", 0);
-    enum status status = p->run(p, sql.data, NULL, fault);
-    buffer_clear(&sql);
-    buffer_print(&sql, "INSERT INTO %s SELECT * FROM file('%s/%s.bin', RowBinary, $$%.*s$$)%c", name, p->folder, name,
-                 (int)columns.size, columns.data, 0);
-    status = status ? status : p->run(p, sql.data, NULL, fault);
-    buffer_clear(&sql);
-    buffer_print(&sql, "OPTIMIZE TABLE %s FINAL%c", name, 0); /* one part: fewest to merge while reading in order */
-    status = status ? status : p->run(p, sql.data, NULL, fault);
-    buffer_clear(&sql);
-    buffer_print(&sql,
-                 "INSERT INTO FUNCTION file('%s/%s.parquet', Parquet) SELECT * FROM %s ORDER BY customer%s SETTINGS "
-                 "engine_file_truncate_on_insert = 1, output_format_parquet_compression_method = 'snappy'%c",
-                 p->folder, name, name, timed ? ", time" : "", 0);
-    status = status ? status : p->run(p, sql.data, NULL, fault);
-    buffer_clear(&sql);
-    buffer_print(&sql, "%s/%s.bin%c", p->folder, name, 0);
-    if (!status && unlink(sql.data)) /* the space is needed */
-        status = fault_set(fault, STATUS_IO, "%s cannot be removed: %s", sql.data, strerror(errno));
-    buffer_release(&columns);
-    buffer_release(&sql);
-    return status;
-}
-
-static enum status with_chdb(void *shared, struct fault *fault) {
-    struct task *t = shared;
-    struct peer p = {.folder = t->bench->folder};
-    static const char *const settings[] = {"CREATE DATABASE shop", "USE shop", "SET max_threads = 2",
-                                           "SET optimize_aggregation_in_order = 1", "SET session_timezone = 'UTC'"};
+static void live(struct shop_peers *p, enum shop_peer which, int line) {
+    struct peer_process *process = &p->processes[which];
+    struct shop_database database;
     double began = bench_now_s();
-    enum status status = export_all(t->shop, p.folder, fault);
-    if (!status)
-        status = open_chdb(&p, fault);
-    if (!status)
-        status = run_each(&p, settings, sizeof settings / sizeof *settings, fault);
-    for (int i = 0; i < TABLES && !status; i++)
-        status = load_chdb_table(&p, (enum table)i, fault);
-    t->loading_s[SHOP_CLICKHOUSE] = bench_now_s() - began;
-    return status ? status : ask_all(t, &p, SHOP_CLICKHOUSE, fault);
+    process->status = load(p, &database, which, &process->fault);
+    process->loading_s = bench_now_s() - began;
+    say(line);
+    if (process->status || !hear(line))
+        return;
+    for (size_t i = 0; i < p->question_count && !process->status; i++)
+        if (p->questions[i].name)
+            process->status = ask(p, &database, i, which, &process->fault);
+    say(line);
 }
 
-/* --- DuckDB: its C interface --- */
+/* --- in ours --- */
 
-struct duckdb_result {
-    uint64_t column_count, row_count, rows_changed;
-    void *columns;
-    char *error;
-    void *inside;
-};
-
-static struct {
-    int (*open)(const char *path, void **database);
-    int (*connect)(void *database, void **connection);
-    int (*query)(void *connection, const char *sql, struct duckdb_result *result);
-    const char *(*error)(struct duckdb_result *result);
-    uint64_t (*value)(struct duckdb_result *result, uint64_t column, uint64_t row);
-    void (*destroy)(struct duckdb_result *result);
-} duckdb;
-
-static enum status run_duckdb(struct peer *p, const char *sql, uint64_t *values, struct fault *fault) {
-    struct duckdb_result result = {0};
-    enum status status = STATUS_OK;
-    if (duckdb.query(p->connection, sql, &result))
-        status = fault_set(fault, STATUS_IO, "DuckDB says: %.300s", duckdb.error(&result));
-    for (uint64_t i = 0; i < SHOP_VALUES_MAX && i < result.column_count && values && !status; i++)
-        values[i] = duckdb.value(&result, i, 0);
-    duckdb.destroy(&result);
-    return status;
-}
-
-static enum status open_duckdb(struct peer *p, struct fault *fault) {
-    char path[512];
-    void *database;
-    p->run = run_duckdb;
-    p->library = dlopen(DUCKDB, RTLD_NOW | RTLD_LOCAL);
-    if (!p->library || !find_function(p->library, "duckdb_open", &duckdb.open) ||
-        !find_function(p->library, "duckdb_connect", &duckdb.connect) ||
-        !find_function(p->library, "duckdb_query", &duckdb.query) ||
-        !find_function(p->library, "duckdb_result_error", &duckdb.error) ||
-        !find_function(p->library, "duckdb_value_uint64", &duckdb.value) ||
-        !find_function(p->library, "duckdb_destroy_result", &duckdb.destroy))
-        return no_function(DUCKDB, fault);
-    snprintf(path, sizeof path, "%s/duckdb", p->folder);
-    if (duckdb.open(path, &database) || duckdb.connect(database, &p->connection))
-        return fault_set(fault, STATUS_IO, "DuckDB does not open %s", path);
-    return STATUS_OK;
-}
-
-static enum status with_duckdb(void *shared, struct fault *fault) {
-    struct task *t = shared;
-    struct peer p = {.folder = t->bench->folder};
-    static const char *const statements[] = {
-        "SET threads = 2",
-        "SET TimeZone = 'UTC'",
-        "CREATE TYPE city AS ENUM (SELECT DISTINCT city FROM '$FOLDER/customers.parquet' ORDER BY city)",
-        "CREATE TYPE level AS ENUM (SELECT DISTINCT level FROM '$FOLDER/customers.parquet' ORDER BY level)",
-        "CREATE TYPE category AS ENUM (SELECT DISTINCT category FROM '$FOLDER/events.parquet' ORDER BY category)",
-        "CREATE TYPE channel AS ENUM (SELECT DISTINCT channel FROM '$FOLDER/events.parquet' ORDER BY channel)",
-        "CREATE TYPE event AS ENUM ('page', 'view', 'add', 'order')",
-        "CREATE TABLE customers AS SELECT customer, city::city AS city, gender, level::level AS level, birthday::DATE "
-        "AS birthday "
-        "FROM '$FOLDER/customers.parquet' ORDER BY customer",
-        "CREATE TABLE relations AS SELECT * FROM '$FOLDER/relations.parquet' ORDER BY customer",
-        "CREATE TABLE events AS SELECT customer, epoch(time)::UINTEGER AS time, event::event AS event, "
-        "category::category AS "
-        "category, channel::channel AS channel, product, cents FROM '$FOLDER/events.parquet' ORDER BY customer, time",
-        "CREATE TABLE orders AS SELECT customer, epoch(time)::UINTEGER AS time, cents FROM '$FOLDER/orders.parquet' "
-        "ORDER BY "
-        "customer, time",
-        "CREATE TABLE items AS SELECT customer, epoch(time)::UINTEGER AS time, category::category AS category, "
-        "quantity, "
-        "product, cents FROM '$FOLDER/items.parquet' ORDER BY customer, time",
-        "CHECKPOINT",
-    };
-    double began = bench_now_s();
-    enum status status = open_duckdb(&p, fault);
-    if (!status)
-        status = run_each(&p, statements, sizeof statements / sizeof *statements, fault);
-    t->loading_s[SHOP_DUCKDB] = bench_now_s() - began;
-    return status ? status : ask_all(t, &p, SHOP_DUCKDB, fault);
-}
-
-/* --- both --- */
-
-enum status shop_peers_ask(struct bench *b, const struct shop *shop, const struct shop_asked *asked,
-                           const struct shop_question *questions, size_t question_count, unsigned rounds,
-                           struct shop_peer_answer *answers, struct fault *fault) {
-    struct {
-        struct task task;
-        struct shop_peer_answer answers[];
-    } * shared;
-    size_t bytes = sizeof *shared + question_count * SHOP_PEERS * sizeof *answers;
-    shared = bench_shared(bytes);
-    shared->task = (struct task){b, shop, asked, questions, question_count, rounds, shared->answers, {0}};
-    enum status status = bench_apart(with_chdb, &shared->task, fault);
-    if (!status)
-        status = bench_apart(with_duckdb, &shared->task, fault);
-    if (!status) {
-        bench_value(b, "ClickHouse: loading took", "s", shared->task.loading_s[SHOP_CLICKHOUSE]);
-        bench_value(b, "DuckDB: loading took", "s", shared->task.loading_s[SHOP_DUCKDB]);
-        memcpy(answers, shared->answers, question_count * SHOP_PEERS * sizeof *answers);
+static enum status start(struct shop_peers *p, enum shop_peer which, struct fault *fault) {
+    struct peer_process *process = &p->processes[which];
+    int lines[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lines))
+        return fault_set(fault, STATUS_IO, "no socket pair: %s", strerror(errno));
+    fflush(stdout);
+    process->pid = fork();
+    if (process->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        close(lines[0]);
+        live(p, which, lines[1]);
+        _exit(0);
     }
-    bench_shared_free(shared, bytes);
+    close(lines[1]);
+    process->line = lines[0];
+    if (process->pid > 0)
+        return STATUS_OK;
+    process->pid = 0;
+    return fault_set(fault, STATUS_IO, "no process for %s: %s", shop_peer_names[which], strerror(errno));
+}
+
+/* Waits until it has done what it is at. */
+static enum status wait_for(struct shop_peers *p, enum shop_peer which, struct fault *fault) {
+    struct peer_process *process = &p->processes[which];
+    if (!hear(process->line))
+        return fault_set(fault, STATUS_IO, "the process of %s ended", shop_peer_names[which]);
+    if (process->status)
+        *fault = process->fault;
+    return process->status;
+}
+
+static void stop(struct peer_process *process) {
+    if (!process->pid)
+        return;
+    close(process->line);
+    kill(process->pid, SIGKILL);
+    while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR) {
+    }
+    process->pid = 0;
+}
+
+enum status shop_peers_begin(struct bench *b, const struct shop *shop, const struct shop_asked *asked,
+                             const struct shop_question *questions, size_t question_count, unsigned rounds,
+                             const char *kept, struct shop_peers **out, struct fault *fault) {
+    size_t bytes = sizeof(struct shop_peers) + question_count * SHOP_PEERS * sizeof(struct shop_peer_answer);
+    struct shop_peers *p = bench_shared(bytes);
+    unsigned tables = 0;
+    assert(rounds <= BENCH_REPEATS_MAX);
+    for (int t = 0; t < SHOP_TABLES; t++)
+        tables |= (unsigned)!asked->without[t] << t;
+    *p = (struct shop_peers){b, *shop, *asked, questions, question_count, bytes, rounds, "", kept[0] != 0, {{0}}};
+    enum status status = STATUS_OK;
+    if (kept[0]) {
+        snprintf(p->folder, sizeof p->folder, "%.200s/peers-%llu-%llu-%llu-%x", kept, (unsigned long long)shop->seed,
+                 (unsigned long long)shop->customers, (unsigned long long)shop->events_each, tables);
+        status = os_make_folder(b->os, kept, fault);
+        status = status ? status : os_make_folder(b->os, p->folder, fault);
+    } else {
+        snprintf(p->folder, sizeof p->folder, "%s", b->folder);
+    }
+    for (int which = 0; which < SHOP_PEERS && !status; which++)
+        status = start(p, (enum shop_peer)which, fault);
+    if (status)
+        shop_peers_end(p);
+    *out = status ? NULL : p;
     return status;
+}
+
+enum status shop_peers_ask(struct shop_peers *p, struct shop_peer_answer *answers, struct fault *fault) {
+    enum status status = STATUS_OK;
+    for (int which = 0; which < SHOP_PEERS && !status; which++)
+        status = wait_for(p, (enum shop_peer)which, fault);
+    for (int which = 0; which < SHOP_PEERS && !status; which++) {
+        bench_value(p->bench, which == SHOP_CLICKHOUSE ? "ClickHouse: loading took" : "DuckDB: loading took", "s",
+                    p->processes[which].loading_s);
+    }
+    for (int which = 0; which < SHOP_PEERS && !status; which++) {
+        double began = bench_now_s();
+        say(p->processes[which].line);
+        status = wait_for(p, (enum shop_peer)which, fault);
+        stop(&p->processes[which]); /* its memory is free for the next */
+        if (!status)
+            bench_value(p->bench, which == SHOP_CLICKHOUSE ? "ClickHouse: asking took" : "DuckDB: asking took", "s",
+                        bench_now_s() - began);
+    }
+    memcpy(answers, p->answers, p->question_count * SHOP_PEERS * sizeof *answers);
+    return status;
+}
+
+void shop_peers_end(struct shop_peers *p) {
+    if (!p)
+        return;
+    for (int which = 0; which < SHOP_PEERS; which++)
+        stop(&p->processes[which]);
+    bench_shared_free(p, p->bytes);
 }
 
 void shop_peers_report(struct bench *b, const struct shop_question *question, const struct shop_peer_answer *answers,
@@ -457,14 +316,17 @@ void shop_peers_report(struct bench *b, const struct shop_question *question, co
     for (int peer = 0; peer < SHOP_PEERS; peer++) {
         const struct shop_peer_answer *a = &answers[peer];
         for (unsigned way = 0; way < SHOP_WAYS_MAX && question->ways[peer][way]; way++) {
-            snprintf(what, sizeof what, "%s: %s, way %u", question->name, shop_peer_names[peer], way + 1);
+            const char *how = a->way_runs[way] == 0 ? ", stopped after" : a->way_runs[way] == 1 ? ", once" : "";
+            snprintf(what, sizeof what, "%s: %s, way %u%s", question->name, shop_peer_names[peer], way + 1, how);
             bench_value(b, what, "ms", a->way_ms[way]);
         }
+        if (a->median_ms == 0)
+            continue; /* all its ways were stopped */
         for (size_t i = 0; i < value_count; i++) {
             snprintf(what, sizeof what, "%s: %s, value %zu", question->name, shop_peer_names[peer], i + 1);
             bench_check(b, what, expected[i], a->values[i]);
         }
-        fastest_ms = peer == 0 || a->median_ms < fastest_ms ? a->median_ms : fastest_ms;
+        fastest_ms = fastest_ms == 0 || a->median_ms < fastest_ms ? a->median_ms : fastest_ms;
     }
     double ratio = fastest_ms / ours_ms;
     snprintf(what, sizeof what, "%s: faster than the faster", question->name);
