@@ -211,11 +211,6 @@ static void visit(void *state, struct scan_part *part) {
 
 /* --- the answer --- */
 
-static struct slice name_of(void *context, uint32_t group) {
-    struct distribution *x = context;
-    return scan_group_name(x->scan, &x->split, group);
-}
-
 static uint64_t weight_of(const void *tally) { return ((const struct tally *)tally)->count; }
 
 struct counted {
@@ -308,7 +303,7 @@ enum status insight_distribution(const struct insight *insight, struct definitio
     if (!status)
         status = scan_run(x->scan, &(struct scan_work){x, begin, visit, merge, end}, fault);
     if (!status) {
-        groups_list(&x->groups, (size_t)x->groups_shown, weight_of, name_of, x, &list);
+        scan_list_groups(x->scan, &x->split, false, &x->groups, x->groups_shown, weight_of, &list);
         if (x->numbers)
             write_numbers(x, answer, &list);
         else

@@ -123,8 +123,7 @@ static void end(void *state) {
 static void merge(void *context, void *state, struct scan_worker *texts) {
     struct interval_analysis *x = context;
     struct worker *w = state;
-    for (uint32_t i = groups_next(&w->groups, 0); i != UINT32_MAX; i = groups_next(&w->groups, i + 1))
-        groups_merge(&x->groups, scan_shared_group(x->scan, texts, &x->split, i), groups_at(&w->groups, i));
+    scan_merge_groups(x->scan, texts, &x->split, false, &w->groups, &x->groups);
 }
 
 /* Whether row `a` of the starts comes before row `b` of the ends. */
@@ -206,11 +205,6 @@ static void visit(void *state, struct scan_part *part) {
 
 /* --- the answer --- */
 
-static struct slice name_of(void *context, uint32_t group) {
-    struct interval_analysis *x = context;
-    return scan_group_name(x->scan, &x->split, group);
-}
-
 static uint64_t weight_of(const void *tally) { return ((const struct tally *)tally)->times.count; }
 
 static void write_answer(struct interval_analysis *x, struct answer *answer) {
@@ -218,7 +212,7 @@ static void write_answer(struct interval_analysis *x, struct answer *answer) {
                         *buckets = answer_table(answer, "buckets");
     struct durations all = {0};
     struct group_list list;
-    groups_list(&x->groups, (size_t)x->groups_shown, weight_of, name_of, x, &list);
+    scan_list_groups(x->scan, &x->split, false, &x->groups, x->groups_shown, weight_of, &list);
     figures_columns(figures, ANSWER_DURATION, x->split.given, "pairs");
     if (x->split.given)
         answer_column(pairs, "group", ANSWER_TEXT);

@@ -37,13 +37,14 @@ struct cell_values { /* of rows that have a value; millionths */
     uint64_t count;
     __int128 sum, least, most; /* least and most where count > 0 */
 };
-/* True where the customer is new to the cell. */
-static inline bool cell_add(struct cell *c, uint32_t customer) {
-    bool fresh = c->last != customer;
-    c->rows++;
-    c->customers += fresh;
+/* The customer, without a row. No branch: whether it is new is as good as chance. */
+static inline void cell_meet(struct cell *c, uint32_t customer) {
+    c->customers += c->last != customer;
     c->last = customer;
-    return fresh;
+}
+static inline void cell_add(struct cell *c, uint32_t customer) {
+    c->rows++;
+    cell_meet(c, customer);
 }
 static inline void cell_add_value(struct cell_values *v, __int128 millionths) {
     if (v->count == 0 || millionths < v->least)

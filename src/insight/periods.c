@@ -1,6 +1,7 @@
 /* periods: see the header. */
 #include "insight/periods.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,27 @@ static int64_t start_of(const struct calendar *c, enum unit unit, int64_t time_m
         return floored(time_ms + offset, HOUR_MS) * HOUR_MS - offset + by * HOUR_MS;
     }
     return calendar_day_start(c, calendar_period(c, calendar_day(c, time_ms), unit, by));
+}
+
+static void make_buckets(struct periods *p) {
+    int64_t shortest = INT64_MAX;
+    p->begin_ms = p->starts[0];
+    p->end_ms = p->starts[p->count];
+    for (uint32_t i = 0; i < p->count; i++) {
+        int64_t own = p->starts[i + 1] - p->starts[i];
+        assert(own > 0);
+        shortest = own < shortest ? own : shortest;
+    }
+    while (p->shift < 62 && INT64_C(2) << p->shift <= shortest)
+        p->shift++;
+    size_t count = ((uint64_t)(p->end_ms - p->begin_ms) >> p->shift) + 1;
+    p->buckets = memory_get(count, sizeof *p->buckets);
+    for (uint32_t b = 0, i = 0; b < count; b++) {
+        int64_t begin = p->begin_ms + ((int64_t)b << p->shift);
+        while (i + 1 < p->count && p->starts[i + 1] <= begin)
+            i++;
+        p->buckets[b] = (struct period_bucket){p->starts[i < p->count ? i + 1 : i], i};
+    }
 }
 
 enum status periods_make(struct periods *p, const struct calendar *c, enum unit unit, int64_t from_ms, int64_t to_ms,
@@ -38,12 +60,13 @@ enum status periods_make(struct periods *p, const struct calendar *c, enum unit 
         }
         p->starts[++p->count] = at;
     }
-    p->per_ms = p->count ? (double)p->count / (double)(p->starts[p->count] - p->starts[0]) : 0;
+    make_buckets(p);
     return STATUS_OK;
 }
 
 void periods_release(struct periods *periods) {
     free(periods->starts);
+    free(periods->buckets);
     *periods = (struct periods){0};
 }
 

@@ -306,6 +306,27 @@ void scan_part_rows(struct scan_part *part, unsigned rows, struct scan_rows *out
     *out = (struct scan_rows){set.starts, set.bits, evaluate_row_times(part->evaluator, part->part, rows), set.count};
 }
 
+const uint64_t *scan_part_in(struct scan_part *part, const struct scan_rows *rows) {
+    if (kernel_count(part->asked, (part->count + 63) / 64) == part->count)
+        return rows->bits;
+    uint64_t *in = arena_get(&part->worker->arena, ((rows->count + 63) / 64 + 1) * sizeof *in);
+    kernel_spread(part->asked, rows->starts, part->count, in);
+    if (rows->bits)
+        kernel_and(in, rows->bits, (rows->count + 63) / 64);
+    return in;
+}
+
+void scan_part_line(struct scan_part *part, const struct scan_rows *rows, struct scan_line *out) {
+    size_t words = (rows->count + 63) / 64 + 1;
+    uint64_t *marks = arena_get(&part->worker->arena, words * sizeof *marks);
+    memset(marks, 0, words * sizeof *marks);
+    for (uint32_t i = 0; i < part->count; i++) { /* who has no row sets no bit */
+        uint32_t begin = scan_begin(rows, i);
+        marks[begin / 64] |= (uint64_t)(rows->starts[i + 1] > rows->starts[i]) << (begin % 64);
+    }
+    *out = (struct scan_line){scan_part_in(part, rows), marks, rows->count};
+}
+
 int64_t scan_position(struct scan_part *part, unsigned rows, uint32_t element) {
     return evaluate_row_position(part->evaluator, part->part, rows, element);
 }
@@ -421,4 +442,29 @@ struct slice scan_group_name(const struct scan *scan, const struct scan_split *s
         return scan_shared_text(scan, shared);
     assert(shared < split->segment_count);
     return split->names[shared];
+}
+
+void scan_merge_groups(struct scan *scan, const struct scan_worker *worker, const struct scan_split *split, bool by_row,
+                       const struct groups *from, struct groups *into) {
+    for (uint32_t i = groups_next(from, 0); i != UINT32_MAX; i = groups_next(from, i + 1)) {
+        uint32_t shared = by_row ? scan_shared(scan, worker, i) : scan_shared_group(scan, worker, split, i);
+        groups_merge(into, shared, groups_at(from, i));
+    }
+}
+
+struct naming {
+    const struct scan *scan;
+    const struct scan_split *split;
+    bool by_row;
+};
+
+static struct slice group_name(void *context, uint32_t group) {
+    const struct naming *n = context;
+    return n->by_row ? scan_shared_text(n->scan, group) : scan_group_name(n->scan, n->split, group);
+}
+
+void scan_list_groups(const struct scan *scan, const struct scan_split *split, bool by_row, struct groups *groups,
+                      int64_t most, uint64_t (*weight)(const void *data), struct group_list *list) {
+    struct naming naming = {scan, split, by_row};
+    groups_list(groups, (size_t)most, weight, group_name, &naming, list);
 }

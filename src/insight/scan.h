@@ -18,6 +18,7 @@
 #ifndef ONEFOLD_INSIGHT_SCAN_H
 #define ONEFOLD_INSIGHT_SCAN_H
 
+#include "insight/groups.h"
 #include "insight/insight.h"
 #include "insight/texts.h"
 #include "language/rows.h"
@@ -130,6 +131,20 @@ static inline uint32_t scan_row(const struct scan_rows *r, uint32_t i, uint32_t 
         }
     return end;
 }
+/* All rows of a part in one line, for who does the same with each: a loop over customers with a loop over each one's few rows inside guesses
+ * its end wrong at every other customer, which costs more than the rows. Of rows [64 w, 64 w + 64) bits of `in` are in the set and of customers
+ * asked for, those of `marks` are their customer's first row (of the table, not of the set): whose a row is, is how many marks there are up to it. */
+struct scan_line {
+    const uint64_t *in; /* NULL: all */
+    const uint64_t *marks;
+    uint32_t count;
+};
+void scan_part_line(struct scan_part *part, const struct scan_rows *rows, struct scan_line *out);
+const uint64_t *scan_part_in(struct scan_part *part, const struct scan_rows *rows); /* its `in` alone */
+static inline uint64_t scan_line_in(const struct scan_line *line, uint32_t w) {
+    uint32_t left = line->count - w * 64;
+    return line->in ? line->in[w] : left >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << left) - 1;
+}
 /* What orders rows of equal time, of whatever tables. */
 int64_t scan_position(struct scan_part *part, unsigned rows, uint32_t element);
 /* Values of rows, and of customers: numbers, times, bools ... (language/vector.h). */
@@ -192,5 +207,11 @@ static inline size_t scan_groups_of(const struct scan_groups *g, uint32_t i, uin
 uint32_t scan_shared_group(struct scan *scan, const struct scan_worker *worker, const struct scan_split *split,
                            uint32_t group);
 struct slice scan_group_name(const struct scan *scan, const struct scan_split *split, uint32_t shared);
+/* What most analyses end with. While merging: all of a worker's groups into those of all workers; and the list of these, heaviest first, with
+ * their names (groups.h). `by_row`: groups are numbers of texts of rows, whatever the split. */
+void scan_merge_groups(struct scan *scan, const struct scan_worker *worker, const struct scan_split *split, bool by_row,
+                       const struct groups *from, struct groups *into);
+void scan_list_groups(const struct scan *scan, const struct scan_split *split, bool by_row, struct groups *groups,
+                      int64_t most, uint64_t (*weight)(const void *data), struct group_list *list);
 
 #endif
