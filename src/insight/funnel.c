@@ -215,6 +215,7 @@ struct worker {
     struct funnel *funnel;
     struct groups groups;
     struct funnel_scratch *scratch;
+    struct funnel_lines *lines;
     struct funnel_row *rows;
     uint32_t row_count, row_room;
     struct scan_part *part;
@@ -227,6 +228,7 @@ static void *begin(void *context) {
     w->funnel = context;
     groups_init(&w->groups, sizeof(struct tally), tally_merge, tally_release);
     w->scratch = funnel_scratch_create();
+    w->lines = funnel_lines_create();
     return w;
 }
 
@@ -234,6 +236,7 @@ static void end(void *state) {
     struct worker *w = state;
     groups_release(&w->groups);
     funnel_scratch_free(w->scratch);
+    funnel_lines_free(w->lines);
     free(w->rows);
     free(w);
 }
@@ -241,10 +244,7 @@ static void end(void *state) {
 static void merge(void *context, void *state, struct scan_worker *texts) {
     struct funnel *f = context;
     struct worker *w = state;
-    for (uint32_t i = groups_next(&w->groups, 0); i != UINT32_MAX; i = groups_next(&w->groups, i + 1)) {
-        uint32_t shared = f->by_row ? scan_shared(f->scan, texts, i) : scan_shared_group(f->scan, texts, &f->split, i);
-        groups_merge(&f->groups, shared, groups_at(&w->groups, i));
-    }
+    scan_merge_groups(f->scan, texts, &f->split, f->by_row, &w->groups, &f->groups);
 }
 
 static void count_run(struct tally *t, const struct funnel_run *run) {
@@ -371,11 +371,51 @@ static bool asked_group(const struct worker *w, uint32_t group) {
     return slice_equal(name, f->members.group);
 }
 
+/* One customer's run to its groups. */
+static void take_run(struct worker *w, const struct scan_groups *groups, uint32_t customer,
+                     const struct funnel_run *run) {
+    const struct funnel *f = w->funnel;
+    uint32_t numbers[SCAN_SPLITS_MAX];
+    size_t count = 1;
+    if (f->by_row)
+        numbers[0] = scan_text(&w->row_texts, run->first[0]);
+    else
+        count = scan_groups_of(groups, customer, numbers);
+    bool in_group = f->members.any_group;
+    for (size_t k = 0; k < count; k++) {
+        count_run(groups_get(&w->groups, numbers[k]), run);
+        in_group = in_group || (f->members.asked && asked_group(w, numbers[k]));
+    }
+    note_member(w, customer, run, in_group);
+}
+
+/* All customers of the part at once; false, with nothing done, where that cannot be. */
+static bool visit_lines(struct worker *w, struct scan_part *part, const struct scan_groups *groups) {
+    static const struct period always = {INT64_MIN, INT64_MAX};
+    const struct funnel *f = w->funnel;
+    struct funnel_run run;
+    const uint32_t *found;
+    for (unsigned k = 0; k < f->rule.steps; k++) {
+        const struct scan_rows *r = &w->sets[k];
+        const struct funnel_rows rows = {r->starts, part->count, r->count, r->times, scan_part_in(part, r)};
+        if (!funnel_lines_fill(w->lines, k, &rows, k ? &always : &f->rule.period))
+            return false;
+    }
+    funnel_lines_go(w->lines, &f->rule, ties_before, w);
+    for (unsigned level = f->rule.steps; level > 0; level--) {
+        uint32_t count = funnel_lines_at(w->lines, level, &found);
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t customer = funnel_lines_run(w->lines, level, found[i], &run);
+            take_run(w, groups, customer, &run);
+        }
+    }
+    return true;
+}
+
 static void visit(void *state, struct scan_part *part) {
     struct worker *w = state;
     const struct funnel *f = w->funnel;
     struct scan_groups groups;
-    uint32_t numbers[SCAN_SPLITS_MAX];
     struct funnel_run run;
     w->part = part;
     for (unsigned s = 0; s < f->source_count; s++) {
@@ -387,30 +427,16 @@ static void visit(void *state, struct scan_part *part) {
         scan_part_row_texts(part, f->sources[f->row_step].rows, f->row_value, &w->row_texts);
     else
         scan_part_groups(part, &f->split, &groups);
+    if (f->fast && funnel_lines_take(&f->rule) && visit_lines(w, part, &groups))
+        return;
     for (uint32_t i = scan_next(part, 0); i < part->count; i = scan_next(part, i + 1)) {
-        size_t count = 1;
         go(w, i, &run);
-        if (run.level == 0)
-            continue;
-        if (f->by_row)
-            numbers[0] = scan_text(&w->row_texts, run.first[0]);
-        else
-            count = scan_groups_of(&groups, i, numbers);
-        bool in_group = f->members.any_group;
-        for (size_t k = 0; k < count; k++) {
-            count_run(groups_get(&w->groups, numbers[k]), &run);
-            in_group = in_group || (f->members.asked && asked_group(w, numbers[k]));
-        }
-        note_member(w, i, &run, in_group);
+        if (run.level)
+            take_run(w, &groups, i, &run);
     }
 }
 
 /* --- the answer --- */
-
-static struct slice name_of(void *context, uint32_t group) {
-    struct funnel *f = context;
-    return f->by_row ? scan_shared_text(f->scan, group) : scan_group_name(f->scan, &f->split, group);
-}
 
 static uint64_t weight_of(const void *tally) { return ((const struct tally *)tally)->reached[0]; }
 
@@ -536,7 +562,7 @@ static void write_answer(struct funnel *f, struct answer *answer) {
     struct group_list list;
     if (!split)
         (void)groups_get(&f->groups, 0);
-    groups_list(&f->groups, (size_t)f->groups_shown, weight_of, name_of, f, &list);
+    scan_list_groups(f->scan, &f->split, f->by_row, &f->groups, f->groups_shown, weight_of, &list);
     struct answer_table *steps = answer_table(answer, "steps");
     step_columns(steps, split);
     for (size_t i = 0; i < list.count; i++)

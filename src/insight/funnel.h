@@ -62,4 +62,28 @@ void funnel_scratch_free(struct funnel_scratch *scratch);
 void funnel_go_fast(const struct funnel_rule *rule, const struct funnel_list *lists, funnel_tie *tie, void *context,
                     struct funnel_scratch *scratch, struct funnel_run *run);
 
+/* The fast way for many customers at once: three times as fast, where the window has one length always and times lie between 1935 and 2074.
+ *     for each step: funnel_lines_fill(lines, k, rows, period of step 1)
+ *     funnel_lines_go(lines, rule, tie, context);
+ *     for level = steps .. 1: n = funnel_lines_at(lines, level, &found); for each: customer = funnel_lines_run(lines, level, found[i], &run) */
+#define FUNNEL_CUSTOMERS_MAX 4096
+struct funnel_rows { /* of a step: customer i has those from starts[i] - starts[0] on */
+    const uint32_t *starts;
+    uint32_t customers, count;
+    const int64_t *times;
+    const uint64_t *in; /* bits of those that count; NULL: all */
+};
+struct funnel_lines; /* of a thread; keeps its memory */
+struct funnel_lines *funnel_lines_create(void);
+void funnel_lines_free(struct funnel_lines *lines);
+bool funnel_lines_take(const struct funnel_rule *rule); /* whether it is of that kind */
+/* Of step k, from 0 up; of the first only rows in `period`. False: a time lies outside; leave it. */
+bool funnel_lines_fill(struct funnel_lines *lines, unsigned k, const struct funnel_rows *rows,
+                       const struct period *period);
+void funnel_lines_go(struct funnel_lines *lines, const struct funnel_rule *rule, funnel_tie *tie, void *context);
+/* Customers that go just so far, asked from the last level down; valid until the next call. */
+uint32_t funnel_lines_at(struct funnel_lines *lines, unsigned level, const uint32_t **found);
+/* One of them: its run, as funnel_go_fast gives it. Returns which customer it is. */
+uint32_t funnel_lines_run(const struct funnel_lines *lines, unsigned level, uint32_t found, struct funnel_run *run);
+
 #endif

@@ -1,4 +1,4 @@
-/* funnel_test: the kernels against the plain twin on random rows with ties; the analysis over random histories against the twin, by group, with
+/* funnel_test: the kernels against the plain twin on random rows with ties, customer by customer and many at once; the analysis over random histories against the twin, by group, with
  * one worker and many; what is refused, and how. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -116,6 +116,102 @@ static void kernels_are_their_twin(void **state) {
     for (unsigned k = 0; k < 5; k++)
         assert_true(reached[k] > 50);
     funnel_scratch_free(scratch);
+}
+
+/* Many customers in one table, some of them not asked for. */
+#define LINE_CUSTOMERS 70
+struct line_bed {
+    struct funnel_row rows[LINE_CUSTOMERS][ROWS_MAX];
+    uint32_t counts[LINE_CUSTOMERS], starts[LINE_CUSTOMERS + 1];
+    bool asked[LINE_CUSTOMERS];
+    int64_t times[LINE_CUSTOMERS * ROWS_MAX];
+    uint64_t in[FUNNEL_STEPS_MAX][LINE_CUSTOMERS * ROWS_MAX / 64 + 1];
+};
+
+static void random_line(struct random *r, const struct funnel_rule *rule, struct line_bed *b) {
+    uint32_t first = (uint32_t)random_below(r, 100); /* starts are absolute */
+    memset(b, 0, sizeof *b);
+    b->starts[0] = first;
+    for (uint32_t c = 0; c < LINE_CUSTOMERS; c++) {
+        b->counts[c] = random_chance(r, 0.3) ? 0 : random_rows(r, rule, b->rows[c]);
+        b->asked[c] = !random_chance(r, 0.2);
+        for (uint32_t i = 0; i < b->counts[c]; i++) {
+            struct funnel_row *row = &b->rows[c][i];
+            uint32_t at = b->starts[c] - first + i;
+            row->breaks = 0;
+            row->position = row->element[0] = at;
+            b->times[at] = row->time_ms;
+            for (unsigned k = 0; k < rule->steps; k++)
+                b->in[k][at / 64] |= (uint64_t)((row->steps >> k & 1) && b->asked[c]) << (at % 64);
+        }
+        b->starts[c + 1] = b->starts[c] + b->counts[c];
+    }
+}
+
+static void lines_are_their_twin(void **state) {
+    (void)state;
+    static struct line_bed b;
+    static const struct period always = {INT64_MIN, INT64_MAX};
+    struct random r;
+    struct funnel_lines *lines = funnel_lines_create();
+    unsigned reached[5] = {0};
+    random_init(&r, SEED);
+    for (int round = 0; round < 400; round++) {
+        struct funnel_rule rule = random_rule(&r);
+        rule.order = FUNNEL_ORDERED;
+        if (!funnel_lines_take(&rule))
+            continue;
+        random_line(&r, &rule, &b);
+        for (unsigned k = 0; k < rule.steps; k++) {
+            const struct funnel_rows rows = {b.starts, LINE_CUSTOMERS, b.starts[LINE_CUSTOMERS] - b.starts[0], b.times,
+                                             b.in[k]};
+            assert_true(funnel_lines_fill(lines, k, &rows, k ? &always : &rule.period));
+        }
+        funnel_lines_go(lines, &rule, by_element, NULL);
+        struct funnel_run got[LINE_CUSTOMERS] = {{0}}, expected;
+        for (unsigned level = rule.steps; level > 0; level--) {
+            const uint32_t *found;
+            uint32_t count = funnel_lines_at(lines, level, &found);
+            for (uint32_t i = 0; i < count; i++) {
+                struct funnel_run run;
+                uint32_t customer = funnel_lines_run(lines, level, found[i], &run);
+                assert_int_equal(got[customer].level, 0); /* given out once */
+                got[customer] = run;
+            }
+        }
+        for (uint32_t c = 0; c < LINE_CUSTOMERS; c++) {
+            funnel_model(&rule, b.rows[c], b.asked[c] ? b.counts[c] : 0, &expected);
+            assert_same(&got[c], &expected, round, "in lines");
+            reached[expected.level]++;
+        }
+    }
+    for (unsigned k = 0; k < 5; k++)
+        assert_true(reached[k] > 50);
+    funnel_lines_free(lines);
+}
+
+/* Times that keys have no room for are left to the other ways. */
+static void far_times_are_left(void **state) {
+    (void)state;
+    static const struct period always = {INT64_MIN, INT64_MAX};
+    static const uint32_t starts[] = {0, 1};
+    static const struct {
+        int64_t time;
+        bool taken;
+    } rows[] = {{0, true},
+                {INT64_C(1773115200000), true},
+                {-(INT64_C(1) << 40), true},
+                {-(INT64_C(1) << 40) - 1, false},
+                {(INT64_C(1) << 42) - (INT64_C(1) << 40) - 1, true},
+                {(INT64_C(1) << 42) - (INT64_C(1) << 40), false},
+                {INT64_MAX, false},
+                {INT64_MIN, false}};
+    struct funnel_lines *lines = funnel_lines_create();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct funnel_rows one = {starts, 1, 1, &rows[i].time, NULL};
+        assert_int_equal(funnel_lines_fill(lines, 0, &one, &always), rows[i].taken);
+    }
+    funnel_lines_free(lines);
 }
 
 /* --- the analysis --- */
@@ -295,10 +391,9 @@ static void what_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kernels_are_their_twin),
-        cmocka_unit_test(histories_as_counted_plainly),
-        cmocka_unit_test(workers_do_not_show),
-        cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(kernels_are_their_twin), cmocka_unit_test(lines_are_their_twin),
+        cmocka_unit_test(far_times_are_left),     cmocka_unit_test(histories_as_counted_plainly),
+        cmocka_unit_test(workers_do_not_show),    cmocka_unit_test(what_is_refused),
     };
     return cmocka_run_group_tests(tests, open_bed, close_bed);
 }

@@ -67,20 +67,22 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The value of rank `rank` (from 0): counting into buckets of equal width, then the same within the bucket it falls in, until few are left. The
- * first counting is shared by all ranks, and so are the values of the bucket that was looked into last. */
+/* Values of given ranks by counting into buckets of equal width, then the same within the buckets that ranks fall in, until few are left. The
+ * first counting is shared by all ranks, and one passage takes the values of all buckets that are looked into: three passages in all. */
 struct buckets {
-    const int64_t *values;
-    size_t count;
     int64_t least;
     unsigned shift;
     uint32_t *counts; /* [1 << BUCKETS_BITS] */
 };
+struct piece { /* a bucket that is looked into */
+    uint32_t bucket;
+    size_t count;
+    int64_t *values; /* of all of it */
+};
 struct selection {
     struct buckets all, inside;
-    uint32_t held; /* whose values are in `inside` */
-    int64_t *room[2];
-    size_t room_count[2];
+    struct piece pieces[2 * QUANTILES_MAX];
+    unsigned piece_count, held; /* the piece that `inside` is of, + 1 */
 };
 
 static uint32_t bucket_of(const struct buckets *b, int64_t value) {
@@ -88,35 +90,21 @@ static uint32_t bucket_of(const struct buckets *b, int64_t value) {
 }
 
 static void fill_buckets(struct buckets *b, const int64_t *values, size_t count) {
-    int64_t most = count ? values[0] : 0;
-    b->values = values;
-    b->count = count;
-    b->least = most;
-    b->shift = 0;
+    int64_t least = count ? values[0] : 0, most = least;
     for (size_t i = 0; i < count; i++) {
-        b->least = values[i] < b->least ? values[i] : b->least;
+        least = values[i] < least ? values[i] : least;
         most = values[i] > most ? values[i] : most;
     }
-    while ((((uint64_t)most - (uint64_t)b->least) >> b->shift) >> BUCKETS_BITS)
+    b->least = least;
+    b->shift = 0;
+    while ((((uint64_t)most - (uint64_t)least) >> b->shift) >> BUCKETS_BITS)
         b->shift++;
     memset(b->counts, 0, ((size_t)1 << BUCKETS_BITS) * sizeof *b->counts);
     for (size_t i = 0; i < count; i++)
         b->counts[bucket_of(b, values[i])]++;
 }
 
-/* The values of a bucket, into one of two rooms in turn. */
-static const int64_t *values_in(struct selection *s, const struct buckets *b, uint32_t bucket, unsigned room) {
-    size_t count = b->counts[bucket], taken = 0;
-    if (s->room_count[room] < count) {
-        s->room_count[room] = count;
-        s->room[room] = memory_resize(s->room[room], count, sizeof **s->room);
-    }
-    for (size_t i = 0; i < b->count; i++)
-        if (bucket_of(b, b->values[i]) == bucket)
-            s->room[room][taken++] = b->values[i];
-    return s->room[room];
-}
-
+/* The bucket a rank falls in; *rank becomes that within it. */
 static uint32_t bucket_of_rank(const struct buckets *b, size_t *rank) {
     uint32_t bucket = 0;
     while (*rank >= b->counts[bucket])
@@ -124,41 +112,87 @@ static uint32_t bucket_of_rank(const struct buckets *b, size_t *rank) {
     return bucket;
 }
 
-static int64_t ranked(struct selection *s, size_t rank) {
+static void want_rank(struct selection *s, size_t rank) {
     uint32_t bucket = bucket_of_rank(&s->all, &rank);
+    for (unsigned i = 0; i < s->piece_count; i++)
+        if (s->pieces[i].bucket == bucket)
+            return;
+    s->pieces[s->piece_count++] = (struct piece){.bucket = bucket};
+}
+
+static void take_pieces(struct selection *s, const int64_t *values, size_t count) {
+    uint8_t *piece_of = memory_get((size_t)1 << BUCKETS_BITS, 1); /* + 1 */
+    for (unsigned i = 0; i < s->piece_count; i++) {
+        struct piece *p = &s->pieces[i];
+        piece_of[p->bucket] = (uint8_t)(i + 1);
+        p->values = memory_get(s->all.counts[p->bucket], sizeof *p->values);
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint8_t piece = piece_of[bucket_of(&s->all, values[i])];
+        if (piece)
+            s->pieces[piece - 1].values[s->pieces[piece - 1].count++] = values[i];
+    }
+    free(piece_of);
+}
+
+static int64_t ranked(struct selection *s, size_t rank) {
+    uint32_t bucket = bucket_of_rank(&s->all, &rank), taken = 0;
     if (s->all.shift == 0)
         return s->all.least + bucket;
-    if (s->held != bucket) {
-        size_t count = s->all.counts[bucket];
-        fill_buckets(&s->inside, values_in(s, &s->all, bucket, 0), count);
-        s->held = bucket;
-    }
+    unsigned i = 0;
+    while (s->pieces[i].bucket != bucket)
+        i++;
+    const struct piece *p = &s->pieces[i];
+    if (s->held != i + 1)
+        fill_buckets(&s->inside, p->values, p->count);
+    s->held = i + 1;
     bucket = bucket_of_rank(&s->inside, &rank);
     if (s->inside.shift == 0)
         return s->inside.least + bucket;
-    size_t count = s->inside.counts[bucket];
-    int64_t *few = (int64_t *)values_in(s, &s->inside, bucket, 1);
-    qsort(few, count, sizeof *few, by_value);
-    return few[rank];
+    int64_t *few = memory_get(s->inside.counts[bucket], sizeof *few);
+    for (size_t k = 0; k < p->count; k++)
+        if (bucket_of(&s->inside, p->values[k]) == bucket)
+            few[taken++] = p->values[k];
+    qsort(few, taken, sizeof *few, by_value);
+    int64_t value = few[rank];
+    free(few);
+    return value;
+}
+
+/* The rank below quantile `q`, and how far towards the next one it lies. */
+static size_t rank_of(double q, size_t count, double *part) {
+    assert(q >= 0 && q <= 1);
+    double place = q * (double)(count - 1);
+    size_t rank = (size_t)place;
+    *part = rank + 1 < count ? place - (double)rank : 0;
+    return rank;
 }
 
 void quantiles_of(const int64_t *values, size_t count, const double *q, size_t quantile_count, double *out) {
-    struct selection s = {.held = UINT32_MAX};
+    struct selection s = {0};
+    double part;
+    assert(quantile_count <= QUANTILES_MAX);
+    for (size_t k = 0; k < quantile_count && count == 0; k++)
+        out[k] = NAN;
+    if (count == 0)
+        return;
     s.all.counts = memory_get((size_t)2 << BUCKETS_BITS, sizeof *s.all.counts);
     s.inside.counts = s.all.counts + ((size_t)1 << BUCKETS_BITS);
     fill_buckets(&s.all, values, count);
     for (size_t k = 0; k < quantile_count; k++) {
-        assert(q[k] >= 0 && q[k] <= 1);
-        if (count == 0) {
-            out[k] = NAN;
-            continue;
-        }
-        double place = q[k] * (double)(count - 1);
-        size_t rank = (size_t)place;
-        int64_t low = ranked(&s, rank), high = rank + 1 < count && place > (double)rank ? ranked(&s, rank + 1) : low;
-        out[k] = (double)low + (place - (double)rank) * (double)(high - low);
+        size_t rank = rank_of(q[k], count, &part);
+        want_rank(&s, rank);
+        if (part > 0)
+            want_rank(&s, rank + 1);
     }
+    if (s.all.shift)
+        take_pieces(&s, values, count);
+    for (size_t k = 0; k < quantile_count; k++) {
+        size_t rank = rank_of(q[k], count, &part);
+        int64_t low = ranked(&s, rank), high = part > 0 ? ranked(&s, rank + 1) : low;
+        out[k] = (double)low + part * (double)(high - low);
+    }
+    for (unsigned i = 0; i < s.piece_count; i++)
+        free(s.pieces[i].values);
     free(s.all.counts);
-    free(s.room[0]);
-    free(s.room[1]);
 }
