@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,6 +11,7 @@
 #include "insight/insight.h"
 #include "insight/scan.h"
 #include "insight/statistics.h"
+#include "language/workers.h"
 
 #define EXCLUDES_MAX 8
 #define SETS_MAX (FUNNEL_STEPS_MAX + EXCLUDES_MAX + 1)
@@ -191,7 +193,7 @@ static const double asked_quantiles[QUANTILES] = {0, 0.1, 0.25, 0.5, 0.75, 0.9, 
 struct tally {
     uint64_t reached[FUNNEL_STEPS_MAX];
     struct durations from_previous[FUNNEL_STEPS_MAX], from_first[FUNNEL_STEPS_MAX];
-    double quantiles[FUNNEL_STEPS_MAX][QUANTILES]; /* of from_previous, once all is counted */
+    double quantiles[2][FUNNEL_STEPS_MAX][QUANTILES]; /* of from_previous, of from_first: once all is counted */
 };
 
 static void tally_merge(void *into, void *from) {
@@ -393,6 +395,7 @@ static void take_run(struct worker *w, const struct scan_groups *groups, uint32_
 static bool visit_lines(struct worker *w, struct scan_part *part, const struct scan_groups *groups) {
     static const struct period always = {INT64_MIN, INT64_MAX};
     const struct funnel *f = w->funnel;
+    bool everybody = !f->split.given && !f->by_row && !f->members.asked;
     struct funnel_run run;
     const uint32_t *found;
     for (unsigned k = 0; k < f->rule.steps; k++) {
@@ -404,6 +407,10 @@ static bool visit_lines(struct worker *w, struct scan_part *part, const struct s
     funnel_lines_go(w->lines, &f->rule, ties_before, w);
     for (unsigned level = f->rule.steps; level > 0; level--) {
         uint32_t count = funnel_lines_at(w->lines, level, &found);
+        if (level == 1 && count && everybody) { /* no times to keep, and nobody to name */
+            ((struct tally *)groups_get(&w->groups, 0))->reached[0] += count;
+            continue;
+        }
         for (uint32_t i = 0; i < count; i++) {
             uint32_t customer = funnel_lines_run(w->lines, level, found[i], &run);
             take_run(w, groups, customer, &run);
@@ -440,13 +447,31 @@ static void visit(void *state, struct scan_part *part) {
 
 static uint64_t weight_of(const void *tally) { return ((const struct tally *)tally)->reached[0]; }
 
+/* Quantiles of all groups and steps: a tenth of a funnel's time over everybody, so workers share it. */
+struct quantile_work {
+    const struct group_list *list;
+    unsigned steps;
+    _Atomic size_t next;
+};
+
+static void make_quantiles(void *context, unsigned number) {
+    struct quantile_work *w = context;
+    size_t each = 2u * w->steps;
+    (void)number;
+    for (size_t i; (i = atomic_fetch_add(&w->next, 1)) < w->list->count * each;) {
+        struct tally *t = w->list->all[i / each].data;
+        unsigned k = (unsigned)(i % each / 2), whole = i % 2;
+        const struct durations *d = whole ? &t->from_first[k] : &t->from_previous[k];
+        quantiles_of(d->all, d->count, asked_quantiles, QUANTILES, t->quantiles[whole][k]);
+    }
+}
+
 static void write_steps(const struct funnel *f, struct answer_table *t, struct slice group, bool split,
                         struct tally *tally) {
     for (unsigned k = 0; k < f->rule.steps; k++) {
         uint64_t before = k ? tally->reached[k - 1] : tally->reached[0], first = tally->reached[0];
         struct interval interval = share_interval(tally->reached[k], first);
-        double *times = tally->quantiles[k];
-        quantiles_of(tally->from_previous[k].all, tally->from_previous[k].count, asked_quantiles, QUANTILES, times);
+        const double *times = tally->quantiles[0][k];
         if (split)
             answer_text(t, group);
         answer_integer(t, k + 1);
@@ -464,13 +489,10 @@ static void write_steps(const struct funnel *f, struct answer_table *t, struct s
 
 static void write_times(const struct funnel *f, struct answer_table *t, struct slice group, bool split,
                         const struct tally *tally) {
-    double from_first[QUANTILES];
     for (unsigned k = 1; k < f->rule.steps; k++)
         for (unsigned whole = 0; whole < (k > 1 ? 2u : 1u); whole++) {
             const struct durations *d = whole ? &tally->from_first[k] : &tally->from_previous[k];
-            const double *times = whole ? from_first : tally->quantiles[k];
-            if (whole)
-                quantiles_of(d->all, d->count, asked_quantiles, QUANTILES, from_first);
+            const double *times = tally->quantiles[whole][k];
             if (split)
                 answer_text(t, group);
             answer_integer(t, whole ? 1 : k);
@@ -563,6 +585,9 @@ static void write_answer(struct funnel *f, struct answer *answer) {
     if (!split)
         (void)groups_get(&f->groups, 0);
     scan_list_groups(f->scan, &f->split, f->by_row, &f->groups, f->groups_shown, weight_of, &list);
+    struct quantile_work work = {.list = &list, .steps = f->rule.steps};
+    unsigned workers = f->insight->workers;
+    workers_run(workers < 1 ? 1 : workers > WORKERS_MAX ? WORKERS_MAX : workers, make_quantiles, &work);
     struct answer_table *steps = answer_table(answer, "steps");
     step_columns(steps, split);
     for (size_t i = 0; i < list.count; i++)

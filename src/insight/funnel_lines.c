@@ -117,26 +117,77 @@ bool funnel_lines_fill(struct funnel_lines *lines, unsigned k, const struct funn
 
 static uint32_t element_of(const struct line *l, uint32_t i) { return l->as_they_lie ? i : l->elements[i]; }
 
-/* Rows of step k that end a run, out of all of them. */
+/* A merge in hand: rows from `j` to `end` of a step, of which those that end a run come to stand at `n`; row `i` of the step before is next. */
+struct merge {
+    size_t i, j, n, end;
+};
+struct merging {
+    const int64_t *from_keys, *from_starts; /* of the step before */
+    int64_t *keys, *starts;
+    uint32_t *elements, *before;
+    int64_t window;
+    const struct line *from;
+    unsigned k;
+    funnel_tie *tie;
+    void *context;
+};
+
+/* One row of either line: no branch but for equal times. */
+static inline void merge_one(const struct merging *g, struct merge *m) {
+    int64_t key = g->keys[m->j], from = g->from_keys[m->i], start = g->from_starts[(ptrdiff_t)m->i - 1];
+    uint32_t element = g->elements[m->j];
+    size_t past = from < key;
+    if (from == key)
+        past = g->tie(g->context, g->k, element_of(g->from, (uint32_t)m->i), element);
+    g->keys[m->n] = key; /* n <= j: what is overwritten was looked at */
+    g->starts[m->n] = start;
+    g->elements[m->n] = element;
+    g->before[m->n] = (uint32_t)m->i - 1;
+    m->n += (size_t)(key - start <= g->window) & ~past;
+    m->i += past;
+    m->j += past ^ 1;
+}
+
+/* The first row of customer `owner` or a later one. */
+static size_t row_of(const struct line *l, uint64_t owner) {
+    size_t low = 0, high = l->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if ((uint64_t)l->keys[middle] >> CUSTOMER_SHIFT < owner)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void move_rows(struct line *l, size_t to, size_t from, size_t count) {
+    memmove(l->keys + to, l->keys + from, count * sizeof *l->keys);
+    memmove(l->starts + to, l->starts + from, count * sizeof *l->starts);
+    memmove(l->elements + to, l->elements + from, count * sizeof *l->elements);
+    memmove(l->before + to, l->before + from, count * sizeof *l->before);
+}
+
+/* Rows of step k that end a run, out of all of them. Each row of a merge waits for the one before, so two are made at a time, of each half of the
+ * customers one. */
 static void go_on(struct line *l, const struct line *from, const int64_t *starts, int64_t window, unsigned k,
                   funnel_tie *tie, void *context) {
-    uint32_t i = 0, j = 0, n = 0, count = l->count;
-    while (j < count) {
-        int64_t key = l->keys[j];
-        bool past = from->keys[i] < key;
-        if (from->keys[i] == key)
-            past = tie(context, k, element_of(from, i), l->elements[j]);
-        int64_t start = starts[(int64_t)i - 1];
-        l->keys[n] = key; /* n <= j: what is overwritten was looked at */
-        l->starts[n] = start;
-        l->elements[n] = l->elements[j];
-        l->before[n] = i - 1;
-        n += !past & (key - start <= window);
-        i += past;
-        j += !past;
+    const struct merging g = {from->keys, starts, l->keys, l->starts, l->elements, l->before,
+                              window,     from,   k,       tie,       context};
+    uint64_t half = l->count ? ((uint64_t)l->keys[l->count / 2] >> CUSTOMER_SHIFT) : 0;
+    size_t middle = row_of(l, half);
+    struct merge a = {0, 0, 0, middle}, b = {row_of(from, half), middle, middle, l->count};
+    while (a.j < a.end && b.j < b.end) {
+        merge_one(&g, &a);
+        merge_one(&g, &b);
     }
-    l->keys[n] = INT64_MAX;
-    l->count = n;
+    while (a.j < a.end)
+        merge_one(&g, &a);
+    while (b.j < b.end)
+        merge_one(&g, &b);
+    move_rows(l, a.n, middle, b.n - middle);
+    l->count = (uint32_t)(a.n + b.n - middle);
+    l->keys[l->count] = INT64_MAX;
 }
 
 bool funnel_lines_take(const struct funnel_rule *rule) {
