@@ -384,7 +384,7 @@ static size_t find_ends(struct live *l, struct customer_id customer, uint16_t ov
         const struct record_value *end = record_find(row, RELATION_CUSTOMER);
         struct customer_id other = target_now(l->identity, (struct identifier_id){row->document},
                                               (struct customer_id){end ? (uint32_t)record_number(end) : 0});
-        if (other.number && other.number != customer.number)
+        if (other.number) /* itself too: the two may have been made one */
             l->ends[found++] = other;
     }
     if (found)

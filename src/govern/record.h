@@ -70,6 +70,12 @@ enum record_flags {
         1, /* document: its items are added to what is there (a row is one line), not put in its place */
     RECORD_TIME_RECEIVED = 2, /* the source gave no usable time; time_ms is the received one */
     RECORD_REPLACES = 4,      /* takes the place of the row of its type at its log position (a value was repaired) */
+    RECORD_INVOLVES =
+        32, /* relation: it stands for an event or a document of the same log position, which is the other end's: the subject's */
+    RECORD_ENDS =
+        64, /* relation: the second row that a record which tells of its beginning and its end has at this end */
+    RECORD_PARTY =
+        128, /* a row of a record that is at another customer than the record's own (govern.h, struct party) */
     RECORD_DERIVED =
         16, /* made by a merge of two others; head.document names the identifier of the second (history/consent.h) */
     RECORD_MOVED = 8 /* no row: history's note of which older ones are another customer's by now (history/moved.h) */

@@ -46,7 +46,8 @@ void history_merge(struct history *history, struct customer_id winner, struct cu
  * and a look at the arrival of each that stays: a few ns. */
 uint64_t history_move(struct history *history, struct customer_id from, struct customer_id to,
                       const struct identifier_id *arrivals, size_t count);
-/* From now on `moved` is called, on the fold thread, for each row that a merge or a split gives to another customer. */
+/* From now on `moved` is called, on the fold thread, for each row that a merge or a split gives to another customer; not for rows of a record
+ * that stand at others than its own (RECORD_PARTY): those do not say where the record is. */
 void history_follow(struct history *history, void (*moved)(void *context, uint64_t position, struct customer_id to),
                     void *context);
 /* Everything up to log position `position` is in: readers may be told so. Wakes history_wait. */

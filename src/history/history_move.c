@@ -34,6 +34,11 @@ static size_t goes_along(struct row_place *places, size_t count, const struct ar
     return kept;
 }
 
+static bool of_party(const struct row_place *p) {
+    return p->record ? p->record->flags & RECORD_PARTY
+                     : table_system_value(p->table, TABLE_TRAITS, p->row) & RECORD_PARTY;
+}
+
 /* Copies the rows at `places`, oldest first. */
 static void copy_rows(struct history *h, const struct row_place *places, size_t count, struct span *to,
                       struct customer_id customer) {
@@ -42,7 +47,7 @@ static void copy_rows(struct history *h, const struct row_place *places, size_t 
         const struct row_place *p = &places[i];
         history_put(h, to, customer.number % SPAN_CUSTOMERS,
                     p->record ? p->record : table_record(p->table, p->row, &builder));
-        if (h->moved)
+        if (h->moved && !of_party(p))
             h->moved(h->moved_context, p->position, customer);
     }
     record_builder_release(&builder);

@@ -36,6 +36,7 @@ static void tables_of(const struct base *base, int type, uint32_t *first, uint32
 /* The delta's newest row that takes the place of the row of its type at its position. */
 struct replacement {
     uint64_t position;
+    struct row_twin twin;
     const struct delta_row *row;
     uint32_t age; /* rows of the chain that are newer */
     uint16_t type;
@@ -52,7 +53,9 @@ static int by_place(const void *a, const void *b) {
     const struct replacement *x = a, *y = b;
     if (x->position != y->position)
         return x->position < y->position ? -1 : 1;
-    return (x->type > y->type) - (x->type < y->type);
+    if (x->type != y->type)
+        return x->type < y->type ? -1 : 1;
+    return row_twin_compare(x->twin, y->twin);
 }
 
 static int by_place_and_age(const void *a, const void *b) {
@@ -72,7 +75,8 @@ static struct replacements replacements_of(const struct delta_row *newest, size_
     for (const struct delta_row *row = newest; row; row = row->before, age++) {
         const struct record_head *record = delta_record(row);
         if (record->flags & RECORD_REPLACES)
-            r.all[r.count++] = (struct replacement){record->position, row, age, record->type, false};
+            r.all[r.count++] =
+                (struct replacement){record->position, row_twin_of(record), row, age, record->type, false};
     }
     qsort(r.all, r.count, sizeof *r.all, by_place_and_age);
     for (size_t i = 0; i < r.count; i++)
@@ -82,8 +86,9 @@ static struct replacements replacements_of(const struct delta_row *newest, size_
     return r;
 }
 
-static struct replacement *replacement_at(const struct replacements *r, uint16_t type, uint64_t position) {
-    struct replacement key = {.position = position, .type = type};
+static struct replacement *replacement_at(const struct replacements *r, uint16_t type, uint64_t position,
+                                          struct row_twin twin) {
+    struct replacement key = {.position = position, .twin = twin, .type = type};
     return r->count ? bsearch(&key, r->all, r->count, sizeof key, by_place) : NULL;
 }
 
@@ -169,7 +174,7 @@ static size_t base_places(const struct base *base, uint32_t owner, const struct 
             if (!base_row_counts(t, arrivals, row, wish, &edits->moved))
                 continue;
             uint64_t position = table_order_position(&order, row);
-            if (replacement_at(&edits->replaced, t->type, position) &&
+            if (edits->replaced.count && replacement_at(&edits->replaced, t->type, position, row_twin_at(t, row)) &&
                 !(table_system_value(t, TABLE_TRAITS, row) & RECORD_DERIVED))
                 continue;
             places[count++] = (struct row_place){.time_ms = table_order_time(&order, row),
@@ -195,7 +200,7 @@ static size_t delta_places(const struct delta_row *row, const struct wish *wish,
             continue;
         }
         struct replacement *by =
-            r->flags & RECORD_DERIVED ? NULL : replacement_at(&edits->replaced, r->type, r->position);
+            r->flags & RECORD_DERIVED ? NULL : replacement_at(&edits->replaced, r->type, r->position, row_twin_of(r));
         if (!wanted(wish->type, r->type, r->kind) || (by && by->passed))
             continue;
         if (by && by->row == row)

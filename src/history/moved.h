@@ -54,6 +54,28 @@ static inline struct moved_key moved_key_at(const struct table_head *t, uint32_t
                               t->kind == TYPE_ATTRIBUTES ? (uint32_t)table_system_value(t, TABLE_DOCUMENT, row) : 0};
 }
 
+/* What tells rows of one type at one log position apart. Only relations have several there: a record may name several customers, two of them
+ * may have become one, and it may tell when a relation began and when it ended. 0 for other kinds. */
+struct row_twin {
+    uint64_t ends; /* arrival << 32 | other end */
+    bool second;   /* RECORD_ENDS */
+};
+static inline struct row_twin row_twin_of(const struct record_head *r) {
+    if (r->kind != TYPE_RELATION)
+        return (struct row_twin){0, false};
+    return (struct row_twin){(uint64_t)r->arrival << 32 | r->document, (r->flags & RECORD_ENDS) != 0};
+}
+static inline struct row_twin row_twin_at(const struct table_head *t, uint32_t row) {
+    if (t->kind != TYPE_RELATION)
+        return (struct row_twin){0, false};
+    return (struct row_twin){(uint64_t)table_system_value(t, TABLE_ARRIVAL, row) << 32 |
+                                 (uint32_t)table_system_value(t, TABLE_DOCUMENT, row),
+                             (table_system_value(t, TABLE_TRAITS, row) & RECORD_ENDS) != 0};
+}
+static inline int row_twin_compare(struct row_twin a, struct row_twin b) {
+    return a.ends != b.ends ? (a.ends < b.ends ? -1 : 1) : a.second - b.second;
+}
+
 /* Notes met on the way from a chain's newest row back. */
 struct moved {
     const struct record_head **notes; /* room of the caller's */

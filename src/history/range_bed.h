@@ -24,7 +24,7 @@ struct world {
     uint64_t replaceable[64]; /* positions of rows, with customer and type */
     uint32_t replaceable_customer[64];
     uint16_t replaceable_type[64];
-    uint32_t replaceable_arrival[64];
+    uint32_t replaceable_arrival[64], replaceable_document[64];
     struct column_want view_columns[EVENT_COLUMNS], order_columns[ORDER_COLUMNS], item_columns[3],
         relation_columns[RELATION_COLUMNS], any_columns[ANY_COLUMNS], attributes[ATTRIBUTES];
     struct rows_want rows[5];

@@ -266,7 +266,12 @@ void world_add_row(struct world *w, uint32_t customer) {
         w->replaceable_type[slot] = t->number;
         w->replaceable_customer[slot] = customer;
     }
+    if (replaces && t == w->knows) { /* what tells rows of a relation at one position apart */
+        head.arrival = w->replaceable_arrival[slot];
+        head.document = w->replaceable_document[slot];
+    }
     w->replaceable_arrival[slot] = head.arrival;
+    w->replaceable_document[slot] = head.document;
     record_begin(&w->builder, &head);
     if (t == w->view)
         fill_view(w);

@@ -358,11 +358,17 @@ static uint32_t base_rows(const struct table_head *t, const uint64_t *gone, stru
     return count;
 }
 
+static struct row_twin twin_of(const struct table_source *s) {
+    return s->table ? row_twin_at(s->table, s->row) : row_twin_of(s->record);
+}
+
 static int by_replaced(const void *a, const void *b) {
     const struct table_source *x = a, *y = b;
     if (x->owner != y->owner)
         return x->owner < y->owner ? -1 : 1;
-    return (x->position > y->position) - (x->position < y->position);
+    if (x->position != y->position)
+        return x->position < y->position ? -1 : 1;
+    return row_twin_compare(twin_of(x), twin_of(y));
 }
 
 static bool is_derived(const struct table_source *row) {

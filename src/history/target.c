@@ -6,8 +6,13 @@ static void pass_over(void *context, const struct decision_note *note) {
     (void)note;
 }
 
+/* By a decision, or by evidence that took a customer apart. */
 bool targets_by_identifier(const struct identity *identity) {
-    return identity_decisions(identity, 0, 0, pass_over, NULL) > 0;
+    struct identity_counters counters;
+    if (identity_decisions(identity, 0, 0, pass_over, NULL) > 0)
+        return true;
+    identity_counters_read(identity, &counters);
+    return counters.splits > 0;
 }
 
 struct customer_id target_now(const struct identity *identity, struct identifier_id identifier,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/time.h"
+#include "history/target.h"
 #include "language/evaluate.h"
 #include "language/workers.h"
 #include "os/os.h"
@@ -21,6 +22,8 @@ struct run {
     const uint64_t *const *targets; /* bits of each inner plan */
     uint32_t target_words;
     bool everybody, all_known; /* all_known: targets, of every inner plan */
+    bool
+        by_identifier; /* who stands at a relation's other end now is not to be known from the number it was written with */
     _Atomic uint32_t next;
     _Atomic bool stopped;
     _Atomic uint64_t count, population, rows, bytes;
@@ -88,7 +91,7 @@ static struct evaluator *evaluator_for(struct run *r) {
     e->targets = r->targets;
     e->target_words = r->target_words;
     e->everybody = r->everybody;
-    if (r->all_known)
+    if (r->all_known && !r->by_identifier)
         range_targets_as_written(e->main.range);
     return e;
 }
@@ -155,6 +158,7 @@ static enum status run_all(const struct plan *plan, size_t root, const struct ou
     r.everybody = everybody;
     enum status status = run_inners(plan, outside, now_ms, workers, stop, inner);
     r.target_words = UINT32_MAX;
+    r.by_identifier = outside->identity && targets_by_identifier(outside->identity);
     r.all_known = true;
     for (uint32_t i = 0; i < plan->inner_count && !status; i++) {
         if (!inner[i].bits) {
