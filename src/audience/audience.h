@@ -15,7 +15,7 @@
  * Commands (LOG_COMMAND), made by serve, applied by the fold:
  *     {"command":"tag","customer":"<oneid or namespace:value>","tag":"...","value":...}      null removes it
  *     {"command":"members","segment":"...","add":["..."],"remove":["..."]}                   of an upload segment
- *     {"command":"relate","type":"guardian_of","from":"namespace:value","to":"namespace:value","fields":{...},"end":false}
+ *     {"command":"relate","type":"guardian_of","from":"namespace:value","to":"namespace:value","fields":{...},"end":false,"at":ISO instant}
  *     {"command":"refresh","segment":"..."}                                                 a scheduled one, now
  *     {"command":"merge","customer":"<id>","other":"<id>"}      {"command":"split","customer":"<id>","identifiers":["namespace:value"]}
  *     {"command":"undo","decision":3}                             identity/named.h has all forms; the fold carries them out (fold_identity.h)

@@ -81,7 +81,7 @@ static enum status fail(struct segment_door *door, enum status status, const cha
 /* The members of an item that the door looks at, found in one walk; the last one wins where a key repeats. */
 struct item {
     const struct json *type, *user_id, *anonymous_id, *message_id, *event, *group_id, *previous_id, *sent_at,
-        *integrations;
+        *integrations, *relation, *to;
 };
 
 /* Why an item is refused; `code` NULL: it is not. */
@@ -92,6 +92,8 @@ struct refusal {
 
 static const struct json **item_place(struct item *item, struct slice key) {
     switch (key.size) {
+    case 2:
+        return slice_is(key, "to") ? &item->to : NULL;
     case 4:
         return slice_is(key, "type") ? &item->type : NULL;
     case 5:
@@ -100,6 +102,8 @@ static const struct json **item_place(struct item *item, struct slice key) {
         return slice_is(key, "userId") ? &item->user_id : slice_is(key, "sentAt") ? &item->sent_at : NULL;
     case 7:
         return slice_is(key, "groupId") ? &item->group_id : NULL;
+    case 8:
+        return slice_is(key, "relation") ? &item->relation : NULL;
     case 9:
         return slice_is(key, "messageId") ? &item->message_id : NULL;
     case 10:
@@ -150,17 +154,32 @@ static enum segment_call check_type(const struct item *item, enum segment_call p
     if (!item->type && path != SEGMENT_BATCH)
         return path;
     if (!item->type || item->type->kind != JSON_TEXT) {
-        refuse(refusal, "missing_type", "\"type\" must be one of identify, track, page, screen, group, alias");
+        refuse(refusal, "missing_type",
+               "\"type\" must be one of identify, track, page, screen, group, alias, relation");
         return SEGMENT_NONE;
     }
     enum segment_call call = segment_call_of_type(item->type->text);
     if (call == SEGMENT_NONE)
-        refuse(refusal, "unknown_type", "\"%.*s\" is no type; use identify, track, page, screen, group or alias",
+        refuse(refusal, "unknown_type",
+               "\"%.*s\" is no type; use identify, track, page, screen, group, alias or relation",
                (int)(item->type->text.size < 80 ? item->type->text.size : 80), item->type->text.data);
     else if (path != SEGMENT_BATCH && path != call)
         refuse(refusal, "type_mismatch", "\"type\" says %s, but the path says %s", segment_call_name(call),
                segment_call_name(path));
     return refusal->code ? SEGMENT_NONE : call;
+}
+
+/* Which relation, to whom. */
+static bool check_relation(const struct item *item, struct refusal *refusal) {
+    const struct json *to = item->to;
+    if (!item->relation || item->relation->kind != JSON_TEXT || !slice_trim(item->relation->text).size)
+        return refuse(refusal, "missing_relation", "a relation needs \"relation\", such as guardian_of");
+    if (!to || (to->kind != JSON_OBJECT &&
+                (to->kind != JSON_TEXT || !slice_trim(to->text).size || !memchr(to->text.data, ':', to->text.size))))
+        return refuse(
+            refusal, "missing_to",
+            "a relation needs \"to\", its other end: \"user_id:u2\", or an object such as {\"phone\":\"138...\"}");
+    return true;
 }
 
 static bool check_ids(const struct item *item, enum segment_call call, struct refusal *refusal) {
@@ -175,7 +194,7 @@ static bool check_ids(const struct item *item, enum segment_call call, struct re
         return refuse(refusal, "no_user_anon_id", "neither \"userId\" nor \"anonymousId\" is there; one must be");
     if (call == SEGMENT_GROUP && !is_id(item->group_id))
         return refuse(refusal, "missing_group_id", "a group call needs \"groupId\"");
-    return true;
+    return call != SEGMENT_RELATION || check_relation(item, refusal);
 }
 
 static bool check_names(const struct item *item, enum segment_call call, struct refusal *refusal) {

@@ -9,9 +9,15 @@ static const struct {
     const char *letter; /* what browsers send */
     enum segment_call call;
 } calls[] = {
-    {"identify", "i", SEGMENT_IDENTIFY}, {"track", "t", SEGMENT_TRACK},       {"page", "p", SEGMENT_PAGE},
-    {"screen", "s", SEGMENT_SCREEN},     {"group", "g", SEGMENT_GROUP},       {"alias", "a", SEGMENT_ALIAS},
-    {"batch", "b", SEGMENT_BATCH},       {"import", "import", SEGMENT_BATCH},
+    {"identify", "i", SEGMENT_IDENTIFY},
+    {"track", "t", SEGMENT_TRACK},
+    {"page", "p", SEGMENT_PAGE},
+    {"screen", "s", SEGMENT_SCREEN},
+    {"group", "g", SEGMENT_GROUP},
+    {"alias", "a", SEGMENT_ALIAS},
+    {"relation", "relation", SEGMENT_RELATION},
+    {"batch", "b", SEGMENT_BATCH},
+    {"import", "import", SEGMENT_BATCH},
 };
 #define CALL_COUNT (sizeof calls / sizeof *calls)
 

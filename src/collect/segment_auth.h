@@ -13,6 +13,7 @@ enum segment_call {
     SEGMENT_SCREEN,
     SEGMENT_GROUP,
     SEGMENT_ALIAS,
+    SEGMENT_RELATION, /* ours: two customers are related */
     SEGMENT_BATCH
 };
 

@@ -436,6 +436,25 @@ static const struct preset_type {
 #include "govern/dictionary_preset.def"
 };
 
+static const struct preset_relation {
+    struct slice name, inverse;
+} preset_relations[] = {
+#define RELATION(name, inverse) {SLICE(name), SLICE(inverse)},
+#include "govern/dictionary_preset.def"
+};
+
+/* Where the workspace has one of the two already, it means what it means there. */
+static void add_preset_relations(struct dictionary *d) {
+    for (size_t i = 0; i < sizeof preset_relations / sizeof *preset_relations; i++) {
+        const struct preset_relation *preset = &preset_relations[i];
+        struct type *type;
+        if (dictionary_type_find(d, TYPE_RELATION, preset->name) ||
+            dictionary_relation(d, preset->name, preset->inverse, &type, NULL) != STATUS_OK)
+            continue;
+        type->declared = dictionary_type_mutable(d, type->inverse)->declared = true;
+    }
+}
+
 /* The preset never fills a dictionary by itself; over a full one (loaded) the rest is left out. */
 static void add_preset_properties(struct dictionary *d, struct type *type, uint32_t groups) {
     for (size_t i = 0; i < sizeof preset_properties / sizeof *preset_properties; i++) {
@@ -475,6 +494,7 @@ void dictionary_add_preset(struct dictionary *d) {
         assert(there || type->key_namespace == 0 || dictionary_namespace_find(d, slice_text(preset->key_namespace)));
         add_preset_properties(d, type, preset->groups);
     }
+    add_preset_relations(d);
     assert(d->types[DICTIONARY_CUSTOMER]->kind == TYPE_ATTRIBUTES);
 }
 

@@ -3,7 +3,8 @@
  * A type is an event type, document type, master type, item type, relation type, or the one type of customer attributes
  * (number 0, "customer"). A relation type comes with its inverse, which the other end's history gets ("guardian_of" and
  * "ward_of"; by itself "<name>_inverse"); a relation that looks the same from both ends is its own. Both begin with the
- * properties "customer" and "ended" (enum relation_property). Its properties are numbered from 1 in order of appearance. Numbers never change or vanish: they stand in
+ * properties "customer" and "ended" (enum relation_property). A property of an event, a document or of customers may name *another* customer
+ * (struct property): then a record that has it relates its own customer to that one (govern.h, struct party). A type's properties are numbered from 1 in order of appearance. Numbers never change or vanish: they stand in
  * records. A discovered property takes the type of its first usable value; a declared one has the type it was given,
  * and values that cannot be read as that type are refused one by one (quarantine), the record staying.
  *
@@ -64,6 +65,10 @@ struct property {
     _Atomic uint8_t type; /* enum property_type */
     _Atomic uint8_t normaliser;
     _Atomic bool declared;
+    _Atomic bool names_subject; /* of those whose values name another customer: what happened is that one's */
+    _Atomic uint16_t
+        names_relation; /* type of the relation to the one it names (govern.h, struct party); 0: it names none */
+    _Atomic uint16_t names_namespace;      /* of what identifies that one */
     uint64_t present_count, refused_count; /* quality counters, fold thread writes, any reads */
 };
 
@@ -166,7 +171,11 @@ enum status dictionary_namespace(struct dictionary *d, struct slice name, const 
                                  struct fault *fault) WARN_UNUSED;
 /* A declaration from the API or a file:
  * {"define":"type","kind":"event|document|master|relation|attributes","name":"...","key_namespace":"...","properties":{"price":"money",
- *   "phone":{"type":"text","normalise":"phone"}, "items":{"type":"items","properties":{...}}}}
+ *   "phone":{"type":"text","normalise":"phone"}, "items":{"type":"items","properties":{...}},
+ *   "booked_by":{"type":"text","customer":"contact|subject","identifier":"phone","relation":"ward_of"}}}
+ * "customer" says that the property names another customer: who has to do with it, or whose it is while the record's own customer is the
+ * contact. "relation" (which must be there; default has_contact, and contact_of for a subject) leads from the record's own customer to the subject, and from
+ * the subject to a contact.
  * a relation may have "inverse":"...", the name of its type at the other end, which is made with it and for ever.
  * {"define":"namespace","name":"...","kind":"person|device|card|household|document","priority":n,"unique":bool,"limit":n,
  *   "window_days":n,"anonymous_only":bool,"shared":"none|first|last","blocked":["0*"],"normalise":"phone"}

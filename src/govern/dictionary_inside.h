@@ -46,6 +46,10 @@ enum status dictionary_type_add(struct dictionary *d, enum type_kind kind, struc
 /* Whether a relation `name` could have `inverse` (empty: its own); nothing is changed. */
 enum status dictionary_relation_check(const struct dictionary *d, struct slice name, struct slice inverse,
                                       struct fault *fault) WARN_UNUSED;
+/* The relation to another customer whom a record names, where nothing says which. */
+static inline struct slice dictionary_relation_default(bool subject) {
+    return subject ? SLICE("contact_of") : SLICE("has_contact");
+}
 /* Gives a property the type `type`; for ITEMS finds or makes the item type. */
 enum status dictionary_set_type(struct dictionary *d, const struct type *owner, struct property *property,
                                 enum property_type type, struct fault *fault) WARN_UNUSED;

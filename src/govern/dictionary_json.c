@@ -22,14 +22,46 @@ struct wanted {
     int type; /* enum property_type */
     int normaliser;
     const struct json *properties; /* of items, or NULL */
+    struct naming {                /* of another customer; `relation` empty: it names none */
+        struct slice relation, identifier;
+        bool subject;
+    } naming;
 };
+
+/* "customer", "identifier" and "relation" of a property. */
+static enum status read_naming(struct json_parser *p, const struct json *m, struct wanted *out, struct fault *fault) {
+    struct slice role = json_get_text(p, m, "customer"), relation = json_get_text(p, m, "relation");
+    struct slice identifier = json_get_text(p, m, "identifier");
+    out->naming = (struct naming){.subject = slice_is(role, "subject")};
+    if (!role.size && (relation.size || identifier.size))
+        return fault_set(fault, STATUS_INVALID,
+                         "%.*s: \"relation\" and \"identifier\" go with \"customer\", which is contact or subject",
+                         SLICE_ARG(m->key));
+    if (!role.size)
+        return STATUS_OK;
+    if (!out->naming.subject && !slice_is(role, "contact"))
+        return choice_fault(fault, "a property's customer", role, "contact, subject");
+    if (!dictionary_name_valid(identifier))
+        return fault_set(fault, STATUS_INVALID,
+                         "%.*s: \"identifier\" must be the namespace that its values are of, such as phone",
+                         SLICE_ARG(m->key));
+    if (out->type != PROPERTY_TEXT && out->type != PROPERTY_NUMBER && out->type != PROPERTY_TEXT_LIST &&
+        out->type != PROPERTY_NUMBER_LIST)
+        return fault_set(fault, STATUS_INVALID,
+                         "%.*s: what names a customer is a text or a number, or a list of such; not %s",
+                         SLICE_ARG(m->key), property_type_name((enum property_type)out->type));
+    out->naming.identifier = identifier;
+    out->naming.relation = relation.size ? relation : dictionary_relation_default(out->naming.subject);
+    return STATUS_OK;
+}
 
 static enum status read_property(struct json_parser *p, const struct json *m, struct wanted *out, struct fault *fault) {
     bool object = m->kind == JSON_OBJECT;
     struct slice type = object ? json_get_text(p, m, "type") : m->kind == JSON_TEXT ? m->text : SLICE_NONE;
     struct slice normaliser = object ? json_get_text(p, m, "normalise") : SLICE_NONE;
-    *out = (struct wanted){property_type_parse(type), normaliser.size ? normaliser_parse(normaliser) : NORMALISE_NONE,
-                           object ? json_get(p, m, "properties") : NULL};
+    *out = (struct wanted){.type = property_type_parse(type),
+                           .normaliser = normaliser.size ? normaliser_parse(normaliser) : NORMALISE_NONE,
+                           .properties = object ? json_get(p, m, "properties") : NULL};
     if (!dictionary_name_valid(m->key))
         return fault_set(fault, STATUS_INVALID,
                          "a property name of %zu bytes; 1 to %d without control characters are possible", m->key.size,
@@ -47,7 +79,43 @@ static enum status read_property(struct json_parser *p, const struct json *m, st
     if (out->properties && (out->type != PROPERTY_ITEMS || out->properties->kind != JSON_OBJECT))
         return fault_set(fault, STATUS_INVALID, "%.*s: only items have properties, as an object of name and type",
                          SLICE_ARG(m->key));
+    return object ? read_naming(p, m, out, fault) : STATUS_OK;
+}
+
+/* Whom a property names must be possible: the relation is there, the namespace is none of documents, and the type's rows are customers'. */
+static enum status check_naming(const struct dictionary *d, enum type_kind kind, struct slice property,
+                                const struct naming *naming, struct fault *fault) {
+    const struct namespace *ns = dictionary_namespace_find(d, naming->identifier);
+    if (kind == TYPE_MASTER || kind == TYPE_RELATION)
+        return fault_set(fault, STATUS_INVALID,
+                         "%.*s: only properties of events, documents and customers name another customer",
+                         SLICE_ARG(property));
+    if (naming->subject && kind != TYPE_EVENT)
+        return fault_set(fault, STATUS_INVALID,
+                         "%.*s: only an event's subject is another than who sends it; make it a contact",
+                         SLICE_ARG(property));
+    if (ns && ns->kind == NAMESPACE_DOCUMENT)
+        return fault_set(fault, STATUS_INVALID, "%.*s: %.*s is the namespace of documents' keys, not of customers",
+                         SLICE_ARG(property), SLICE_ARG(naming->identifier));
+    if (!dictionary_type_find(d, TYPE_RELATION, naming->relation))
+        return fault_set(
+            fault, STATUS_INVALID, "%.*s: no relation is called \"%.*s\"; define it first, with \"kind\":\"relation\"",
+            SLICE_ARG(property), (int)(naming->relation.size < 80 ? naming->relation.size : 80), naming->relation.data);
     return STATUS_OK;
+}
+
+static enum status check_namings(const struct dictionary *d, struct json_parser *p, enum type_kind kind,
+                                 const struct json *properties, struct fault *fault) {
+    enum status status = STATUS_OK;
+    for (const struct json *m = json_first(p, properties); m && status == STATUS_OK; m = json_next(p, m)) {
+        struct wanted want;
+        status = read_property(p, m, &want, fault);
+        if (status == STATUS_OK && want.naming.relation.size)
+            status = check_naming(d, kind, m->key, &want.naming, fault);
+        if (status == STATUS_OK && want.properties)
+            status = check_namings(d, p, kind == TYPE_MASTER ? kind : TYPE_ITEM, want.properties, fault);
+    }
+    return status;
 }
 
 static bool change_allowed(const struct property *property, enum property_type type) {
@@ -153,7 +221,11 @@ static enum status check_type(const struct dictionary *d, struct json_parser *p,
     enum status status = kind == TYPE_RELATION ? dictionary_relation_check(d, name, inverse, fault) : STATUS_OK;
     if (status == STATUS_OK && kind == TYPE_RELATION && !type)
         status = check_relation_properties(p, properties, fault);
-    return status == STATUS_OK ? check_properties(d, p, type, properties, false, fault) : status;
+    if (status == STATUS_OK)
+        status = check_properties(d, p, type, properties, false, fault);
+    if (status == STATUS_OK && kind == TYPE_RELATION && type)
+        status = check_properties(d, p, dictionary_type_at(d, type->inverse), properties, false, fault);
+    return status == STATUS_OK ? check_namings(d, p, (enum type_kind)kind, properties, fault) : status;
 }
 
 static enum status check_range(struct json_parser *p, const struct json *definition, const char *key, int64_t max,
@@ -199,6 +271,21 @@ enum status dictionary_check(const struct dictionary *d, struct json_parser *p, 
 
 /* --- applying one that was checked --- */
 
+/* From here on; what records named before stays as it is. Without a naming it names nobody. */
+static enum status apply_naming(struct dictionary *d, struct property *property, const struct naming *naming,
+                                struct fault *fault) {
+    const struct type *relation =
+        naming->relation.size ? dictionary_type_find(d, TYPE_RELATION, naming->relation) : NULL;
+    const struct namespace *ns = NULL;
+    enum status status = relation ? dictionary_namespace(d, naming->identifier, &ns, fault) : STATUS_OK;
+    if (status != STATUS_OK)
+        return status;
+    property->names_subject = naming->subject;
+    property->names_namespace = ns ? ns->number : 0;
+    property->names_relation = relation ? relation->number : 0;
+    return STATUS_OK;
+}
+
 static enum status apply_properties(struct dictionary *d, struct json_parser *p, struct type *type,
                                     const struct json *properties, struct fault *fault) {
     for (const struct json *m = json_first(p, properties); m; m = json_next(p, m)) {
@@ -213,7 +300,8 @@ static enum status apply_properties(struct dictionary *d, struct json_parser *p,
             return status;
         property->normaliser = (uint8_t)want.normaliser;
         property->declared = true;
-        if (want.properties)
+        status = apply_naming(d, property, &want.naming, fault);
+        if (status == STATUS_OK && want.properties)
             status = apply_properties(d, p, dictionary_type_mutable(d, property->item_type), want.properties, fault);
         if (status != STATUS_OK)
             return status;
@@ -242,9 +330,14 @@ static enum status apply_type(struct dictionary *d, struct json_parser *p, const
     if (status != STATUS_OK)
         return status;
     type->declared = true;
-    if (kind == TYPE_RELATION)
-        dictionary_type_mutable(d, type->inverse)->declared = true;
-    return apply_properties(d, p, type, json_get(p, definition, "properties"), fault);
+    const struct json *properties = json_get(p, definition, "properties");
+    if (kind == TYPE_RELATION) { /* both ends have what is said of it */
+        struct type *inverse = dictionary_type_mutable(d, type->inverse);
+        inverse->declared = true;
+        if (inverse != type)
+            status = apply_properties(d, p, inverse, properties, fault);
+    }
+    return status == STATUS_OK ? apply_properties(d, p, type, properties, fault) : status;
 }
 
 static enum status apply_namespace(struct dictionary *d, struct json_parser *p, const struct json *definition,
@@ -287,6 +380,11 @@ static void write_property(const struct dictionary *d, const struct property *pr
         json_member_text(w, "item_type", dictionary_type_at(d, property->item_type)->name);
     if (property->normaliser)
         json_member_cstring(w, "normalise", normaliser_name(property->normaliser));
+    if (property->names_relation) {
+        json_member_cstring(w, "customer", property->names_subject ? "subject" : "contact");
+        json_member_text(w, "identifier", dictionary_namespace_at(d, property->names_namespace)->name);
+        json_member_text(w, "relation", dictionary_type_at(d, property->names_relation)->name);
+    }
     json_member_bool(w, "declared", property->declared);
     json_member_integer(w, "present", (int64_t)count_of(&property->present_count));
     json_member_integer(w, "refused", (int64_t)count_of(&property->refused_count));
@@ -405,6 +503,7 @@ static enum status load_property(struct dictionary *d, struct json_parser *p, st
                                  struct fault *fault) {
     struct slice name = json_get_text(p, m, "name"), normaliser = json_get_text(p, m, "normalise");
     struct slice items = json_get_text(p, m, "item_type");
+    struct wanted named = {.type = property_type_parse(json_get_text(p, m, "type"))};
     int kind = property_type_parse(json_get_text(p, m, "type"));
     int by = normaliser.size ? normaliser_parse(normaliser) : NORMALISE_NONE;
     const struct type *item_type = items.size ? dictionary_type_find(d, TYPE_ITEM, items) : NULL;
@@ -412,7 +511,11 @@ static enum status load_property(struct dictionary *d, struct json_parser *p, st
     if (kind < 0 || by < 0 || (kind == PROPERTY_ITEMS) != (item_type != NULL) ||
         (kind >= PROPERTY_TEXT_LIST && type->kind == TYPE_ITEM) ||
         dictionary_property(d, type, name, (enum property_type)kind, &property, NULL) != STATUS_OK ||
-        property->number != json_get_integer(p, m, "number", 0) || !slice_equal(property->name, name))
+        property->number != json_get_integer(p, m, "number", 0) || !slice_equal(property->name, name) ||
+        read_naming(p, m, &named, NULL) != STATUS_OK ||
+        (named.naming.relation.size &&
+         check_naming(d, (enum type_kind)type->kind, name, &named.naming, NULL) != STATUS_OK) ||
+        apply_naming(d, property, &named.naming, NULL) != STATUS_OK)
         return damaged(fault, "property", name);
     property->type = (uint8_t)kind;
     property->item_type = item_type ? item_type->number : property->item_type;

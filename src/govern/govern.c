@@ -100,7 +100,7 @@ void govern_refuse_whole(struct govern *g, enum quarantine_reason reason, struct
     va_end(arguments);
     g->out->quarantined = true;
     g->out->record_count = 0;
-    g->out->claim_count = 0;
+    g->out->claim_count = g->out->party_count = 0;
     g->refusal_count = 0; /* what of it is bad does not matter any more */
     govern_refuse(g, reason, field, slice_text(text));
     g->fault.text[0] = 0;
@@ -163,7 +163,7 @@ void govern_claim_canonical(struct govern *g, const struct namespace *ns, struct
     out->claims[out->claim_count++] = (struct claim){ns->number, value};
 }
 
-static enum quarantine_reason reason_of(const struct namespace *ns) {
+enum quarantine_reason govern_claim_reason(const struct namespace *ns) {
     return ns->normaliser == NORMALISE_PHONE    ? QUARANTINE_BAD_PHONE
            : ns->normaliser == NORMALISE_EMAIL  ? QUARANTINE_BAD_EMAIL
            : ns->normaliser == NORMALISE_IDCARD ? QUARANTINE_BAD_IDCARD
@@ -187,7 +187,7 @@ void govern_claim(struct govern *g, const struct namespace *ns, struct slice raw
         govern_claim_canonical(g, ns, canonical, field);
         return;
     }
-    govern_refuse(g, reason_of(ns), field, slice_text(g->fault.text));
+    govern_refuse(g, govern_claim_reason(ns), field, slice_text(g->fault.text));
     g->fault.text[0] = 0;
 }
 
@@ -301,6 +301,7 @@ struct record_builder *govern_begin(struct govern *g, enum type_kind kind, struc
                                .message_hash = out->message_hash};
     record_begin(&g->builders[at], &head);
     out->document_keys[at] = (struct claim){0};
+    out->owners[at] = 0;
     return &g->builders[at];
 }
 
@@ -353,7 +354,7 @@ static void begin(struct govern *g, const struct log_record *raw, struct governe
     out->message_hash = 0;
     out->time_ms = raw->received_ms;
     out->source = raw->source;
-    out->claim_count = out->record_count = 0;
+    out->claim_count = out->record_count = out->party_count = 0;
     out->quarantined = false;
     find_known(g);
 }
@@ -379,6 +380,8 @@ static void work(struct govern *g, const struct log_record *raw, struct governed
         govern_refuse_whole(g, QUARANTINE_NO_IDENTIFIER, SLICE_NONE,
                             "no identifier that can be used (placeholders and refused values do not count)");
     sort_claims(g);
+    if (out->party_count)
+        govern_settle_parties(g);
     assert(!out->quarantined || (out->record_count == 0 && out->claim_count == 0 && g->refusal_count == 1));
 }
 

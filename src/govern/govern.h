@@ -11,11 +11,27 @@
 
 #define CLAIMS_MAX 32
 #define GOVERN_RECORDS_MAX 8
+#define PARTIES_MAX 16
+#define PARTY_CLAIMS_MAX 4
 
 /* An identifier a record carries, canonical. */
 struct claim {
     uint16_t namespace_number;
     struct slice value; /* valid until the next govern_apply */
+};
+
+/* Another customer whom a record names beside its own: the other end of a relation, or who has to do with what happened (a child that is
+ * booked for, who receives a gift). The two are never made one by it: of the party's claims *one* is used, the first that is not blocked,
+ * and none of them is evidence of another. */
+struct party {
+    struct claim claims
+        [PARTY_CLAIMS_MAX]; /* strongest namespace first; none that the record's own customer is named by as well */
+    size_t claim_count;     /* 0: whoever it was is the record's own customer, or cannot be used; pass it over */
+    struct slice field;     /* where it was named, for refusing it */
+    uint16_t
+        relation; /* type of the relation to this one: from the subject, who is the record's own customer if no party is */
+    bool subject; /* the event is this one's; the record's own customer is the contact */
+    bool stated;  /* the relation is among the records; otherwise it follows from them */
 };
 
 /* What one raw record became. Everything is valid until the next govern_apply or govern_replay. Claims without records
@@ -30,7 +46,10 @@ struct governed {
     size_t claim_count;
     struct record_head *records[GOVERN_RECORDS_MAX]; /* typed records, arrival and document not yet set */
     struct claim document_keys[GOVERN_RECORDS_MAX];  /* of each record that is a document; namespace 0 otherwise */
+    uint8_t owners[GOVERN_RECORDS_MAX]; /* whose each is: 0 the record's own customer's, 1 + i that of parties[i] */
     size_t record_count;
+    struct party parties[PARTIES_MAX]; /* rows of relations hold no customer and no other end yet: the fold sets both */
+    size_t party_count;
     bool quarantined; /* nothing usable: the whole record waits in quarantine */
 };
 
@@ -100,6 +119,9 @@ void quarantine_positions(struct govern *g, uint16_t source, int reason, struct 
  * Otherwise false, and its entries stay as they are. */
 bool govern_replay(struct govern *g, const struct log_record *raw, struct governed *out);
 
+/* For the fold: puts the value in `field` of `raw` aside, where the rest of the record is used; before govern_note_holder. */
+void govern_set_value_aside(struct govern *g, const struct log_record *raw, enum quarantine_reason reason,
+                            struct slice field, const char *text);
 /* For the fold: puts `raw` aside as a whole, for a reason only it can see (`text` is a sentence, copied). */
 void govern_set_aside(struct govern *g, const struct log_record *raw, enum quarantine_reason reason, const char *text);
 /* Who has the record worked last: a customer's number, or GOVERN_HOLDER_MASTER. Kept where values of it were refused, as a

@@ -1,4 +1,6 @@
 /* govern_aside: what the fold puts aside by itself, and asks of the quarantine when it replays. */
+#include <assert.h>
+
 #include "govern/govern_inside.h"
 
 void govern_set_aside(struct govern *g, const struct log_record *raw, enum quarantine_reason reason, const char *text) {
@@ -8,6 +10,19 @@ void govern_set_aside(struct govern *g, const struct log_record *raw, enum quara
                                      .reason = (uint8_t)reason,
                                      .whole = true,
                                      .text = slice_text(text)};
+    quarantine_add(&g->quarantine, &entry);
+}
+
+void govern_set_value_aside(struct govern *g, const struct log_record *raw, enum quarantine_reason reason,
+                            struct slice field, const char *text) {
+    struct quarantine_entry entry = {.position = raw->position,
+                                     .received_ms = raw->received_ms,
+                                     .source = raw->source,
+                                     .reason = (uint8_t)reason,
+                                     .field = field,
+                                     .text = slice_text(text)};
+    assert(raw->position == g->raw->position);
+    g->refusal_count++; /* somebody has the record without it */
     quarantine_add(&g->quarantine, &entry);
 }
 

@@ -1,6 +1,7 @@
 /* govern_fuzz: any payload of either kind, any definition, any saved dictionary. The first byte says what the rest is:
  *   S  a call's JSON      C  a context, a line end, a call's JSON     P  a LOG_SEGMENT_ITEM payload as it stands
  *   R  a row's cells, separated by '|', under a fixed header          J  a jsonl row           Q  a LOG_ROW payload
+ *   E  a jsonl row that is a relation
  *   M  a mapping          D  a dictionary definition                  L  a saved dictionary
  * What comes out must be whole: records that check, properties that exist, claims in known namespaces; and the same the
  * second time, since govern is pure. */
@@ -22,7 +23,15 @@ static const char *const mappings[] = {
     "{\"name\":\"jsonl\",\"format\":\"jsonl\",\"record\":\"event\",\"columns\":{\"a.b\":\"identifier "
     "user_id\",\"t\":\"type\",\"at\":\"time\",\"id\":\"message_id\",\"x\":\"field y\",\"l\":\"item "
     "z\",\"c\":\"attribute city\"}}",
+    "{\"name\":\"relation\",\"format\":\"jsonl\",\"record\":\"relation\",\"type\":\"knows\",\"columns\":{\"a\":"
+    "\"identifier "
+    "user_id\",\"b\":\"contact user_id\",\"c\":\"contact phone\",\"t\":\"type\",\"s\":\"since\",\"e\":\"ended\"}}",
 };
+static const char naming[] =
+    "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"E\",\"properties\":{"
+    "\"c\":{\"type\":\"text\",\"customer\":\"contact\",\"identifier\":\"phone\"},"
+    "\"l\":{\"type\":\"text_list\",\"customer\":\"contact\",\"identifier\":\"user_id\",\"relation\":\"household\"},"
+    "\"s\":{\"type\":\"text\",\"customer\":\"subject\",\"identifier\":\"user_id\"}}}";
 static const char header[] = "a\0b\0c\0d\0e\0f\0g\0h";
 
 static void require(bool holds, const char *what) {
@@ -61,8 +70,14 @@ static void check_values(const struct dictionary *d, const struct record_head *r
 
 static void check_governed(const struct dictionary *d, const struct governed *out) {
     require(!out->quarantined || (out->record_count == 0 && out->claim_count == 0), "parts of a quarantined record");
+    require(!out->quarantined || out->party_count == 0, "parties of a quarantined record");
+    for (size_t i = 0; i < out->party_count; i++)
+        require(dictionary_type_at(d, out->parties[i].relation)->kind == TYPE_RELATION, "a party without a relation");
     for (size_t i = 0; i < out->record_count; i++) {
         const struct record_head *r = out->records[i];
+        require(out->owners[i] <= out->party_count, "a record of nobody");
+        require(r->kind != TYPE_RELATION || (out->party_count == 1 && record_find(r, RELATION_CUSTOMER)),
+                "half a relation");
         require(record_check(slice_of(r, r->bytes)), "a record that does not check");
         check_values(d, r, dictionary_type_at(d, r->type), record_values(r), r->value_count);
         require((r->kind == TYPE_DOCUMENT) == (out->document_keys[i].namespace_number != 0), "a document without key");
@@ -82,6 +97,10 @@ static void flatten(const struct governed *out, struct buffer *into) {
         buffer_add(into, out->records[i], out->records[i]->bytes);
     for (size_t i = 0; i < out->claim_count; i++)
         buffer_add_slice(into, out->claims[i].value);
+    buffer_add(into, out->owners, out->record_count);
+    for (size_t i = 0; i < out->party_count; i++)
+        for (size_t k = 0; k < out->parties[i].claim_count; k++)
+            buffer_add_slice(into, out->parties[i].claims[k].value);
 }
 
 static void work(struct govern *g, struct dictionary *d, enum log_kind kind, struct slice payload) {
@@ -118,8 +137,8 @@ static void add_cell(struct buffer *payload, struct payload_row *head, const cha
     head->cell_count++;
 }
 
-static void build_row(struct buffer *payload, struct slice rest, bool jsonl) {
-    struct slice name = jsonl ? SLICE("jsonl") : SLICE("csv");
+static void build_row(struct buffer *payload, struct slice rest, struct slice name) {
+    bool jsonl = !slice_is(name, "csv");
     struct payload_row head = {.job = 1,
                                .line = 2,
                                .row_hash = 3,
@@ -147,11 +166,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct fault fault = {0};
     for (size_t i = 0; i < sizeof mappings / sizeof *mappings; i++)
         define(g, d, slice_text(mappings[i]), true);
-    bool row = data[0] == 'R' || data[0] == 'J' || data[0] == 'Q';
+    define(g, d, slice_text(naming), false);
+    bool row = data[0] == 'R' || data[0] == 'J' || data[0] == 'E' || data[0] == 'Q';
     if (data[0] == 'S' || data[0] == 'C')
         build_segment(&payload, rest, data[0] == 'C');
-    else if (data[0] == 'R' || data[0] == 'J')
-        build_row(&payload, rest, data[0] == 'J');
+    else if (data[0] == 'R' || data[0] == 'J' || data[0] == 'E')
+        build_row(&payload, rest, data[0] == 'R' ? SLICE("csv") : data[0] == 'J' ? SLICE("jsonl") : SLICE("relation"));
     else if (data[0] == 'P' || data[0] == 'Q')
         buffer_add_slice(&payload, rest);
     else if (data[0] == 'M' || data[0] == 'D')

@@ -88,6 +88,8 @@ struct record_builder *govern_begin(struct govern *g, enum type_kind kind, struc
 void govern_end(struct govern *g);
 /* Claims `raw` in `ns`: trimmed, normalised; placeholders are dropped, bad ones refused. */
 void govern_claim(struct govern *g, const struct namespace *ns, struct slice raw, struct slice field);
+/* Why a value that is none of the namespace is refused. */
+enum quarantine_reason govern_claim_reason(const struct namespace *ns);
 /* The same for a value that is canonical already. */
 void govern_claim_canonical(struct govern *g, const struct namespace *ns, struct slice value, struct slice field);
 /* The record's time by event_time's rules, from the device's time as the source wrote it (`value` empty: none). */
@@ -95,6 +97,40 @@ void govern_set_time(struct govern *g, struct slice value, const char *format, i
 /* The hash that stands for a message id; never 0. */
 uint64_t govern_message_hash(struct slice message_id);
 #define GOVERN_MESSAGE_SEED 0x4d455353414745ULL
+
+/* --- govern_party.c: other customers whom a record names (govern.h, struct party) --- */
+
+/* Who is named, and as what; `relation` NULL: the record is the relation, whose type comes later. */
+struct naming_place {
+    const struct namespace *ns;
+    const struct type *relation;
+    bool subject;
+    struct slice field; /* for refusing */
+};
+/* `raw` names a customer: trimmed, normalised; placeholders are dropped, bad ones refused. Values of different namespaces under one relation
+ * are one customer's; of the same, several customers'. */
+void govern_name_party(struct govern *g, const struct naming_place *place, struct slice raw);
+/* The same of each element, where `value` is a list. */
+void govern_name_parties(struct govern *g, const struct naming_place *place, const struct json_parser *p,
+                         const struct json *value);
+/* The last party that was named under `relation`, or -1. */
+int govern_party_last(const struct govern *g, const struct type *relation);
+/* When all is read: leaves out what names the record's own customer, sorts, and gives events to the subject. */
+void govern_settle_parties(struct govern *g);
+
+struct place;
+/* Whether and when a relation is over, as a source has it: a bool, or the time of its end. */
+struct relation_end {
+    bool said; /* something; false: it holds */
+    bool ended;
+    int64_t at_ms; /* TIME_NONE: from the record's own time on */
+};
+void govern_read_end(struct govern *g, struct slice text, const char *format, struct slice field,
+                     struct relation_end *out);
+/* Adds the rows of the relation `type` between the record's own customer and its one party, at both ends, for when it began and for when it
+ * ended. `put` puts what else is said of it into a place. False after refusing the record as a whole. */
+bool govern_add_relation(struct govern *g, struct slice type, const struct relation_end *end,
+                         void (*put)(void *context, struct place *place), void *context);
 
 static inline void count_up(uint64_t *counter) {
     __atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);

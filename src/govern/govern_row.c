@@ -26,6 +26,8 @@ struct row {
     struct slice key, type, time;
     const char *time_format;
     struct slice time_column;
+    struct slice ended, ended_column;
+    const char *ended_format;
 };
 
 /* --- reading the payload --- */
@@ -161,6 +163,29 @@ static void claim(struct row *row, const struct cell *cell, const struct mapping
     g->fault.text[0] = 0;
 }
 
+/* The cell names another customer. */
+static void name_party(struct row *row, const struct cell *cell, const struct mapping_target *target) {
+    struct govern *g = row->g;
+    struct naming_place place = {.subject = target->kind == TARGET_SUBJECT, .field = cell->name};
+    struct slice relation = target->relation.size ? target->relation : dictionary_relation_default(place.subject);
+    struct json cleaned = {.kind = JSON_TEXT};
+    struct type *type = NULL;
+    const struct json *value = cell->value;
+    if (value->kind != JSON_ARRAY) {
+        cleaned.text = reading_clean(&target->reading, value_as_text(g, value));
+        value = &cleaned;
+    }
+    enum status status = dictionary_namespace(g->dictionary, target->name, &place.ns, &g->fault);
+    if (status == STATUS_OK && row->mapping->record != TYPE_RELATION)
+        status = dictionary_type(g->dictionary, TYPE_RELATION, relation, &type, &g->fault);
+    place.relation = type;
+    if (status == STATUS_OK)
+        govern_name_parties(g, &place, g->parser, value);
+    else
+        govern_refuse(g, QUARANTINE_BAD_NAME, cell->name, slice_text(g->fault.text));
+    g->fault.text[0] = 0;
+}
+
 static void read_target(struct row *row, const struct cell *cell, const struct mapping_target *target) {
     struct govern *g = row->g;
     if (target->kind == TARGET_SKIP || target->kind >= TARGET_ATTRIBUTE)
@@ -184,6 +209,15 @@ static void read_target(struct row *row, const struct cell *cell, const struct m
         break;
     case TARGET_IDENTIFIER:
         claim(row, cell, target, text);
+        break;
+    case TARGET_CONTACT:
+    case TARGET_SUBJECT:
+        name_party(row, cell, target);
+        break;
+    case TARGET_ENDED:
+        row->ended = text;
+        row->ended_format = target->reading.format;
+        row->ended_column = cell->name;
         break;
     default:
         assert(false);
@@ -278,6 +312,17 @@ static void put_item(struct row *row, struct place *place) {
     count_up(&items->present_count);
 }
 
+static void put_fields(void *context, struct place *place) {
+    place->nulls_unset = ((struct row *)context)->mapping->format == MAPPING_JSONL;
+    put_targets(context, place, TARGET_FIELD, true);
+}
+
+static bool add_relation(struct row *row) {
+    struct relation_end end;
+    govern_read_end(row->g, row->ended, row->ended_format, row->ended_column, &end);
+    return govern_add_relation(row->g, row->type, &end, put_fields, row);
+}
+
 static bool add_main(struct row *row) {
     struct govern *g = row->g;
     enum type_kind kind = row->mapping->record;
@@ -322,7 +367,8 @@ void govern_row(struct govern *g) {
     bool laid_out = row.mapping->format == MAPPING_JSONL ? lay_out_json(&row) : lay_out_cells(&row);
     if (!laid_out || !read_targets(&row))
         return;
-    if (row.mapping->record != TYPE_ATTRIBUTES && !add_main(&row))
+    enum type_kind kind = row.mapping->record;
+    if (kind == TYPE_RELATION ? !add_relation(&row) : kind != TYPE_ATTRIBUTES && !add_main(&row))
         return;
     add_attributes(&row);
 }

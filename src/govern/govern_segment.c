@@ -24,7 +24,11 @@
     M(name, "name")                          \
     M(category, "category")                  \
     M(group_id, "groupId")                   \
-    M(previous_id, "previousId")
+    M(previous_id, "previousId")             \
+    M(relation, "relation")                  \
+    M(to, "to")                              \
+    M(since, "since")                        \
+    M(ended, "ended")
 // clang-format on
 
 struct call {
@@ -153,10 +157,14 @@ static void claim_properties(struct govern *g, const struct json *properties) {
 
 /* --- time --- */
 
-static void set_time(struct govern *g, const struct call *call, int64_t sent_ms) {
+static void set_time(struct govern *g, const struct call *call, bool relation, int64_t sent_ms) {
     const struct json *written =
         call->timestamp && call->timestamp->kind != JSON_NULL ? call->timestamp : call->original_timestamp;
     struct slice field = written == call->timestamp ? SLICE("timestamp") : SLICE("originalTimestamp");
+    if (relation && call->since) { /* a date in the past, by no device's clock */
+        govern_set_time(g, text_of(g, call->since), NULL, TIME_NONE, SLICE("since"));
+        return;
+    }
     if (sent_ms == TIME_NONE && call->sent_at) {
         if (normalise_time(text_of(g, call->sent_at), g->zone, NULL, &sent_ms, NULL) != STATUS_OK)
             sent_ms = TIME_NONE;
@@ -344,11 +352,80 @@ static bool work_track(struct govern *g, const struct call *call) {
     return add_event(g, call, event) && add_attributes(g, call, NULL) && add_order(g, call, event);
 }
 
+/* What a group call says of the group is the group's own, where `group_id` names a customer (a company: dictionary.h, names_relation). */
+static bool add_group_attributes(struct govern *g, const struct call *call) {
+    const struct type *type = dictionary_type_find(g->dictionary, TYPE_EVENT, SLICE("group"));
+    const struct property *id = type ? dictionary_property_find(g->dictionary, type, SLICE("group_id")) : NULL;
+    const struct json *traits = object_of(call->traits);
+    int party = id && id->names_relation && !id->names_subject
+                    ? govern_party_last(g, dictionary_type_at(g->dictionary, id->names_relation))
+                    : -1;
+    if (party < 0 || !traits)
+        return true;
+    struct record_builder *builder = govern_begin(g, TYPE_ATTRIBUTES, g->known.customer->name);
+    if (!builder)
+        return false;
+    struct place place = place_for(g, builder, "traits.");
+    size_t at = g->out->record_count;
+    place.nulls_unset = true;
+    value_put_members(&place, traits);
+    govern_end(g);
+    if (g->out->record_count > at)
+        g->out->owners[at] = (uint8_t)(1 + party);
+    return true;
+}
+
+/* --- relations --- */
+
+/* "to" as namespace:value, or an object of them: one customer's. */
+static bool name_other_end(struct govern *g, const struct json *to) {
+    struct slice text = to && to->kind == JSON_TEXT ? slice_trim(to->text) : SLICE_NONE;
+    const char *colon = text.size ? memchr(text.data, ':', text.size) : NULL;
+    struct naming_place place = {.field = SLICE("to")};
+    if (!colon && !object_of(to)) {
+        govern_refuse_whole(g, QUARANTINE_NO_IDENTIFIER, SLICE("to"),
+                            "\"to\" must name the other end: \"user_id:u2\", or {\"phone\":\"138...\"}");
+        return false;
+    }
+    for (const struct json *m = colon ? to : json_first(g->parser, to); m; m = colon ? NULL : json_next(g->parser, m)) {
+        struct slice name = colon ? slice_of(text.data, (size_t)(colon - text.data)) : m->key;
+        struct slice value = colon ? slice_of(colon + 1, text.size - name.size - 1) : value_as_text(g, m);
+        if (dictionary_namespace(g->dictionary, name, &place.ns, &g->fault) == STATUS_OK)
+            govern_name_party(g, &place, value);
+        else
+            govern_refuse(g, QUARANTINE_BAD_NAME, SLICE("to"), slice_text(g->fault.text));
+        g->fault.text[0] = 0;
+    }
+    return true;
+}
+
+static void put_relation_properties(void *context, struct place *place) {
+    const struct call *call = context;
+    place->nulls_unset = true;
+    place->where = "properties.";
+    value_put_members(place, object_of(call->properties));
+}
+
+static bool work_relation(struct govern *g, struct call *call) {
+    struct slice name = text_of(g, call->relation);
+    struct relation_end end;
+    if (name.size == 0) {
+        govern_refuse_whole(g, QUARANTINE_BAD_NAME, SLICE("relation"),
+                            "\"relation\" must say which it is, such as guardian_of");
+        return false;
+    }
+    if (!name_other_end(g, call->to))
+        return false;
+    govern_read_end(g, text_of(g, call->ended), NULL, SLICE("ended"), &end);
+    return govern_add_relation(g, name, &end, put_relation_properties, call) && add_attributes(g, call, NULL);
+}
+
 /* page, screen, group, alias: an event of the call's name. */
 static bool work_named(struct govern *g, const struct call *call, struct slice type) {
     struct call named = *call;
     named.event = NULL;
-    return add_event(g, &named, type) && add_attributes(g, &named, NULL);
+    return add_event(g, &named, type) && add_attributes(g, &named, NULL) &&
+           (!slice_is(type, "group") || add_group_attributes(g, call));
 }
 
 /* What the call is where it does not say: by the members only that type has. */
@@ -357,6 +434,7 @@ static struct slice type_of(struct govern *g, const struct call *call) {
         return text_of(g, call->type);
     return call->event         ? SLICE("track")
            : call->previous_id ? SLICE("alias")
+           : call->relation    ? SLICE("relation")
            : call->group_id    ? SLICE("group")
            : call->traits      ? SLICE("identify")
                                : SLICE_NONE;
@@ -372,16 +450,19 @@ void govern_segment(struct govern *g) {
     claim_all(g, &call);
     if (slice_is(type, "alias"))
         govern_claim(g, g->known.anonymous_id, text_of(g, call.previous_id), SLICE("previousId"));
-    set_time(g, &call, head.sent_at_ms);
+    set_time(g, &call, slice_is(type, "relation"), head.sent_at_ms);
     if (slice_is(type, "track"))
         work_track(g, &call);
     else if (slice_is(type, "identify"))
         work_identify(g, &call);
+    else if (slice_is(type, "relation"))
+        work_relation(g, &call);
     else if (slice_is(type, "page") || slice_is(type, "screen") || slice_is(type, "group") || slice_is(type, "alias"))
         work_named(g, &call, type);
     else {
         char quoted[TEXT_QUOTE_BYTES];
         govern_refuse_whole(g, QUARANTINE_UNKNOWN_CALL, SLICE("type"),
-                            "\"%s\" is none of identify, track, page, screen, group, alias", text_quote(type, quoted));
+                            "\"%s\" is none of identify, track, page, screen, group, alias, relation",
+                            text_quote(type, quoted));
     }
 }

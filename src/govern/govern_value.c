@@ -363,6 +363,19 @@ static bool set_items(struct place *place, const struct property *property, cons
 
 /* --- one value --- */
 
+/* The value names another customer. */
+static void name_party(struct place *place, const struct property *property, const struct json *value) {
+    struct govern *g = place->g;
+    struct naming_place naming = {
+        .ns = dictionary_namespace_at(g->dictionary, property->names_namespace),
+        .relation = dictionary_type_at(g->dictionary, property->names_relation),
+        .subject = property->names_subject,
+        .field = place->field.size ? place->field : property->name,
+    };
+    if (!place->quiet)
+        govern_name_parties(g, &naming, place->p, value);
+}
+
 static bool set_value(struct place *place, const struct property *property, const struct json *value) {
     if (value->kind >= JSON_ARRAY && property->type == PROPERTY_TEXT && property->normaliser == NORMALISE_NONE) {
         set_json_text(place, property, value);
@@ -421,6 +434,8 @@ static void put_leaf(struct place *place, const struct json *value) {
     bool whole = set_value(place, property, value);
     if (!whole)
         refuse_value(place, property, value);
+    if (property->names_relation && (whole || value->kind == JSON_ARRAY))
+        name_party(place, property, value);
     count_up(whole ? &property->present_count : &property->refused_count);
     if (!place->quiet)
         count_up(whole ? &g->count->values_present : &g->count->values_refused);

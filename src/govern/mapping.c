@@ -20,9 +20,14 @@ static const struct target_word {
     {"time", TARGET_TIME, false},          {"message_id", TARGET_MESSAGE_ID, false},
     {"type", TARGET_TYPE, false},          {"identifier", TARGET_IDENTIFIER, true},
     {"attribute", TARGET_ATTRIBUTE, true}, {"field", TARGET_FIELD, true},
-    {"item", TARGET_ITEM, true},
+    {"item", TARGET_ITEM, true},           {"contact", TARGET_CONTACT, true},
+    {"subject", TARGET_SUBJECT, true},     {"ended", TARGET_ENDED, false},
+    {"since", TARGET_TIME, false},
 };
-#define TARGETS "key, time, message_id, type, identifier <namespace>, attribute <name>, field <name>, item <name>, skip"
+#define TARGETS                                                                                                        \
+    "key, time, message_id, type, identifier <namespace>, contact <namespace>, subject <namespace>, attribute "        \
+    "<name>, "                                                                                                         \
+    "field <name>, item <name>, ended, since, skip"
 
 static enum status parse_target_text(struct mapping *m, struct slice column, struct slice text,
                                      struct mapping_target *out, struct fault *fault) {
@@ -94,6 +99,20 @@ static enum status parse_values(struct mapping *m, struct json_parser *p, struct
     return STATUS_OK;
 }
 
+static enum status parse_relation(struct mapping *m, struct slice column, struct slice relation,
+                                  struct mapping_target *out, struct fault *fault) {
+    bool names = out->kind == TARGET_CONTACT || out->kind == TARGET_SUBJECT;
+    if (relation.size && !names)
+        return fault_set(fault, STATUS_INVALID,
+                         "columns: \"%.*s\": \"relation\" goes with contact <namespace> and subject <namespace>",
+                         SLICE_ARG(column));
+    if (relation.size > DICTIONARY_NAME_BYTES_MAX - 8)
+        return fault_set(fault, STATUS_INVALID, "columns: \"%.*s\": \"relation\" has at most %d bytes",
+                         SLICE_ARG(column), DICTIONARY_NAME_BYTES_MAX - 8);
+    out->relation = arena_copy(&m->arena, relation);
+    return STATUS_OK;
+}
+
 static enum status parse_target(struct mapping *m, struct json_parser *p, struct slice column,
                                 const struct json *target, struct mapping_target *out, struct fault *fault) {
     *out = (struct mapping_target){.reading = {.type = -1}};
@@ -107,6 +126,8 @@ static enum status parse_target(struct mapping *m, struct json_parser *p, struct
     struct slice format = json_get_text(p, target, "format");
     const struct json *values = json_get(p, target, "values");
     enum status status = parse_target_text(m, column, json_get_text(p, target, "to"), out, fault);
+    if (status == STATUS_OK)
+        status = parse_relation(m, column, json_get_text(p, target, "relation"), out, fault);
     if (status == STATUS_OK && type.size)
         status = parse_type(column, type, &out->reading, fault);
     if (unit.size)
@@ -203,7 +224,8 @@ static enum status parse_choice(struct json_parser *p, const struct json *defini
 static enum status parse_settings(struct mapping *m, struct json_parser *p, const struct json *definition,
                                   struct fault *fault) {
     static const char *const formats[] = {"csv", "tsv", "jsonl", NULL}, *const encodings[] = {"utf-8", "gb18030", NULL};
-    static const char *const records[] = {"attributes", "event", "document", "master", NULL}; /* as enum type_kind */
+    static const char *const records[] = {"attributes", "event", "document", "master", "relation", NULL};
+    static const enum type_kind kinds[] = {TYPE_ATTRIBUTES, TYPE_EVENT, TYPE_DOCUMENT, TYPE_MASTER, TYPE_RELATION};
     static const char *const repeats[] = {"keep", "drop", NULL}, *const items[] = {"replace", "append", NULL};
     int format, encoding, record, repeat, append;
     enum status status = parse_choice(p, definition, "format", formats, MAPPING_CSV, &format, fault);
@@ -218,7 +240,7 @@ static enum status parse_settings(struct mapping *m, struct json_parser *p, cons
     if (status != STATUS_OK)
         return status;
     m->format = (enum mapping_format)format;
-    m->record = (enum type_kind)record;
+    m->record = kinds[record];
     m->append = append;
     if (m->append && m->record != TYPE_DOCUMENT)
         return fault_set(fault, STATUS_INVALID, "\"items\": only documents have items to append");
@@ -231,6 +253,35 @@ static bool has_target(const struct mapping *m, enum mapping_target_kind kind) {
             if (m->columns[i].targets[k].kind == kind)
                 return true;
     return false;
+}
+
+static bool has_relation(const struct mapping *m) {
+    for (size_t i = 0; i < m->column_count; i++)
+        for (size_t k = 0; k < m->columns[i].target_count; k++)
+            if (m->columns[i].targets[k].relation.size)
+                return true;
+    return false;
+}
+
+/* Other customers whom rows name. */
+static enum status check_parties(const struct mapping *m, struct fault *fault) {
+    bool relation = m->record == TYPE_RELATION;
+    if (relation && !has_target(m, TARGET_CONTACT))
+        return fault_set(fault, STATUS_INVALID,
+                         "a column must go to \"contact <namespace>\": the customer at the relation's other end");
+    if (relation && has_relation(m))
+        return fault_set(fault, STATUS_INVALID,
+                         "\"relation\": rows that are relations have theirs from \"type\"; leave it out");
+    if (m->record != TYPE_EVENT && has_target(m, TARGET_SUBJECT))
+        return fault_set(
+            fault, STATUS_INVALID,
+            "\"subject\" is for events; elsewhere the subject is whom \"identifier\" names, and others are "
+            "\"contact\"");
+    if (!relation && has_target(m, TARGET_ENDED))
+        return fault_set(fault, STATUS_INVALID, "only relations are \"ended\"; here it would be lost");
+    if (m->record == TYPE_MASTER && has_target(m, TARGET_CONTACT))
+        return fault_set(fault, STATUS_INVALID, "master data belongs to no customer: no contacts");
+    return STATUS_OK;
 }
 
 static enum status check_together(const struct mapping *m, struct fault *fault) {
@@ -249,7 +300,7 @@ static enum status check_together(const struct mapping *m, struct fault *fault) 
     if (m->record != TYPE_DOCUMENT && m->record != TYPE_MASTER && !has_target(m, TARGET_IDENTIFIER))
         return fault_set(fault, STATUS_INVALID,
                          "a column must go to \"identifier <namespace>\": else the rows belong to nobody");
-    return STATUS_OK;
+    return check_parties(m, fault);
 }
 
 static enum status parse_whole(struct mapping *m, struct json_parser *p, const struct json *definition,
@@ -265,8 +316,8 @@ static enum status parse_whole(struct mapping *m, struct json_parser *p, const s
     m->type = arena_copy(&m->arena, json_get_text(p, definition, "type"));
     m->source = arena_copy(&m->arena, json_get_text(p, definition, "source"));
     m->zone_name = arena_copy(&m->arena, json_get_text(p, definition, "time_zone"));
-    if (m->type.size > DICTIONARY_NAME_BYTES_MAX - 3)
-        return fault_set(fault, STATUS_INVALID, "\"type\" has at most %d bytes", DICTIONARY_NAME_BYTES_MAX - 3);
+    if (m->type.size > DICTIONARY_NAME_BYTES_MAX - 8)
+        return fault_set(fault, STATUS_INVALID, "\"type\" has at most %d bytes", DICTIONARY_NAME_BYTES_MAX - 8);
     json_text_of(p, definition, &w);
     m->json = arena_copy(&m->arena, buffer_slice(&json));
     buffer_release(&json);

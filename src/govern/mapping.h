@@ -22,6 +22,9 @@ enum mapping_target_kind {
     TARGET_MESSAGE_ID,
     TARGET_TYPE,
     TARGET_IDENTIFIER,
+    TARGET_CONTACT, /* names another customer (govern.h, struct party) */
+    TARGET_SUBJECT, /* names whose the event is, the row's own customer being the contact */
+    TARGET_ENDED,   /* of a relation: whether or when it ended */
     TARGET_ATTRIBUTE,
     TARGET_FIELD,
     TARGET_ITEM
@@ -44,6 +47,8 @@ struct reading {
 struct mapping_target {
     enum mapping_target_kind kind;
     struct slice name; /* of the namespace, attribute, field */
+    struct slice
+        relation; /* CONTACT, SUBJECT: to the one named (govern.h, struct party); empty in rows that are relations */
     struct reading reading;
 };
 

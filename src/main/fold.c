@@ -9,6 +9,7 @@
 #include "audience/audience.h"
 #include "main/fold_command.h"
 #include "main/fold_identity.h"
+#include "main/fold_party.h"
 #include "os/image.h"
 
 #define REPLAY_PASSED_MAX                                                                                              \
@@ -88,6 +89,23 @@ static void place_master(struct fold *f, const struct governed *g) {
     govern_note_holder(f->engine->govern, GOVERN_HOLDER_MASTER);
 }
 
+/* The same where other customers are named too; r: who the record's own identifiers lead to. */
+static bool place_parties(struct fold *f, const struct log_record *raw, struct governed *g,
+                          struct customer_id customer) {
+    struct engine *e = f->engine;
+    const struct resolution *r = f->resolution;
+    bool own = customer.number == r->customer.number;
+    struct fold_end end = {customer, r->arrival, own && r->created};
+    if (!own)
+        audience_records(e->audience, r->customer, r->created, NULL, 0, f->applying);
+    if (!fold_parties(e, raw, g, &end, r, f->applying)) {
+        count(&f->quarantined);
+        return false;
+    }
+    govern_note_holder(e->govern, customer.number);
+    return true;
+}
+
 /* A clean record finds its customer and joins the history; with `holder`, it joins that customer's, wherever its
  * identifiers lead by now. False when no identifier of it is usable. */
 static bool place(struct fold *f, const struct log_record *raw, struct governed *g, struct customer_id holder) {
@@ -105,6 +123,8 @@ static bool place(struct fold *f, const struct log_record *raw, struct governed 
     }
     fold_unite(e, r, f->applying);
     struct customer_id customer = holder.number ? identity_redirect(e->identity, holder) : r->customer;
+    if (g->party_count)
+        return place_parties(f, raw, g, customer);
     for (size_t i = 0; i < g->record_count; i++) {
         g->records[i]->arrival = r->arrival.number;
         g->records[i]->document = r->documents[i].number;

@@ -6,7 +6,10 @@
 
 #include "audience/audience.h"
 #include "base/decimal.h"
+#include "base/time.h"
 #include "govern/json_text.h"
+#include "govern/normalise_time.h"
+#include "govern/zone.h"
 #include "identity/named.h"
 
 #define SHOWN(slice) (int)((slice).size < 80 ? (slice).size : 80), (slice).data
@@ -61,6 +64,14 @@ static enum status find_or_make(struct work *w, struct slice id, struct meant *o
 
 /* --- rows --- */
 
+/* When it was: "at", which serve has checked, else when it was ordered. */
+static int64_t time_of(const struct work *w) {
+    struct slice at = json_get_text(w->p, w->json, "at");
+    int64_t time_ms;
+    bool zoned;
+    return at.size && time_parse_iso(at, &time_ms, &zoned) == STATUS_OK ? time_ms : w->raw->received_ms;
+}
+
 static struct record_head head_of(const struct work *w, const struct type *type, const struct meant *who) {
     return (struct record_head){.type = type->number,
                                 .kind = type->kind,
@@ -93,6 +104,16 @@ static void put_json(struct work *w, struct record_builder *b, uint16_t property
     buffer_release(&text);
 }
 
+static bool put_time(struct record_builder *b, const struct property *property, struct slice text) {
+    bool day = property->type == PROPERTY_DATE, zoned;
+    int64_t value;
+    enum status status =
+        day ? normalise_date(text, zone_utc(), NULL, &value, NULL) : time_parse_iso(text, &value, &zoned);
+    if (status == STATUS_OK)
+        record_set(b, property->number, day ? VALUE_DATE : VALUE_TIME, value, 0);
+    return status == STATUS_OK;
+}
+
 /* False where the value is none of the property's type. */
 static bool put_value(struct work *w, struct record_builder *b, const struct property *property,
                       const struct json *value) {
@@ -109,6 +130,8 @@ static bool put_value(struct work *w, struct record_builder *b, const struct pro
         put_number(b, property->number, value);
         return number;
     case JSON_TEXT:
+        if (property->type == PROPERTY_TIME || property->type == PROPERTY_DATE)
+            return put_time(b, property, value->text);
         record_set_text(b, property->number, value->text);
         return property->type == PROPERTY_TEXT;
     default:
@@ -235,6 +258,7 @@ static enum status build_end(struct work *w, uint16_t type_number, struct record
     struct type *type = (struct type *)dictionary_type_at(w->engine->dictionary, type_number);
     struct record_head head = head_of(w, type, self);
     head.document = other->arrival.number;
+    head.time_ms = time_of(w);
     record_begin(b, &head);
     record_set(b, RELATION_CUSTOMER, VALUE_NUMBER, other->customer.number, 0);
     record_set(b, RELATION_ENDED, VALUE_BOOL, json_get_bool(w->p, w->json, "end", false), 0);

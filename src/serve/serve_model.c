@@ -48,6 +48,8 @@ static void apply_data(struct model *f, const struct log_record *raw) {
         history_move(f->parts.history, r->moves[i].from, r->moves[i].to, r->moves[i].arrivals,
                      r->moves[i].arrival_count);
     for (size_t i = 0; i < g->record_count; i++) {
+        if (g->owners[i] || g->records[i]->kind == TYPE_RELATION)
+            continue; /* other customers than the record's own are main's to find */
         g->records[i]->arrival = r->arrival.number;
         g->records[i]->document = r->documents[i].number;
         history_append(f->parts.history, r->customer, g->records[i]);

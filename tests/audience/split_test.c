@@ -57,7 +57,7 @@ static void random_call(struct twins *t) {
         snprintf(who, sizeof who, "\"anonymousId\":\"a%u-%u\"", user, (unsigned)random_below(r, t->anonymous + 1));
     snprintf(time, sizeof time, "2026-01-%02uT%02u:00:00.000Z", 1 + (unsigned)random_below(r, 28),
              (unsigned)random_below(r, 24));
-    switch (random_below(r, 4)) {
+    switch (random_below(r, 6)) {
     case 0:
         snprintf(text, sizeof text,
                  "{\"type\":\"identify\",\"messageId\":\"m%u\",%s,\"timestamp\":\"%s\",\"traits\":{\"level\":%s,"
@@ -70,6 +70,20 @@ static void random_call(struct twins *t) {
                  "{\"type\":\"track\",\"messageId\":\"m%u\",%s,\"timestamp\":\"%s\",\"event\":\"Order Completed\","
                  "\"properties\":{\"order_id\":\"o%u-%u\",\"total\":%u}}",
                  ++message, who, time, user, (unsigned)random_below(r, 4), (unsigned)random_below(r, 90));
+        break;
+    case 2: /* of users who may be one with the caller now */
+        snprintf(
+            text, sizeof text,
+            "{\"type\":\"relation\",\"messageId\":\"m%u\",%s,\"timestamp\":\"%s\",\"relation\":\"household\",\"to\":"
+            "\"user_id:u%u\",\"ended\":%s}",
+            ++message, who, time, (unsigned)random_below(r, USERS), random_chance(r, 0.3) ? "true" : "false");
+        break;
+    case 3:
+        snprintf(
+            text, sizeof text,
+            "{\"type\":\"track\",\"messageId\":\"m%u\",%s,\"timestamp\":\"%s\",\"event\":\"Booked\",\"properties\":{"
+            "\"%s\":\"u%u\"}}",
+            ++message, who, time, random_chance(r, 0.5) ? "child" : "friend", (unsigned)random_below(r, USERS));
         break;
     default:
         snprintf(
@@ -274,6 +288,11 @@ static void begin(struct twins *t, uint64_t seed) {
     bed_open(&t->bent);
     bed_open(&t->plain);
     define(t, "{\"define\":\"type\",\"kind\":\"relation\",\"name\":\"knows\",\"inverse\":\"known_by\"}");
+    define(t, "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"Booked\",\"properties\":{\"child\":{\"type\":"
+              "\"text\",\"customer\":"
+              "\"subject\",\"identifier\":\"user_id\",\"relation\":\"guardian_of\"},\"friend\":{\"type\":\"text\","
+              "\"customer\":"
+              "\"contact\",\"identifier\":\"user_id\"}}}");
     define(t, "{\"define\":\"tag\",\"name\":\"mood\",\"kind\":\"manual\",\"type\":\"text\"}");
     define(t, "{\"define\":\"segment\",\"name\":\"listed\",\"kind\":\"upload\"}");
     for (unsigned u = 0; u < USERS; u++) {
@@ -292,6 +311,7 @@ static void begin(struct twins *t, uint64_t seed) {
     segment(t, "lately", "count(Viewed, last 10 days) >= 2");
     segment(t, "may be called", "level != \"gold\" and tag(\"mood\") != \"a\"");
     segment(t, "knows a viewer", "any(knows where count(Viewed) > 0)");
+    segment(t, "booked for", "any(ward_of where count(Viewed) > 3) or count(Booked) > 2");
     define(t, "{\"define\":\"segment\",\"name\":\"now and then\",\"kind\":\"scheduled\",\"expression\":\"count(Viewed) "
               ">= 3\","
               "\"schedule\":{\"every\":\"1 day\",\"at\":\"03:00\"}}");
