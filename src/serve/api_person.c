@@ -1,4 +1,4 @@
-/* api_person: one customer's segments, tags, metrics and relations; tags by hand; relating two customers. */
+/* api_person: one customer's segments, tags and metrics; tags by hand. */
 #include "deliver/entry.h"
 #include "govern/json_text.h"
 #include "serve/api_person.h"
@@ -6,8 +6,6 @@
 
 void api_profile_segments(struct call *call);
 void api_profile_tags_set(struct call *call);
-void api_profile_relations(struct call *call);
-void api_relate(struct call *call);
 
 #define ROOTS_MAX 1000
 #define CHANGES_SHOWN 50
@@ -191,152 +189,4 @@ void api_profile_tags_set(struct call *call) {
     person_write_values(call, snapshot, DEFINITION_TAG, person.customer);
     json_end_object(&call->json);
     audience_snapshot_release(snapshot);
-}
-
-/* --- relations --- */
-
-#define EDGES_MAX 1000
-
-/* The rows of one relation to one other end, newest first: each field is the newest row's that has it. */
-struct edge_rows {
-    struct call *call;
-    struct show *show;
-    const struct history_rows *rows;
-    const struct type *type;
-    uint32_t other; /* identifier of the other end */
-    bool shown[DICTIONARY_PROPERTIES_MAX + 1];
-};
-
-static const struct record_head *edge_row(struct edge_rows *e, size_t i) {
-    if (history_row_type(e->rows, i) != e->type->number)
-        return NULL;
-    const struct record_head *row = history_row(e->call->parts->history, e->rows, i, &e->call->bench->builder);
-    return row->document == e->other ? row : NULL;
-}
-
-static void write_fields(struct edge_rows *e, const struct record_head *row) {
-    const struct record_value *values = record_values(row);
-    for (uint16_t i = 0; i < row->value_count; i++) {
-        const struct property *p = dictionary_property_at(e->type, values[i].property);
-        if (p == NULL || values[i].property <= RELATION_ENDED || e->shown[values[i].property])
-            continue;
-        e->shown[values[i].property] = true;
-        json_key_slice(e->show->json, p->name);
-        show_value(e->show, e->type, row, &values[i]);
-    }
-}
-
-/* Row `newest` is the edge's first to be met. */
-static void write_edge(struct edge_rows *e, size_t newest, const struct record_head *row) {
-    struct json_writer *w = e->show->json;
-    const struct record_value *ended = record_find(row, RELATION_ENDED), *other = record_find(row, RELATION_CUSTOMER);
-    const struct identity *identity = e->call->parts->identity;
-    struct customer_id target = identity_customer(identity, (struct identifier_id){e->other});
-    int64_t updated_ms = row->time_ms, since_ms = row->time_ms;
-    if (target.number == 0 && other)
-        target = identity_redirect(identity, (struct customer_id){(uint32_t)other->integer});
-    json_object(w);
-    json_member_text(w, "type", e->type->name);
-    show_oneid(e->show, "to", target);
-    json_key(w, "through");
-    show_identifier(e->show, (struct identifier_id){e->other});
-    json_member_bool(w, "ended", ended && ended->integer);
-    json_key(w, "fields");
-    json_object(w);
-    memset(e->shown, 0, sizeof e->shown);
-    for (size_t i = newest; i < e->rows->count; i++) {
-        row = edge_row(e, i);
-        if (row == NULL)
-            continue;
-        write_fields(e, row);
-        since_ms = row->time_ms;
-    }
-    json_end_object(w);
-    json_member_time(w, "since", since_ms);
-    json_member_time(w, "updated", updated_ms);
-    json_end_object(w);
-}
-
-static void write_edges(struct call *call, struct show *show, const struct history_rows *rows) {
-    struct edge_rows *e = arena_get(&call->bench->arena, sizeof *e);
-    uint64_t *met = arena_get(&call->bench->arena, EDGES_MAX * sizeof *met);
-    size_t count = 0;
-    *e = (struct edge_rows){.call = call, .show = show, .rows = rows};
-    for (size_t i = 0; i < rows->count && count < EDGES_MAX; i++) {
-        e->type = dictionary_type_at(call->parts->dictionary, history_row_type(rows, i));
-        if (e->type->kind != TYPE_RELATION)
-            continue;
-        const struct record_head *row = history_row(call->parts->history, rows, i, &call->bench->builder);
-        uint64_t edge = (uint64_t)e->type->number << 32 | row->document;
-        size_t k = 0;
-        while (k < count && met[k] != edge)
-            k++;
-        if (k < count)
-            continue;
-        met[count++] = edge;
-        e->other = row->document;
-        write_edge(e, i, row);
-    }
-}
-
-void api_profile_relations(struct call *call) {
-    struct person person;
-    if (!person_of_call(call, &person))
-        return;
-    struct show show = person_show(call);
-    struct history_hold hold = history_enter(call->parts->history);
-    struct history_rows rows;
-    person_rows(call, &person, -1, &rows);
-    person_open(&show, &person);
-    json_key(&call->json, "relations");
-    json_array(&call->json);
-    write_edges(call, &show, &rows);
-    json_end_array(&call->json);
-    json_end_object(&call->json);
-    history_leave(call->parts->history, hold);
-}
-
-/* An end must be namespace:value: it may be somebody who is not known yet. */
-static bool is_end(struct call *call, struct slice id, const char *key) {
-    const char *colon = id.size ? memchr(id.data, ':', id.size) : NULL;
-    if (colon && dictionary_namespace_find(call->parts->dictionary, slice_of(id.data, (size_t)(colon - id.data))))
-        return true;
-    call_fail_text(call, STATUS_INVALID,
-                   "\"%s\" must be namespace:value, such as user_id:u1, of a namespace that is known", key);
-    return false;
-}
-
-void api_relate(struct call *call) {
-    struct json_parser *p = call->bench->parser;
-    const struct json *body = call_body(call);
-    if (body == NULL)
-        return;
-    struct slice type = json_get_text(p, body, "type"), from = json_get_text(p, body, "from"),
-                 to = json_get_text(p, body, "to");
-    const struct json *fields = json_get(p, body, "fields");
-    if (type.size == 0 || (fields && fields->kind != JSON_OBJECT)) {
-        call_fail_text(call, STATUS_INVALID, "\"type\" must name a relation, and \"fields\" be an object");
-        return;
-    }
-    if (!is_end(call, from, "from") || !is_end(call, to, "to"))
-        return;
-    struct buffer into = {0};
-    struct json_writer w = {.out = &into};
-    json_object(&w);
-    json_member_cstring(&w, "command", "relate");
-    json_member_text(&w, "type", type);
-    json_member_text(&w, "from", from);
-    json_member_text(&w, "to", to);
-    if (fields) {
-        json_key(&w, "fields");
-        json_text_of(p, fields, &w);
-    }
-    json_member_bool(&w, "end", json_get_bool(p, body, "end", false));
-    json_end_object(&w);
-    if (call_append(call, LOG_COMMAND, buffer_slice(&into))) {
-        json_object(&call->json);
-        json_member_bool(&call->json, "done", true);
-        json_end_object(&call->json);
-    }
-    buffer_release(&into);
 }

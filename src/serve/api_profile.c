@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "serve/api_person.h"
 #include "serve/expression.h"
+#include "serve/relation.h"
 
 #define ROWS_DEFAULT 20
 #define ROWS_MAX 200
@@ -58,14 +59,6 @@ static void show_identifiers(struct show *show, struct customer_id customer, boo
 
 /* --- rows --- */
 
-static void show_rows(struct show *show, struct call *call, const struct history_rows *rows, size_t from,
-                      size_t limit) {
-    json_array(show->json);
-    for (size_t i = from; i < rows->count && i - from < limit; i++)
-        show_row(show, history_row(call->parts->history, rows, i, &call->bench->builder));
-    json_end_array(show->json);
-}
-
 struct documents_context {
     struct show *show;
     size_t left, count;
@@ -90,6 +83,20 @@ static size_t show_documents(struct show *show, struct call *call, const struct 
     history_documents_in(call->parts->history, rows, type, &call->bench->arena, document_each, &context);
     json_end_array(show->json);
     return context.count;
+}
+
+/* Those that hold, the latest first; GET .../relations has all. */
+static void show_relations(struct show *show, struct call *call, struct customer_id customer,
+                           const struct history_rows *rows, size_t limit) {
+    struct relations_wish wish = {.current = true};
+    struct relations found;
+    relations_find(call, customer, rows, &wish, &found);
+    json_key(show->json, "relations");
+    json_array(show->json);
+    for (size_t i = 0; i < found.count && i < limit; i++)
+        relation_show(show, call, &found, &found.all[i]);
+    json_end_array(show->json);
+    json_member_integer(show->json, "relation_count", (int64_t)found.count);
 }
 
 static void count_merge(void *context, const struct journal_entry *entry) {
@@ -138,8 +145,9 @@ static void show_profile(struct show *show, struct call *call, struct person *pe
     }
     if (rows_limit >= 0) {
         documents = show_documents(show, call, &rows, -1, (size_t)rows_limit);
+        show_relations(show, call, person->customer, &rows, (size_t)rows_limit);
         json_key(show->json, "timeline");
-        show_rows(show, call, &rows, 0, (size_t)rows_limit);
+        relation_show_rows(show, call, &rows, 0, (size_t)rows_limit);
         show_summary(show, person->customer, &rows, documents);
     } else {
         json_member_integer(show->json, "position", (int64_t)rows.position);
@@ -244,14 +252,14 @@ static size_t rows_after(const struct history_rows *rows, struct cursor cursor) 
     return low;
 }
 
-/* The type number called `name`, an event's before a document's before attributes; -1 for an empty name; false after failing. */
+/* The type number called `name`, a document's before an event's before attributes before a relation's; -1 for an empty name; false after failing. */
 static bool find_type(struct call *call, bool documents_only, int *number) {
-    static const enum type_kind kinds[] = {TYPE_DOCUMENT, TYPE_EVENT, TYPE_ATTRIBUTES};
+    static const enum type_kind kinds[] = {TYPE_DOCUMENT, TYPE_EVENT, TYPE_ATTRIBUTES, TYPE_RELATION};
     struct slice name = call_text(call, "type");
     *number = -1;
     if (name.size == 0)
         return true;
-    for (size_t i = 0; i < (documents_only ? 1 : 3); i++) {
+    for (size_t i = 0; i < (documents_only ? 1 : sizeof kinds / sizeof *kinds); i++) {
         const struct type *type = dictionary_type_find(call->parts->dictionary, kinds[i], name);
         if (type) {
             *number = type->number;
@@ -259,7 +267,7 @@ static bool find_type(struct call *call, bool documents_only, int *number) {
         }
     }
     call_fail_text(call, STATUS_NOT_FOUND, "no %s type is called \"%.*s\"; GET /v1/dictionary lists them",
-                   documents_only ? "document" : "event or document", (int)(name.size < 80 ? name.size : 80),
+                   documents_only ? "document" : "event, document or relation", (int)(name.size < 80 ? name.size : 80),
                    name.data);
     return false;
 }
@@ -268,9 +276,8 @@ static void show_timeline(struct show *show, struct call *call, const struct his
                           size_t limit) {
     struct json_writer *w = show->json;
     char next[64];
-    size_t end = rows->count - from > limit ? from + limit : rows->count;
     json_key(w, "timeline");
-    show_rows(show, call, rows, from, limit);
+    size_t end = relation_show_rows(show, call, rows, from, limit);
     json_key(w, "next");
     if (end < rows->count && end > from) {
         snprintf(next, sizeof next, "%lld.%llu.%u", (long long)history_row_time(rows, end - 1),

@@ -112,6 +112,8 @@ void show_values(struct show *show, const struct record_head *record) {
     const struct type *type = dictionary_type_at(show->parts->dictionary, record->type);
     json_object(show->json);
     for (uint16_t i = 0; i < record->value_count; i++) {
+        if (record->kind == TYPE_RELATION && values[i].property == RELATION_CUSTOMER)
+            continue; /* a number of ours: who it is now is told elsewhere */
         show_name(show, type, values[i].property);
         show_value(show, type, record, &values[i]);
     }
@@ -123,7 +125,7 @@ static void show_document_key(struct show *show, uint32_t document) {
     show_identifier(show, (struct identifier_id){document});
 }
 
-void show_row(struct show *show, const struct record_head *record) {
+void show_row_open(struct show *show, const struct record_head *record) {
     struct json_writer *w = show->json;
     json_object(w);
     json_member_cstring(w, "kind", type_kind_name((enum type_kind)record->kind));
@@ -135,13 +137,17 @@ void show_row(struct show *show, const struct record_head *record) {
     json_member_integer(w, "position", (int64_t)record->position);
     json_key(w, "through");
     show_identifier(show, (struct identifier_id){record->arrival});
-    if (record->document)
+    if (record->document && record->kind != TYPE_RELATION)
         show_document_key(show, record->document);
     if (record->flags & RECORD_DERIVED)
         json_member_cstring(w, "derived", "strictest of a merge");
     json_key(w, "properties");
     show_values(show, record);
-    json_end_object(w);
+}
+
+void show_row(struct show *show, const struct record_head *record) {
+    show_row_open(show, record);
+    json_end_object(show->json);
 }
 
 void show_document(struct show *show, const struct record_head *document, int64_t updated_ms, uint32_t update_count) {

@@ -24,7 +24,8 @@ void show_value(struct show *show, const struct type *type, const struct record_
                 const struct record_value *value);
 /* {"price":1.5,...}: all values of the record. */
 void show_values(struct show *show, const struct record_head *record);
-/* A row of a timeline, a document as it stands. */
+/* A row of a timeline, a document as it stands. _open leaves the object open. */
+void show_row_open(struct show *show, const struct record_head *record);
 void show_row(struct show *show, const struct record_head *record);
 void show_document(struct show *show, const struct record_head *document, int64_t updated_ms, uint32_t update_count);
 /* {"alice": value, ...}, or with time and source each (`detail`). */
