@@ -5,9 +5,10 @@
  * customer goes is the most steps of any of its runs; of the runs that go so far the one counted ends earliest, and each of its rows is
  * the latest one possible before the next, so times to convert are the shortest that the data bears out.
  *
- * The fast way (ordered, without exclusions and held values) goes step by step: the rows of step k that can end a run of k steps, each with the latest
- * possible beginning, which never falls as rows go on; so one cursor over those of step k - 1 finds the best for each row: O(rows). The general
- * way goes row by row over all rows together, keeping for each k the run of k steps that began latest, as ClickHouse's windowFunnel does. */
+ * The fast way (ordered, without exclusions and held values) goes step by step, of one customer or of many at once: the rows of step k that can
+ * end a run of k steps, each with the latest possible beginning, which never falls as rows go on; so one cursor over those of step k - 1 finds
+ * the best for each row: O(rows). The general way goes row by row over all rows together, keeping for each k the run of k steps that began
+ * latest, as ClickHouse's windowFunnel does. */
 #ifndef ONEFOLD_INSIGHT_FUNNEL_H
 #define ONEFOLD_INSIGHT_FUNNEL_H
 
@@ -62,7 +63,7 @@ void funnel_scratch_free(struct funnel_scratch *scratch);
 void funnel_go_fast(const struct funnel_rule *rule, const struct funnel_list *lists, funnel_tie *tie, void *context,
                     struct funnel_scratch *scratch, struct funnel_run *run);
 
-/* The fast way for many customers at once: three times as fast, where the window has one length always and times lie between 1935 and 2074.
+/* The fast way for many customers at once: about twice as fast, where the window has one length always and times lie between 1935 and 2074.
  *     for each step: funnel_lines_fill(lines, k, rows, period of step 1)
  *     funnel_lines_go(lines, rule, tie, context);
  *     for level = steps .. 1: n = funnel_lines_at(lines, level, &found); for each: customer = funnel_lines_run(lines, level, found[i], &run) */
