@@ -82,7 +82,7 @@ enum status shop_build(struct bench *b, const struct shop *shop, const char *kep
 #define SHOP_KEPT_ARG(kept)                                                                                            \
     {                                                                                                                  \
         "keep", ARG_TEXT, kept,                                                                                        \
-            "a folder where the history stays, and where a later run of the same data finds it (none: passing)"        \
+            "a folder where history and other databases stay, for a later run of the same data (none: passing)"        \
     }
 void shop_release(struct shop_store *store);
 
