@@ -306,6 +306,12 @@ void audience_records(struct audience *a, struct customer_id customer, bool crea
     work_busy(a, began);
 }
 
+void audience_prefetch(const struct audience *a, struct customer_id customer) {
+    members_prefetch(a->live.members, MEMBERS_POPULATION, customer);
+    slack_prefetch(a->live.slack, customer);
+    timers_prefetch(a->live.timers, customer);
+}
+
 void audience_merged(struct audience *a, struct customer_id winner, struct customer_id loser, uint64_t position) {
     uint64_t began = os_monotonic_ns(a->os);
     at_position(a, position);

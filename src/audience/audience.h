@@ -68,6 +68,8 @@ void audience_clock(struct audience *a, int64_t now_ms, uint64_t position);
 /* Records that were just appended to `customer`, which is new where `created`. */
 void audience_records(struct audience *a, struct customer_id customer, bool created, struct record_head *const *records,
                       size_t count, uint64_t position);
+/* Brings nearer what a record of `customer` will touch. */
+void audience_prefetch(const struct audience *a, struct customer_id customer);
 /* After history_merge: the loser leaves everything, the winner is evaluated anew (FEED_MERGED, then FEED_LEFT of the loser, then the
  * winner's entries). Cost: all live segments for one customer. */
 void audience_merged(struct audience *a, struct customer_id winner, struct customer_id loser, uint64_t position);

@@ -153,6 +153,16 @@ struct slack_place slack_of(struct slack *s, struct customer_id customer) {
     return (struct slack_place){page->bytes + (size_t)i * page->stride, &page->sure_ms[i]};
 }
 
+void slack_prefetch(const struct slack *s, struct customer_id customer) {
+    uint32_t span = customer.number / SPAN_CUSTOMERS, i = customer.number % SPAN_CUSTOMERS;
+    const struct page *page = span < s->page_count ? &s->pages[span] : NULL;
+    if (!page || !page->memory)
+        return;
+    for (uint32_t at = 0; at < page->stride && at < 4 * LINE; at += LINE)
+        __builtin_prefetch(page->bytes + (size_t)i * page->stride + at, 1);
+    __builtin_prefetch(&page->sure_ms[i]);
+}
+
 void slack_forget(struct slack *s, struct customer_id customer) {
     struct page *page = page_of(s, customer.number / SPAN_CUSTOMERS);
     uint32_t i = customer.number % SPAN_CUSTOMERS;

@@ -38,6 +38,8 @@ struct slack_place {
     int64_t *sure_ms; /* INT64_MAX: no end to it */
 };
 struct slack_place slack_of(struct slack *slack, struct customer_id customer);
+/* Brings them nearer. */
+void slack_prefetch(const struct slack *slack, struct customer_id customer);
 /* Nothing of the customer, or in a span of the slot, is known. */
 void slack_forget(struct slack *slack, struct customer_id customer);
 void slack_forget_span(struct slack *slack, uint32_t span, uint32_t slot);

@@ -15,6 +15,7 @@ struct timers *timers_create(void);
 void timers_free(struct timers *timers);
 
 int64_t timers_get(const struct timers *timers, struct customer_id customer);
+void timers_prefetch(const struct timers *timers, struct customer_id customer); /* brings it nearer */
 void timers_set(struct timers *timers, struct customer_id customer, int64_t moment_ms);
 /* Sets those of a whole span at once. */
 void timers_set_span(struct timers *timers, uint32_t span, const int64_t moments[SPAN_CUSTOMERS]);

@@ -368,7 +368,7 @@ static bool belongs_to_somebody(const struct governed *out) {
     return false;
 }
 
-static void work(struct govern *g, const struct log_record *raw, struct governed *out) {
+static void work_record(struct govern *g, const struct log_record *raw, struct governed *out) {
     begin(g, raw, out);
     if (raw->kind == LOG_SEGMENT_ITEM)
         govern_segment(g);
@@ -382,23 +382,74 @@ static void work(struct govern *g, const struct log_record *raw, struct governed
     sort_claims(g);
     if (out->party_count)
         govern_settle_parties(g);
+    out->refused = g->refusal_count > 0;
+    out->hashed = false;
     assert(!out->quarantined || (out->record_count == 0 && out->claim_count == 0 && g->refusal_count == 1));
 }
 
-void govern_apply(struct govern *g, const struct log_record *raw, struct governed *out) {
+void govern_work(struct govern *g, const struct log_record *raw, struct governed *out) {
     g->count = quality_of(g, raw->source);
-    work(g, raw, out);
+    work_record(g, raw, out);
     count_up(&g->count->records);
     if (out->quarantined)
         count_up(&g->count->whole_refused);
-    store_refusals(g);
+}
+
+void govern_settle(struct govern *g) { store_refusals(g); }
+
+void govern_apply(struct govern *g, const struct log_record *raw, struct governed *out) {
+    govern_work(g, raw, out);
+    govern_settle(g);
+}
+
+/* --- kept past the next record --- */
+
+static struct slice copy_text(char **at, struct slice text) {
+    char *copy = *at;
+    if (text.size)
+        memcpy(copy, text.data, text.size);
+    *at += text.size;
+    return slice_of(copy, text.size);
+}
+
+void governed_copy(const struct governed *from, struct buffer *bytes, struct governed *into) {
+    size_t records = 0, texts = 0;
+    for (size_t i = 0; i < from->record_count; i++) {
+        records += from->records[i]->bytes; /* multiples of 8 */
+        texts += from->document_keys[i].namespace_number ? from->document_keys[i].value.size : 0;
+    }
+    for (size_t i = 0; i < from->claim_count; i++)
+        texts += from->claims[i].value.size;
+    buffer_clear(bytes);
+    char *at = buffer_reserve(bytes, records + texts), *text = at + records;
+    into->message_hash = from->message_hash;
+    into->time_ms = from->time_ms;
+    into->source = from->source;
+    into->claim_count = from->claim_count;
+    into->record_count = from->record_count;
+    into->quarantined = from->quarantined;
+    into->refused = from->refused;
+    into->hashed = false;
+    for (size_t i = 0; i < from->claim_count; i++) {
+        into->claims[i] = from->claims[i];
+        into->claims[i].value = copy_text(&text, from->claims[i].value);
+    }
+    for (size_t i = 0; i < from->record_count; i++) {
+        into->records[i] = (struct record_head *)(void *)at;
+        memcpy(at, from->records[i], from->records[i]->bytes);
+        at += from->records[i]->bytes;
+        into->document_keys[i] = from->document_keys[i];
+        if (from->document_keys[i].namespace_number)
+            into->document_keys[i].value = copy_text(&text, from->document_keys[i].value);
+    }
+    bytes->size = records + texts;
 }
 
 bool govern_replay(struct govern *g, const struct log_record *raw, struct governed *out) {
     unsigned whole, values;
     quarantine_waiting_at(&g->quarantine, raw->position, &whole, &values);
     g->count = &g->replaying;
-    work(g, raw, out);
+    work_record(g, raw, out);
     if (out->quarantined || (whole == 0 && (values == 0 || g->refusal_count > 0)))
         return false;
     quarantine_repair(&g->quarantine, raw->position);

@@ -51,7 +51,12 @@ struct governed {
     struct party parties[PARTIES_MAX]; /* rows of relations hold no customer and no other end yet: the fold sets both */
     size_t party_count;
     bool quarantined; /* nothing usable: the whole record waits in quarantine */
+    bool refused;     /* that, or values of it wait there */
+    bool hashed;      /* the hashes below were made ahead: identity_hash_claims */
+    uint64_t claim_hashes[CLAIMS_MAX], key_hashes[GOVERN_RECORDS_MAX];
 };
+/* The same, for who keeps it past the next record: `into` borrows `bytes`, which are overwritten. */
+void governed_copy(const struct governed *from, struct buffer *bytes, struct governed *into);
 
 /* Why something is in quarantine: quarantine.def holds (name, text in English, text in Chinese). */
 enum quarantine_reason {
@@ -76,6 +81,11 @@ enum status govern_set_source(struct govern *g, uint16_t source, uint8_t priorit
  * used is quarantined (whole records, or single values of an otherwise good record) and counted.
  * Cost: about 1 microsecond for a track call of 600 bytes. */
 void govern_apply(struct govern *g, const struct log_record *raw, struct governed *out);
+/* The same in two steps, for who works records ahead of those that are applied: govern_work puts nothing aside yet. Where out->refused it
+ * is govern_settle's turn when all records before were applied; until then, and until govern_note_holder was told of it, no other may be
+ * worked, and `raw` and `out` stay. Thread: one at a time, and not beside a definition, a replay or govern_save. */
+void govern_work(struct govern *g, const struct log_record *raw, struct governed *out);
+void govern_settle(struct govern *g);
 
 /* The canonical form of an identifier somebody typed ("138 0000 1111"), as claims carry it, for looking people up.
  * `canonical` is in `arena`. Errors: INVALID, the fault saying why. Thread: any. */
@@ -124,8 +134,8 @@ void govern_set_value_aside(struct govern *g, const struct log_record *raw, enum
                             struct slice field, const char *text);
 /* For the fold: puts `raw` aside as a whole, for a reason only it can see (`text` is a sentence, copied). */
 void govern_set_aside(struct govern *g, const struct log_record *raw, enum quarantine_reason reason, const char *text);
-/* Who has the record worked last: a customer's number, or GOVERN_HOLDER_MASTER. Kept where values of it were refused, as a
- * replay must put the whole record in that one's place; not said of a repetition, which nobody has. */
+/* Who has the record worked last: a customer's number, or GOVERN_HOLDER_MASTER. Kept where values of it were refused (it need not be said
+ * of another), as a replay must put the whole record in that one's place; not said of a repetition, which nobody has. */
 #define GOVERN_HOLDER_MASTER UINT32_MAX
 void govern_note_holder(struct govern *g, uint32_t holder);
 /* Another customer has the record at `position` from now on. Cost: a look-up where anything was ever refused. */

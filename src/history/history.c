@@ -134,6 +134,12 @@ void history_append(struct history *h, struct customer_id customer, const struct
         atomic_fetch_add_explicit(&h->row_count, 1, memory_order_relaxed);
 }
 
+void history_prefetch(const struct history *h, struct customer_id customer) {
+    const struct span *span = history_span(h, customer.number / SPAN_CUSTOMERS);
+    if (span)
+        delta_prefetch(span_view(span)->delta, customer.number % SPAN_CUSTOMERS);
+}
+
 void history_advance(struct history *h, uint64_t position) {
     atomic_store_explicit(&h->position, position, memory_order_release);
     pthread_mutex_lock(&h->lock);

@@ -39,6 +39,8 @@ void history_free(struct history *history);
 /* Adds a row (copied) to `customer`. With RECORD_REPLACES it takes the place of the customer's row of its type at its log position,
  * whatever the time of either. Cost: one copy. */
 void history_append(struct history *history, struct customer_id customer, const struct record_head *record);
+/* Brings nearer what appending to `customer` will touch. */
+void history_prefetch(const struct history *history, struct customer_id customer);
 /* Moves all rows of `loser` to `winner`. Cost: rows of the loser. */
 void history_merge(struct history *history, struct customer_id winner, struct customer_id loser);
 /* Moves the rows of `from` that arrived through one of `arrivals` to `to`, who comes back to life where it was merged away before (without

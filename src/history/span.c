@@ -118,6 +118,22 @@ void delta_append(struct delta *delta, uint32_t owner, const struct record_head 
     atomic_fetch_add_explicit(&delta->row_count, 1, memory_order_release);
 }
 
+#define LINE 64
+
+/* The head of its chain, and the first lines of where the row will stand; the rest follows by itself. */
+void delta_prefetch(const struct delta *delta, uint32_t owner) {
+    const struct heads_page *page =
+        atomic_load_explicit(&((struct delta *)delta)->pages[owner / HEADS_PER_PAGE], memory_order_relaxed);
+    const struct delta_block *last = delta->last;
+    if (page)
+        __builtin_prefetch(&page->head[owner % HEADS_PER_PAGE], 1);
+    if (!last)
+        return;
+    const char *end = last->bytes + atomic_load_explicit(&((struct delta_block *)last)->used, memory_order_relaxed);
+    for (size_t i = 0; i < 4; i++)
+        __builtin_prefetch(end + i * LINE, 1);
+}
+
 const struct delta_row *delta_head(const struct delta *delta, uint32_t owner) {
     const struct heads_page *page = atomic_load_explicit(&delta->pages[owner / HEADS_PER_PAGE], memory_order_acquire);
     return page ? atomic_load_explicit(&page->head[owner % HEADS_PER_PAGE], memory_order_acquire) : NULL;

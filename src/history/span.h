@@ -59,6 +59,8 @@ struct delta *delta_create(void);
 void delta_free(struct delta *delta);
 /* Fold thread. Copies the record: a row, or a note that rows moved (history/moved.h). */
 void delta_append(struct delta *delta, uint32_t owner, const struct record_head *record);
+/* Fold thread: brings nearer what appending a row of `owner` will touch. */
+void delta_prefetch(const struct delta *delta, uint32_t owner);
 /* The customer's newest row, or NULL. */
 const struct delta_row *delta_head(const struct delta *delta, uint32_t owner);
 /* Who has rows of `type`, or NULL for nobody. A customer's bit is there before its row is. */

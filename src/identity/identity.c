@@ -64,12 +64,12 @@ static bool value_blocked(const struct namespace *ns, struct slice value) {
     return identity_blocked(value) || (own && blocked_values_have(own, value));
 }
 
-static struct item item_of(const struct identity *identity, const struct claim *claim) {
+static struct item item_of(const struct identity *identity, const struct claim *claim, const uint64_t *hash) {
     const struct namespace *ns = dictionary_namespace_at(identity->dictionary, claim->namespace_number);
     assert(ns);
     return (struct item){.claim = claim,
                          .ns = ns,
-                         .hash = identity_hash(claim->namespace_number, claim->value),
+                         .hash = hash ? *hash : identity_hash(claim->namespace_number, claim->value),
                          .kind = ns->kind,
                          .priority = ns->priority,
                          .state = value_blocked(ns, claim->value) ? ITEM_BLOCKED : ITEM_NEW};
@@ -103,7 +103,8 @@ static void items_collect(struct work *w) {
     const struct governed *record = w->record;
     assert(record->claim_count <= CLAIMS_MAX && record->record_count <= GOVERN_RECORDS_MAX);
     for (size_t i = 0; i < record->claim_count; i++) {
-        struct item item = item_of(w->identity, &record->claims[i]);
+        struct item item =
+            item_of(w->identity, &record->claims[i], record->hashed ? &record->claim_hashes[i] : NULL);
         size_t at = w->count++;
         for (; at && w->items[at - 1].priority > item.priority; at--)
             w->items[at] = w->items[at - 1];
@@ -112,7 +113,8 @@ static void items_collect(struct work *w) {
     w->person_count = w->count;
     for (size_t i = 0; i < record->record_count; i++)
         if (record->document_keys[i].namespace_number) {
-            w->items[w->count] = item_of(w->identity, &record->document_keys[i]);
+            w->items[w->count] =
+                item_of(w->identity, &record->document_keys[i], record->hashed ? &record->key_hashes[i] : NULL);
             w->items[w->count++].kind = NAMESPACE_DOCUMENT;
         }
     items_prefetch(w);
@@ -507,12 +509,61 @@ enum status identity_resolve(struct identity *identity, const struct governed *r
     return STATUS_OK;
 }
 
-void identity_prefetch(const struct identity *identity, const struct governed *record) {
+/* --- ahead --- */
+
+void identity_hash_claims(struct governed *record) {
     for (size_t i = 0; i < record->claim_count; i++)
-        table_prefetch(&identity->table, identity_hash(record->claims[i].namespace_number, record->claims[i].value));
+        record->claim_hashes[i] = identity_hash(record->claims[i].namespace_number, record->claims[i].value);
     for (size_t i = 0; i < record->record_count; i++) {
         const struct claim *key = &record->document_keys[i];
-        if (key->namespace_number)
-            table_prefetch(&identity->table, identity_hash(key->namespace_number, key->value));
+        record->key_hashes[i] = key->namespace_number ? identity_hash(key->namespace_number, key->value) : 0;
     }
+    record->hashed = true;
+}
+
+void identity_prefetch(const struct identity *identity, const struct governed *record) {
+    assert(record->hashed);
+    for (size_t i = 0; i < record->claim_count; i++)
+        table_prefetch(&identity->table, record->claim_hashes[i]);
+    for (size_t i = 0; i < record->record_count; i++)
+        if (record->document_keys[i].namespace_number)
+            table_prefetch(&identity->table, record->key_hashes[i]);
+}
+
+/* The first that stands under the hash, which is nearly always the one. */
+static uint32_t number_under(const struct identity *identity, uint64_t hash) {
+    struct table_probe probe = table_probe_start(&identity->table, hash);
+    return table_probe_next(&probe);
+}
+
+void identity_prefetch_entries(const struct identity *identity, const struct governed *record) {
+    uint32_t first = 0;
+    assert(record->hashed);
+    for (size_t i = 0; i < record->claim_count; i++) {
+        uint32_t number = number_under(identity, record->claim_hashes[i]);
+        if (!number)
+            continue;
+        __builtin_prefetch(identifier_at(identity, number));
+        if (first && first != number)
+            pair_map_prefetch(&identity->pairs, identity_edge_key(first, number));
+        first = first ? first : number;
+    }
+}
+
+struct customer_id identity_foresee(const struct identity *identity, const struct governed *record) {
+    struct customer_id customer = {0};
+    assert(record->hashed);
+    for (size_t i = 0; i < record->claim_count; i++) {
+        uint32_t number = number_under(identity, record->claim_hashes[i]);
+        if (!number)
+            continue;
+        const struct identifier *entry = identifier_at(identity, number);
+        uint32_t owner = atomic_load_explicit(&entry->owner, memory_order_relaxed);
+        __builtin_prefetch(entry->value);
+        if (customer.number || !owner)
+            continue;
+        __builtin_prefetch(customer_at(identity, owner));
+        customer.number = owner;
+    }
+    return customer;
 }

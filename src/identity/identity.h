@@ -88,8 +88,13 @@ struct resolution {
  * identifiers of both customers, at most IDENTIFIERS_MAX each. */
 enum status identity_resolve(struct identity *identity, const struct governed *record, uint64_t position, unsigned rows,
                              struct resolution *out) WARN_UNUSED;
-/* Prefetches the table lines of a record that will be resolved soon. */
+/* For records that are known ahead of being resolved. identity_hash_claims makes their hashes, once, on whichever thread. Then a step
+ * each, some records apart, brings what resolving touches nearer: slots of the table, identifiers, the customer of the strongest one, which
+ * identity_foresee tells (0: none known yet; what is resolved before may change it). */
+void identity_hash_claims(struct governed *record);
 void identity_prefetch(const struct identity *identity, const struct governed *record);
+void identity_prefetch_entries(const struct identity *identity, const struct governed *record);
+struct customer_id identity_foresee(const struct identity *identity, const struct governed *record);
 
 /* --- readers: thread any --- */
 /* 0 where never seen. `value` must be canonical (see govern/normalise.h). */

@@ -52,6 +52,7 @@ static void batch_make(struct bench *b, enum kind kind, uint64_t first, uint64_t
         char(*text)[TEXT_BYTES] = b->text[i];
         uint64_t who = kind == KNOWN ? random_below(&b->random, customers) : first + i;
         record->claim_count = record->record_count = 0;
+        record->hashed = false;
         record->time_ms = (int64_t)(b->position + i) * 1000;
         if (kind != ANONYMOUS)
             claim(record, b->user_id, text_of(text[0], 'u', who));
@@ -71,8 +72,10 @@ static uint64_t batch_resolve(struct bench *b, uint64_t count, bool prefetch) {
     struct resolution out;
     uint64_t start = os_monotonic_ns(b->os);
     for (uint64_t i = 0; i < count; i++) {
-        if (prefetch && i + AHEAD < count)
+        if (prefetch && i + AHEAD < count) {
+            identity_hash_claims(&b->batch[i + AHEAD]);
             identity_prefetch(b->identity, &b->batch[i + AHEAD]);
+        }
         if (identity_resolve(b->identity, &b->batch[i], ++b->position, 1, &out) == STATUS_OK)
             b->checksum = hash_mix(b->checksum ^ out.customer.number ^ (uint64_t)out.arrival.number << 32);
     }

@@ -220,6 +220,7 @@ static void run_record(struct run *run, const char *text, int64_t time_ms, unsig
     record.time_ms = time_ms;
     if (record.record_count > GOVERN_RECORDS_MAX || record.claim_count > CLAIMS_MAX)
         return;
+    identity_hash_claims(&record);
     identity_prefetch(run->bed.identity, &record);
     if (!identity_resolve(run->bed.identity, &record, ++run->bed.position, 1, &run->bed.last)) {
         model_see(run->model, &record);

@@ -87,7 +87,10 @@ static void consider_checkpoint(struct running *r) {
     pthread_mutex_unlock(&r->lock);
     if (!due)
         return;
+    if (fold_rest(r->engine.fold, &fault))
+        stop_process("folding the log", &fault);
     enum status status = checkpoint_begin(&r->engine, number, &begun, &fault);
+    fold_resume(r->engine.fold);
     pthread_mutex_lock(&r->lock);
     r->begun = begun;
     if (status) {
@@ -325,6 +328,8 @@ static enum status catch_up(struct running *r, struct fault *fault) {
 
 static enum status start_threads(struct running *r, struct fault *fault) {
     enum status status = log_start(r->engine.log, fault);
+    if (!status)
+        status = fold_help(r->engine.fold, fault);
     if (status)
         return status;
     r->threads = true;
@@ -400,7 +405,10 @@ static void stop_threads(struct running *r) {
 static enum status checkpoint_here(struct running *r, struct fault *fault) {
     struct checkpoint *c;
     uint64_t position;
-    enum status status = checkpoint_begin(&r->engine, ++r->checkpoint_number, &c, fault);
+    enum status status = fold_rest(r->engine.fold, fault);
+    if (!status)
+        status = checkpoint_begin(&r->engine, ++r->checkpoint_number, &c, fault);
+    fold_resume(r->engine.fold);
     if (!status && !(status = checkpoint_finish(c, &position, fault))) {
         r->checkpoint_position = position;
         r->checkpoints++;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "audience/audience.h"
+#include "main/fold_ahead.h"
 #include "main/fold_command.h"
 #include "main/fold_identity.h"
 #include "main/fold_party.h"
@@ -23,9 +24,9 @@ struct saved_fold {
 
 struct fold {
     struct engine *engine;
-    struct log_reader *reader;
+    struct ahead *ahead;
     struct json_parser *json;
-    struct governed *governed; /* large: not on the stack */
+    struct governed *governed; /* of a replay; large: not on the stack */
     struct resolution *resolution;
     uint64_t applying; /* position of the record in hand: a replay works others because of it */
     _Atomic uint64_t position, records, duplicates, quarantined, definitions, busy_ns;
@@ -36,6 +37,7 @@ struct fold {
 struct fold *fold_create(struct engine *engine) {
     struct fold *f = memory_get(1, sizeof *f);
     f->engine = engine;
+    f->ahead = ahead_create(engine);
     f->json = json_parser_create();
     f->governed = memory_get(1, sizeof *f->governed);
     f->resolution = memory_get(1, sizeof *f->resolution);
@@ -46,7 +48,7 @@ struct fold *fold_create(struct engine *engine) {
 void fold_free(struct fold *f) {
     if (!f)
         return;
-    log_reader_close(f->reader);
+    ahead_free(f->ahead);
     json_parser_free(f->json);
     free(f->governed);
     free(f->resolution);
@@ -58,10 +60,10 @@ uint64_t fold_position(const struct fold *f) { return atomic_load(&((struct fold
 
 enum status fold_start_at(struct fold *f, uint64_t position, struct fault *fault) {
     atomic_store(&f->position, position);
-    log_reader_close(f->reader);
-    f->reader = NULL;
-    return log_reader_open(f->engine->log, position + 1, &f->reader, fault);
+    return ahead_start_at(f->ahead, position, fault);
 }
+
+enum status fold_help(struct fold *f, struct fault *fault) { return ahead_help(f->ahead, fault); }
 
 size_t fold_retire(struct fold *f, uint64_t checkpointed) {
     size_t removed = 0;
@@ -86,7 +88,8 @@ static void place_master(struct fold *f, const struct governed *g) {
         master_put(f->engine->master, g->records[i]);
         audience_master_changed(f->engine->audience, g->records[i]->type);
     }
-    govern_note_holder(f->engine->govern, GOVERN_HOLDER_MASTER);
+    if (g->refused)
+        govern_note_holder(f->engine->govern, GOVERN_HOLDER_MASTER);
 }
 
 /* The same where other customers are named too; r: who the record's own identifiers lead to. */
@@ -134,7 +137,8 @@ static bool place(struct fold *f, const struct log_record *raw, struct governed 
     if (!own) /* its identifiers lead elsewhere by now, to somebody they may have made */
         audience_records(e->audience, r->customer, r->created, NULL, 0, f->applying);
     audience_records(e->audience, customer, own && r->created, g->records, g->record_count, f->applying);
-    govern_note_holder(e->govern, customer.number);
+    if (g->refused)
+        govern_note_holder(e->govern, customer.number);
     return true;
 }
 
@@ -155,12 +159,13 @@ static void replace(struct fold *f, const struct log_record *raw, struct governe
     place(f, raw, g, (struct customer_id){holder == GOVERN_HOLDER_MASTER ? 0 : holder});
 }
 
-static void apply_raw(struct fold *f, const struct log_record *raw) {
-    govern_apply(f->engine->govern, raw, f->governed);
-    if (f->governed->quarantined)
+static void apply_data(struct fold *f, struct ahead_record *record) {
+    if (record->governed.refused)
+        govern_settle(f->engine->govern);
+    if (record->governed.quarantined)
         count(&f->quarantined);
     else
-        take(f, raw, f->governed);
+        take(f, &record->raw, &record->governed);
 }
 
 enum status fold_tell_sources(struct fold *f, struct fault *fault) {
@@ -294,13 +299,14 @@ static enum status apply_json(struct fold *f, const struct log_record *raw, stru
 
 /* Time passes before each record, whatever it is. Errors: DAMAGED, IO of the log, read again for a replay. Then the state is
  * between two records. */
-static enum status apply(struct fold *f, const struct log_record *raw, struct fault *fault) {
+static enum status apply(struct fold *f, struct ahead_record *record, struct fault *fault) {
+    const struct log_record *raw = &record->raw;
     f->applying = raw->position;
     audience_clock(f->engine->audience, raw->received_ms, raw->position);
     switch (raw->kind) {
     case LOG_SEGMENT_ITEM:
     case LOG_ROW:
-        apply_raw(f, raw);
+        apply_data(f, record);
         return STATUS_OK;
     case LOG_DEFINE:
     case LOG_COMMAND:
@@ -310,18 +316,43 @@ static enum status apply(struct fold *f, const struct log_record *raw, struct fa
     }
 }
 
+/* --- batches --- */
+
+/* What the records behind the one in hand will ask for, a step each, so that memory brings it while others are worked. */
+static void look_ahead(struct fold *f) {
+    struct engine *e = f->engine;
+    struct ahead_record *far = ahead_peek(f->ahead, 9), *near = ahead_peek(f->ahead, 6), *next = ahead_peek(f->ahead, 3);
+    if (far && ahead_has_data(far)) {
+        identity_prefetch(e->identity, &far->governed);
+        if (far->governed.message_hash)
+            seen_prefetch(e->seen, far->governed.message_hash);
+    }
+    if (near && ahead_has_data(near))
+        identity_prefetch_entries(e->identity, &near->governed);
+    if (next && ahead_has_data(next)) {
+        struct customer_id customer = identity_foresee(e->identity, &next->governed);
+        if (customer.number) {
+            history_prefetch(e->history, customer);
+            audience_prefetch(e->audience, customer);
+        }
+    }
+}
+
 enum status fold_batch(struct fold *f, size_t limit, size_t *applied, struct fault *fault) {
-    struct log_record raw;
+    struct ahead_record *record;
     enum status status = STATUS_OK;
     uint64_t began = os_monotonic_ns(f->engine->os);
     *applied = 0;
-    while (*applied < limit && !(status = log_read(f->reader, &raw, fault))) {
-        assert(raw.position > fold_position(f));
-        if ((status = apply(f, &raw, fault)))
+    ahead_begin(f->ahead);
+    while (*applied < limit && !(status = ahead_next(f->ahead, &record, fault))) {
+        assert(record->raw.position > fold_position(f));
+        look_ahead(f);
+        if ((status = apply(f, record, fault)))
             break;
-        fold_sweep(f->engine, &raw);
-        atomic_store_explicit(&f->position, raw.position, memory_order_release);
+        fold_sweep(f->engine, &record->raw);
+        atomic_store_explicit(&f->position, record->raw.position, memory_order_release);
         count(&f->records);
+        ahead_done(f->ahead);
         ++*applied;
     }
     if (*applied) {
@@ -331,6 +362,18 @@ enum status fold_batch(struct fold *f, size_t limit, size_t *applied, struct fau
     }
     return status == STATUS_END ? STATUS_OK : status;
 }
+
+enum status fold_rest(struct fold *f, struct fault *fault) {
+    size_t applied;
+    enum status status;
+    ahead_rest(f->ahead);
+    do
+        status = fold_batch(f, SIZE_MAX, &applied, fault);
+    while (!status && applied);
+    return status;
+}
+
+void fold_resume(struct fold *f) { ahead_resume(f->ahead); }
 
 enum status fold_save(struct fold *f, struct image_writer *image, struct fault *fault) {
     struct saved_fold saved = {fold_position(f), atomic_load(&f->records), atomic_load(&f->duplicates),
