@@ -307,10 +307,9 @@ static void touch_root(struct live *l, struct planned *p, uint32_t r, const stru
     bit_set(p->touched, r);
 }
 
-/* Of those that read the record's type the ones it can matter to, but those that hold against it. */
-static void touch_by_type(struct live *l, struct planned *p, const struct record_head *record,
-                          const struct touching *t) {
-    const struct root_list *list = &p->by_type[record->type];
+/* Of `list`, whose roots read the record's type, the ones it can matter to, but those that hold against it. */
+static void touch_asked(struct live *l, struct planned *p, const struct record_head *record, const struct touching *t,
+                        const struct root_list *list) {
     for (uint32_t i = 0; i < list->count; i++) {
         const struct live_root *root = &p->roots[list->roots[i]];
         if (holds_anyway(l, root, t))
@@ -319,6 +318,33 @@ static void touch_by_type(struct live *l, struct planned *p, const struct record
         if (relevance != EVENT_NOTHING)
             touch_root(l, p, list->roots[i], t, relevance);
     }
+}
+
+/* Roots of a word of slots, by the bytes of `left`. */
+static void touch_slots(struct live *l, struct planned *p, const struct touching *t, uint32_t word, uint64_t left,
+                        enum event_relevance relevance) {
+    for (; left; left &= left - 1)
+        touch_root(l, p, p->by_slot[word * 8 + (uint32_t)__builtin_ctzll(left) / 8], t, relevance);
+}
+
+/* The same of all that read the type. Where slack is known of all of them at once: most hold, and cost a look at an eighth of a word. */
+static void touch_by_type(struct live *l, struct planned *p, const struct record_head *record,
+                          const struct touching *t) {
+    const struct typed_roots *typed = &p->by_type[record->type];
+    if (!t->slack || !typed->slotted || slack_any_void(l->slack) || (!t->event && !t->document)) {
+        touch_asked(l, p, record, t, &typed->all);
+        return;
+    }
+    for (uint32_t w = 0; t->document && typed->reading && w < p->slot_words; w++)
+        if (typed->reading[w])
+            touch_slots(l, p, t, w, slack_document_word(t->slack + 8 * (size_t)w, typed->reading[w]),
+                        EVENT_MAY_MATTER);
+    for (uint32_t w = 0; t->event && typed->counted && w < p->slot_words; w++)
+        if (typed->counted[w])
+            touch_slots(l, p, t, w, slack_take_word(t->slack + 8 * (size_t)w, typed->counted[w], t->sure),
+                        EVENT_COUNTS);
+    if (t->event)
+        touch_asked(l, p, record, t, &typed->asked);
 }
 
 static void touch_surely(struct planned *p, const struct root_list *list) {

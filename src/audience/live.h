@@ -63,6 +63,14 @@ struct over {
     uint64_t *touched;    /* of the record in hand */
     bool is_touched;
 };
+/* Roots that read a type, by the slots of their slack: eight to a word, SLACK_TURNS in a root's byte. */
+struct typed_roots {
+    struct root_list all;
+    bool slotted;           /* all of them have one */
+    struct root_list asked; /* to which an event may be nothing, or of which it cannot be told */
+    uint64_t *counted;      /* [slot_words]: to which every event counts; NULL: none */
+    uint64_t *reading;      /* [slot_words]: all */
+};
 struct related_root {
     uint32_t over, root;
 };
@@ -78,7 +86,10 @@ struct planned {
     uint32_t group_count;
     uint64_t *all, *timed, *touched; /* [words] */
     uint64_t *turned;                /* [words]: of those touched, the ones whose answer is known to have turned */
-    struct root_list *by_type, *by_attribute, *by_master, *by_set;
+    struct typed_roots *by_type;
+    struct root_list *by_attribute, *by_master, *by_set;
+    uint32_t *by_slot; /* [8 * slot_words]: the root */
+    uint32_t slot_words;
     uint32_t type_count, attribute_count, set_count;
     struct root_list any_event;
     struct related_list *related_type, *related_attribute, *related_set, related_any_event;

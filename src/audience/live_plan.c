@@ -85,7 +85,7 @@ static void index_one(void *context, const struct dependency *d) {
         [[fallthrough]];
     case DEPENDS_TYPE:
         if (d->number < p->type_count)
-            list_add(&p->by_type[d->number], x->root);
+            list_add(&p->by_type[d->number].all, x->root);
         break;
     case DEPENDS_ATTRIBUTE:
         if (d->number < p->attribute_count)
@@ -107,6 +107,39 @@ static void index_one(void *context, const struct dependency *d) {
     }
 }
 
+static void put_slot(const struct planned *p, uint64_t **words, uint32_t slot) {
+    if (!*words)
+        *words = memory_get(p->slot_words, sizeof **words);
+    (*words)[slot / 8] |= (uint64_t)SLACK_TURNS << slot % 8 * 8;
+}
+
+/* What an event of a type looks at: words of slots, and roots that must be asked. */
+static void index_slots(struct planned *p) {
+    for (uint32_t i = 0; i < p->root_count; i++)
+        if (p->roots[i].slot != SLACK_SLOT_NONE && p->roots[i].slot / 8 >= p->slot_words)
+            p->slot_words = p->roots[i].slot / 8 + 1;
+    p->by_slot = memory_get(8 * (size_t)p->slot_words + 1, sizeof *p->by_slot);
+    for (uint32_t i = 0; i < p->root_count; i++)
+        if (p->roots[i].slot != SLACK_SLOT_NONE)
+            p->by_slot[p->roots[i].slot] = i;
+    for (uint32_t t = 0; t < p->type_count; t++) {
+        struct typed_roots *typed = &p->by_type[t];
+        typed->slotted = true;
+        for (uint32_t i = 0; i < typed->all.count; i++) {
+            uint32_t r = typed->all.roots[i], slot = p->roots[r].slot;
+            if (slot == SLACK_SLOT_NONE) {
+                typed->slotted = false;
+                continue;
+            }
+            put_slot(p, &typed->reading, slot);
+            if (relevance_always_counts(p->roots[r].relevance, (uint16_t)t))
+                put_slot(p, &typed->counted, slot);
+            else
+                list_add(&typed->asked, r);
+        }
+    }
+}
+
 static void make_index(struct live *live, struct planned *p) {
     const struct type *customer = dictionary_type_at(live->dictionary, DICTIONARY_CUSTOMER);
     p->type_count = dictionary_type_count(live->dictionary);
@@ -125,6 +158,7 @@ static void make_index(struct live *live, struct planned *p) {
         check_dependencies(tree, index_one, &x);
         p->roots[i].relevance = relevance_create(tree);
     }
+    index_slots(p);
 }
 
 /* --- plans --- */
@@ -204,6 +238,17 @@ static void free_lists(struct root_list *lists, uint32_t count) {
     free(lists);
 }
 
+static void free_typed(struct planned *p) {
+    for (uint32_t i = 0; p->by_type && i < p->type_count; i++) {
+        free(p->by_type[i].all.roots);
+        free(p->by_type[i].asked.roots);
+        free(p->by_type[i].counted);
+        free(p->by_type[i].reading);
+    }
+    free(p->by_type);
+    free(p->by_slot);
+}
+
 static void free_related(struct related_list *lists, uint32_t count) {
     for (uint32_t i = 0; lists && i < count; i++)
         free(lists[i].roots);
@@ -220,7 +265,7 @@ void planned_free(struct planned *p) {
     }
     for (uint32_t i = 0; i < p->root_count; i++)
         relevance_free(p->roots[i].relevance);
-    free_lists(p->by_type, p->type_count);
+    free_typed(p);
     free_lists(p->by_master, p->type_count);
     free_lists(p->by_attribute, p->attribute_count);
     free_lists(p->by_set, p->set_count);

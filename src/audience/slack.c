@@ -19,6 +19,7 @@ struct slack {
     uint32_t segment_count;
     uint32_t *taken; /* by slot: its segment; 0: free */
     bool *voids;
+    uint32_t void_count;
     uint32_t slot_count;
     uint32_t stride; /* of a customer: part of a line, or lines */
     _Atomic uint64_t used;
@@ -76,7 +77,7 @@ uint32_t slack_slot(struct slack *s, uint32_t segment) {
     if (!s->slots[segment]) {
         uint32_t slot = free_slot(s);
         s->taken[slot] = segment;
-        s->voids[slot] = false;
+        slack_set_void(s, slot, false);
         s->slots[segment] = slot + 1;
         if (stride_of(slot + 1) > s->stride)
             s->stride = stride_of(slot + 1);
@@ -87,16 +88,19 @@ uint32_t slack_slot(struct slack *s, uint32_t segment) {
 void slack_drop(struct slack *s, uint32_t segment) {
     if (segment >= s->segment_count || !s->slots[segment])
         return;
+    slack_set_void(s, s->slots[segment] - 1, false);
     s->taken[s->slots[segment] - 1] = 0;
     s->slots[segment] = 0;
 }
 
 void slack_set_void(struct slack *s, uint32_t slot, bool is_void) {
     assert(slot < s->slot_count);
+    s->void_count += (uint32_t)is_void - (uint32_t)s->voids[slot];
     s->voids[slot] = is_void;
 }
 
 bool slack_is_void(const struct slack *s, uint32_t slot) { return s->voids[slot]; }
+bool slack_any_void(const struct slack *s) { return s->void_count > 0; }
 
 /* --- pages --- */
 

@@ -12,6 +12,8 @@
 #ifndef ONEFOLD_AUDIENCE_SLACK_H
 #define ONEFOLD_AUDIENCE_SLACK_H
 
+#include <string.h>
+
 #include "base/memory.h"
 #include "history/history.h"
 
@@ -32,6 +34,7 @@ void slack_drop(struct slack *slack, uint32_t segment);
 /* All that is known of a segment is void until everybody was evaluated: then nobody reads or writes its bytes. */
 void slack_set_void(struct slack *slack, uint32_t slot, bool is_void);
 bool slack_is_void(const struct slack *slack, uint32_t slot);
+bool slack_any_void(const struct slack *slack);
 
 struct slack_place {
     uint8_t *bytes;   /* by slot; NULL where the customer has no place */
@@ -63,6 +66,31 @@ static inline enum slack_says slack_take(uint8_t *byte, bool sure) {
         return SLACK_UNKNOWN;
     *byte = SLACK_ANY_EVENTS; /* documents: of the answer that was */
     return SLACK_TURNED;
+}
+
+/* Eight slots together: `which` has SLACK_TURNS in the bytes that are meant, and so has what is returned. slack_take_word: of those, the ones
+ * that do not go on holding: slack_take says what of them, and has not been asked yet. The others have taken the event. */
+static inline uint64_t slack_word(const uint8_t *bytes) {
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+    return word;
+}
+static inline uint64_t slack_take_word(uint8_t *bytes, uint64_t which, bool sure) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * SLACK_TURNS;
+    uint64_t word = slack_word(bytes), events = word & ones * SLACK_ANY_EVENTS;
+    uint64_t several = (events + ones * (SLACK_TURNS - 2)) & high;             /* two and more */
+    uint64_t any = (events + ones * (SLACK_TURNS - SLACK_ANY_EVENTS)) & high; /* no carry: a byte is at most 63 + 126 */
+    word -= (which & several & ~any) >> 7;
+    if (!sure)
+        word &= ~(which & several & ~any);
+    memcpy(bytes, &word, sizeof word);
+    return which & ~several;
+}
+/* A document comes: nothing of them turns for sure any more; returned are those that it can matter to. */
+static inline uint64_t slack_document_word(uint8_t *bytes, uint64_t which) {
+    uint64_t word = slack_word(bytes) & ~which;
+    memcpy(bytes, &word, sizeof word);
+    return which & ~(word << 1); /* SLACK_DOCUMENTS is the bit below */
 }
 static inline uint8_t slack_byte(uint32_t events, bool turns, bool documents) {
     unsigned byte = documents ? SLACK_DOCUMENTS : 0;

@@ -196,6 +196,16 @@ static enum event_relevance passes(const struct relevance *r, const struct row_f
     return least;
 }
 
+bool relevance_always_counts(const struct relevance *r, uint16_t type) {
+    bool any = false, all = true;
+    for (uint32_t i = 0; r && i < r->filter_count; i++)
+        if (r->filters[i].type == type) {
+            any = true;
+            all &= r->filters[i].whole && !r->filters[i].count;
+        }
+    return any && all;
+}
+
 enum event_relevance relevance_of(const struct relevance *r, const struct record_head *record) {
     enum event_relevance most = EVENT_NOTHING, least = EVENT_COUNTS;
     if (!r || record->kind != TYPE_EVENT || (record->flags & RECORD_REPLACES))

@@ -22,5 +22,7 @@ void relevance_free(struct relevance *relevance);
 /* EVENT_MAY_MATTER for whatever is no event that adds a row. Thread: any. Cost: a look-up and a comparison for each condition,
  * tens of nanoseconds. */
 enum event_relevance relevance_of(const struct relevance *relevance, const struct record_head *record);
+/* True where every event of `type` that adds a row is EVENT_COUNTS, so that none need be asked. */
+bool relevance_always_counts(const struct relevance *relevance, uint16_t type);
 
 #endif
