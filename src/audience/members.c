@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/pages.h"
+
 #define BLOCK_SPANS 1024u
 #define SET_BLOCKS 1024u /* 2^32 customers in all */
 
@@ -31,7 +33,7 @@ struct members *members_create(void) {
 
 static void free_block(struct block *block) {
     for (uint32_t i = 0; i < BLOCK_SPANS; i++)
-        free(atomic_load(&block->spans[i]));
+        pages_free(atomic_load(&block->spans[i]), sizeof(struct span_bits));
     free(block);
 }
 
@@ -86,7 +88,7 @@ static struct span_bits *make_span(struct members *m, struct set *set, uint32_t 
     }
     struct span_bits *bits = atomic_load(&block->spans[span % BLOCK_SPANS]);
     if (!bits) {
-        bits = memory_get(1, sizeof *bits);
+        bits = pages_get(sizeof *bits);
         atomic_fetch_add(&m->bytes, sizeof *bits);
         atomic_store_explicit(&block->spans[span % BLOCK_SPANS], bits, memory_order_release);
         if (span >= atomic_load(&m->spans))

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/pages.h"
+
 #define LINE 64u
 
 struct page {
@@ -32,6 +34,10 @@ static uint32_t stride_of(uint32_t slots) {
     return stride < slots ? (slots + LINE - 1) / LINE * LINE : stride;
 }
 
+static uint64_t bytes_of_page(uint32_t stride) { return (uint64_t)SPAN_CUSTOMERS * (stride + sizeof(int64_t)) + LINE; }
+
+static void page_free(struct page *page) { pages_free(page->memory, bytes_of_page(page->stride)); }
+
 struct slack *slack_create(void) {
     struct slack *s = memory_get(1, sizeof *s);
     s->stride = stride_of(0);
@@ -42,7 +48,7 @@ void slack_free(struct slack *s) {
     if (!s)
         return;
     for (uint32_t i = 0; i < s->page_count; i++)
-        free(s->pages[i].memory);
+        page_free(&s->pages[i]);
     free(s->pages);
     free(s->slots);
     free(s->taken);
@@ -106,11 +112,10 @@ bool slack_any_void(const struct slack *s) { return s->void_count > 0; }
 
 /* Makes the page, with what it had. False where there is no room. */
 static bool make_page(struct slack *s, struct page *page) {
-    uint64_t bytes = (uint64_t)SPAN_CUSTOMERS * (s->stride + sizeof(int64_t)) + LINE;
-    uint64_t before = page->memory ? (uint64_t)SPAN_CUSTOMERS * (page->stride + sizeof(int64_t)) + LINE : 0;
+    uint64_t bytes = bytes_of_page(s->stride), before = page->memory ? bytes_of_page(page->stride) : 0;
     if (s->used + bytes - before > SLACK_BYTES_MAX)
         return false;
-    struct page made = {.memory = memory_get(bytes, 1), .stride = s->stride};
+    struct page made = {.memory = pages_get(bytes), .stride = s->stride};
     made.bytes = (uint8_t *)(((uintptr_t)made.memory + LINE - 1) / LINE * LINE);
     made.sure_ms = (int64_t *)(void *)(made.bytes + (size_t)SPAN_CUSTOMERS * s->stride);
     for (uint32_t i = 0; i < SPAN_CUSTOMERS; i++) {
@@ -118,7 +123,7 @@ static bool make_page(struct slack *s, struct page *page) {
         if (page->memory)
             memcpy(made.bytes + (size_t)i * made.stride, page->bytes + (size_t)i * page->stride, page->stride);
     }
-    free(page->memory);
+    page_free(page);
     *page = made;
     s->used += bytes - before;
     return true;
@@ -142,8 +147,8 @@ static struct page *page_for(struct slack *s, uint32_t span) {
     if (make_page(s, page))
         return page;
     if (page->memory) {
-        s->used -= (uint64_t)SPAN_CUSTOMERS * (page->stride + sizeof(int64_t)) + LINE;
-        free(page->memory);
+        s->used -= bytes_of_page(page->stride);
+        page_free(page);
         *page = (struct page){0};
     }
     return NULL;

@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/pages.h"
+
 #define BLOCKS 64u
 #define BLOCK_CUSTOMERS (SPAN_CUSTOMERS / BLOCKS)
 #define SPANS_MAX (1u << 20)
@@ -48,7 +50,7 @@ struct timers *timers_create(void) {
 
 static void free_spans(struct timers *t) {
     for (uint32_t i = 0; i < t->leaves; i++)
-        free(t->spans[i]);
+        pages_free(t->spans[i], sizeof *t->spans[i]);
     free(t->spans);
     free(t->tree);
 }
@@ -79,7 +81,7 @@ static struct span_timers *make_span(struct timers *t, uint32_t span) {
         take_leaves(t, leaves);
     }
     if (!t->spans[span]) {
-        struct span_timers *s = t->spans[span] = memory_get(1, sizeof *s);
+        struct span_timers *s = t->spans[span] = pages_take(sizeof *s);
         t->bytes += sizeof *s;
         s->least = TIMER_NEVER;
         for (uint32_t i = 0; i < BLOCKS; i++)

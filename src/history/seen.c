@@ -24,6 +24,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/pages.h"
 #include "history/seen_run.h"
 
 #define FAN_IN 4 /* runs of one size that are merged */
@@ -95,7 +96,7 @@ static uint64_t bytes_of_table(const struct seen *s) {
 
 static struct table *table_create(struct seen *s) {
     struct table *t = memory_get(1, sizeof *t);
-    t->slots = memory_get((size_t)1 << s->slot_bits, sizeof *t->slots);
+    t->slots = pages_get((size_t)8 << s->slot_bits);
     t->order = memory_get(s->fresh_max, sizeof *t->order);
     t->references = 1;
     atomic_fetch_add(&s->table_bytes, bytes_of_table(s));
@@ -106,7 +107,7 @@ static void table_free(struct seen *s, struct table *t) {
     if (!t)
         return;
     atomic_fetch_sub(&s->table_bytes, bytes_of_table(s));
-    free(t->slots);
+    pages_free(t->slots, (size_t)8 << s->slot_bits);
     free(t->order);
     free(t);
 }

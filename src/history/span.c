@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/pages.h"
+
 struct delta *delta_create(void) {
     return memory_get(1, sizeof(struct delta));
 }
@@ -14,11 +16,11 @@ void delta_free(struct delta *delta) {
         return;
     for (struct delta_block *block = delta->first; block;) {
         struct delta_block *next = atomic_load_explicit(&block->next, memory_order_relaxed);
-        free(block);
+        pages_free(block, sizeof *block + block->capacity);
         block = next;
     }
     for (unsigned i = 0; i < SPAN_CUSTOMERS / HEADS_PER_PAGE; i++)
-        free(atomic_load_explicit(&delta->pages[i], memory_order_relaxed));
+        pages_free(atomic_load_explicit(&delta->pages[i], memory_order_relaxed), sizeof(struct heads_page));
     for (unsigned i = 0; i < TOUCHED_BUCKETS; i++)
         for (struct delta_touched *t = atomic_load_explicit(&delta->touched[i], memory_order_relaxed), *next; t;
              t = next) {
@@ -34,12 +36,11 @@ static void *delta_room(struct delta *delta, size_t size) {
     size_t used = last ? atomic_load_explicit(&last->used, memory_order_relaxed) : 0;
     if (last && last->capacity - used >= size)
         return last->bytes + used;
-    size_t capacity = last ? last->capacity * 2 : DELTA_BLOCK_BYTES_MIN;
-    capacity = capacity > DELTA_BLOCK_BYTES_MAX ? DELTA_BLOCK_BYTES_MAX : capacity;
-    capacity = capacity < size ? size : capacity;
-    struct delta_block *block = malloc(sizeof *block + capacity);
-    assert(block);
-    block->capacity = capacity;
+    size_t bytes = last ? (sizeof *last + last->capacity) * 2 : DELTA_BLOCK_BYTES_MIN;
+    bytes = bytes > DELTA_BLOCK_BYTES_MAX ? DELTA_BLOCK_BYTES_MAX : bytes;
+    bytes = bytes < sizeof *last + size ? sizeof *last + size : bytes;
+    struct delta_block *block = pages_take(bytes);
+    block->capacity = bytes - sizeof *block;
     atomic_init(&block->next, NULL);
     atomic_init(&block->used, 0);
     if (last)
@@ -47,7 +48,7 @@ static void *delta_room(struct delta *delta, size_t size) {
     else
         delta->first = block;
     delta->last = block;
-    atomic_fetch_add_explicit(&delta->bytes, sizeof *block + capacity, memory_order_relaxed);
+    atomic_fetch_add_explicit(&delta->bytes, bytes, memory_order_relaxed);
     return block->bytes;
 }
 
@@ -55,7 +56,7 @@ static const struct delta_row *_Atomic *head_of(struct delta *delta, uint32_t ow
     struct heads_page *_Atomic *slot = &delta->pages[owner / HEADS_PER_PAGE];
     struct heads_page *page = atomic_load_explicit(slot, memory_order_relaxed);
     if (!page) {
-        page = memory_get(1, sizeof *page);
+        page = pages_get(sizeof *page);
         atomic_store_explicit(slot, page, memory_order_release);
         atomic_fetch_add_explicit(&delta->bytes, sizeof *page, memory_order_relaxed);
     }

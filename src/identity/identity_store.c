@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/pages.h"
 #include "identity/identity_image.h"
 #include "identity/identity_journal.h"
 #include "identity/identity_rules.h"
@@ -22,13 +23,13 @@ _Static_assert(IDENTIFIER_BYTES_MAX < 1u << 15, "value_bytes has 15 bits");
 void chunks_create(struct chunks *chunks, size_t entry_bytes) {
     chunks->directory = memory_get(CHUNKS_MAX, sizeof *chunks->directory);
     chunks->entry_bytes = entry_bytes;
-    chunks->directory[0] = memory_get(CHUNK_ENTRIES, entry_bytes);
+    chunks->directory[0] = pages_get(CHUNK_ENTRIES * entry_bytes);
     chunks->memory_bytes = CHUNK_ENTRIES * entry_bytes;
 }
 
 void chunks_free(struct chunks *chunks) {
     for (size_t i = 0; i < CHUNKS_MAX && chunks->directory[i]; i++)
-        free(chunks->directory[i]);
+        pages_free(chunks->directory[i], CHUNK_ENTRIES * chunks->entry_bytes);
     free(chunks->directory);
 }
 
@@ -36,7 +37,7 @@ void *chunks_next(struct chunks *chunks) {
     uint32_t number = atomic_load_explicit(&chunks->count, memory_order_relaxed) + 1;
     assert(number <= NUMBER_MAX);
     if (!chunks->directory[number >> CHUNK_BITS]) {
-        chunks->directory[number >> CHUNK_BITS] = memory_get(CHUNK_ENTRIES, chunks->entry_bytes);
+        chunks->directory[number >> CHUNK_BITS] = pages_get(CHUNK_ENTRIES * chunks->entry_bytes);
         chunks->memory_bytes += CHUNK_ENTRIES * chunks->entry_bytes;
     }
     return chunks_at(chunks, number);

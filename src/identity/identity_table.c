@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/pages.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -38,7 +39,7 @@ static void slots_put(struct table_slots *slots, uint64_t entry, memory_order or
 static struct table_slots *part_grow(struct table *table, struct table_part *part, uint32_t slot_count) {
     struct table_slots *old = atomic_load_explicit(&part->slots, memory_order_relaxed);
     size_t bytes = sizeof(struct table_slots) + slot_count * sizeof(uint64_t);
-    struct table_slots *grown = memory_get(1, bytes);
+    struct table_slots *grown = pages_get(bytes);
     assert((slot_count & (slot_count - 1)) == 0 && (!old || slot_count > old->mask + 1));
     grown->mask = slot_count - 1;
     grown->retired = old;
@@ -56,7 +57,7 @@ void table_release(struct table *table) {
     for (size_t i = 0; i < TABLE_PARTS; i++)
         for (struct table_slots *slots = table->parts[i].slots, *older; slots; slots = older) {
             older = slots->retired;
-            free(slots);
+            pages_free(slots, sizeof *slots + ((size_t)slots->mask + 1) * sizeof(uint64_t));
         }
     memset(table, 0, sizeof *table);
 }
@@ -147,18 +148,19 @@ static void map_grow(struct pair_map *map, struct pair_map_part *part, uint32_t 
     struct pair_slot *old = part->slots;
     size_t old_count = old ? (size_t)part->mask + 1 : 0;
     assert(slot_count > old_count);
-    part->slots = memory_get(slot_count, sizeof *part->slots);
+    part->slots = pages_get(slot_count * sizeof *part->slots);
     part->mask = slot_count - 1;
     for (size_t i = 0; i < old_count; i++)
         if (old[i].key)
             *map_slot(part, old[i].key, hash_mix(old[i].key)) = old[i];
-    free(old);
+    pages_free(old, old_count * sizeof *old);
     map->memory_bytes += (slot_count - old_count) * sizeof *part->slots;
 }
 
 void pair_map_release(struct pair_map *map) {
     for (size_t i = 0; i < TABLE_PARTS; i++)
-        free(map->parts[i].slots);
+        if (map->parts[i].slots)
+            pages_free(map->parts[i].slots, ((size_t)map->parts[i].mask + 1) * sizeof *map->parts[i].slots);
     memset(map, 0, sizeof *map);
 }
 
