@@ -325,8 +325,20 @@ static void prepare_rows(struct range *range, const struct rows_want *want, stru
 
 void range_targets_as_written(struct range *range) { range->as_written = true; }
 
+const struct range_column *range_rows_column(struct range *range, const struct range_rows *rows, uint32_t column) {
+    struct range_column *c = (struct range_column *)&rows->columns[column];
+    if (c->form == COLUMN_PENDING) {
+        const struct gathered_rows *g = rows->gathered;
+        gather_column(range, g->sources, g->runs, g->count, &g->want->columns[column], g->want->type, c);
+        range->bytes += column_bytes(c, g->count);
+    }
+    return c;
+}
+
 const struct range_rows *range_rows(struct range *range, uint32_t i) {
     struct range_rows *rows = (struct range_rows *)range_rows_lean(range, i);
+    for (uint32_t k = 0; rows->gathered && k < range->want->rows[i].column_count; k++)
+        range_rows_column(range, rows, k);
     if (!rows->starts)
         rows->starts = range_starts(range, table_wanted(range, &range->want->rows[i]));
     return rows;

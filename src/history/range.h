@@ -59,7 +59,8 @@ enum column_form {
     COLUMN_DOUBLES,   /* doubles; one that has a decimal form (decimal_of_real) means that decimal */
     COLUMN_CODED,     /* raw indexes texts: range_code_text */
     COLUMN_TEXTS,     /* a text a row: range_text */
-    COLUMN_CHILDREN   /* lists and items: rows child_starts[i] .. child_starts[i + 1] of `child` */
+    COLUMN_CHILDREN,  /* lists and items: rows child_starts[i] .. child_starts[i + 1] of `child` */
+    COLUMN_PENDING    /* not made yet: ask range_rows_column */
 };
 struct range_column {
     uint8_t form;
@@ -95,7 +96,8 @@ struct range_rows {
     uint16_t owner_base, owner_multiple;
     struct range_column seconds,
         ms; /* event time = seconds * 1000 + ms; both COLUMN_WHOLE or COLUMN_LOOKED_UP, `ms` may be NOTHING = 0 */
-    const struct range_column *columns; /* as wanted, in that order */
+    const struct range_column *columns;   /* as wanted, in that order */
+    const struct gathered_rows *gathered; /* what pending columns are made of; NULL: all are there */
 };
 
 /* Text of row `row`, or of code `code`; put together in `scratch` where the column stores beginnings and ends apart. Empty where damaged. */
@@ -139,8 +141,10 @@ uint32_t range_count(const struct range *range); /* customers in it */
 struct customer_id range_customer_at(const struct range *range, uint32_t i);
 /* want->rows[i] and want->attributes[i]; an attribute's column has one row a customer, row = customer's index in the range. */
 const struct range_rows *range_rows(struct range *range, uint32_t i);
-/* The same; but where there are owners, `starts` is NULL until range_rows asks for them: making them costs more than a small table's rows. */
+/* The same; but where there are owners, `starts` is NULL until range_rows asks for them: making them costs more than a small table's rows.
+ * And where rows are gathered a column is made when range_rows_column asks for it: mostly one of several is. */
 const struct range_rows *range_rows_lean(struct range *range, uint32_t i);
+const struct range_column *range_rows_column(struct range *range, const struct range_rows *rows, uint32_t column);
 const struct range_column *range_attribute(struct range *range, uint32_t i);
 uint64_t range_bytes(const struct range *range); /* of columns given out since it was set: for shares of bandwidth */
 

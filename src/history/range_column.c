@@ -62,6 +62,7 @@ uint64_t column_bytes(const struct range_column *c, uint32_t rows) {
     uint64_t bytes = c->absent ? rows / 8 : 0;
     switch (c->form) {
     case COLUMN_NOTHING:
+    case COLUMN_PENDING:
         return 0;
     case COLUMN_TEXTS:
         return bytes + (c->texts ? sizeof(struct slice) : 4) * (uint64_t)rows;

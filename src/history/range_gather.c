@@ -282,6 +282,37 @@ static void split_times(struct range *range, const struct table_source *sources,
     column_of_integers(ms, VALUE_NUMBER, &out->ms);
 }
 
+/* Chains lie far apart, a trip to memory a row: those of owners to come are asked for, each a row further the nearer it is. */
+static void fetch_row(const struct delta_row *row) {
+    __builtin_prefetch(row);
+    __builtin_prefetch((const char *)row + 64);
+}
+
+static void fetch_chains(const struct range *range, uint32_t i) {
+    const struct delta_row *far = i + 9 < range->count ? range->owners[i + 9].newest : NULL,
+                           *near = i + 6 < range->count ? range->owners[i + 6].newest : NULL,
+                           *next = i + 3 < range->count ? range->owners[i + 3].newest : NULL;
+    if (far)
+        fetch_row(far);
+    if (near && near->before)
+        fetch_row(near->before);
+    if (next && next->before && next->before->before)
+        fetch_row(next->before->before);
+}
+
+/* The sources and runs in hand, kept for columns that are asked for later. */
+static const struct gathered_rows *keep_gathered(struct range *range, const struct rows_want *want, uint32_t count) {
+    struct gathered_rows *g = arena_get(&range->arena, sizeof *g);
+    struct table_source *sources = arena_get(&range->arena, range->sources.size + 1);
+    struct run *runs = arena_get(&range->arena, range->runs.size + 1);
+    if (range->sources.size)
+        memcpy(sources, range->sources.data, range->sources.size);
+    if (range->runs.size)
+        memcpy(runs, range->runs.data, range->runs.size);
+    *g = (struct gathered_rows){sources, runs, count, want};
+    return g;
+}
+
 void gather_rows(struct range *range, const struct rows_want *want, struct range_rows *out) {
     bool documents = want->form == ROWS_DOCUMENTS || want->form == ROWS_RELATION;
     int type = want->form == ROWS_ANY_EVENT ? PLACES_EVENTS : want->type;
@@ -292,6 +323,8 @@ void gather_rows(struct range *range, const struct rows_want *want, struct range
     for (uint32_t i = 0; i < range->count; i++) {
         struct range_owner o = owner_at(range, i);
         uint32_t from = source_count(range);
+        if (range->form == FORM_OWNERS)
+            fetch_chains(range, i);
         add_sources(range, &o, type);
         uint32_t more = source_count(range) - from;
         struct run *mine = (struct run *)(void *)buffer_reserve(&range->runs, (more + 1ull) * sizeof *mine);
@@ -304,13 +337,12 @@ void gather_rows(struct range *range, const struct rows_want *want, struct range
         range->runs.size += more * sizeof *mine;
         starts[i + 1] = count += more;
     }
-    const struct table_source *sources = (const struct table_source *)(const void *)range->sources.data;
-    const struct run *all = (const struct run *)(const void *)range->runs.data;
+    const struct gathered_rows *g = keep_gathered(range, want, count);
     struct range_column *columns = arena_get(&range->arena, (want->column_count + 1ull) * sizeof *columns);
     for (uint32_t i = 0; i < want->column_count; i++)
-        gather_column(range, sources, all, count, &want->columns[i], want->type, &columns[i]);
-    *out = (struct range_rows){.end = count, .starts = starts, .columns = columns};
-    split_times(range, sources, all, count, out);
+        columns[i] = (struct range_column){.form = COLUMN_PENDING};
+    *out = (struct range_rows){.end = count, .starts = starts, .columns = columns, .gathered = g};
+    split_times(range, g->sources, g->runs, count, out);
 }
 
 void gather_from_table(struct range *range, const struct table_head *t, const struct column_want *want, uint16_t type,
@@ -348,6 +380,8 @@ static void settings_prepare(struct range *range) {
     buffer_clear(&range->sources);
     for (uint32_t i = 0; i < range->count; i++) {
         struct range_owner o = owner_at(range, i);
+        if (range->form == FORM_OWNERS)
+            fetch_chains(range, i);
         starts[i] = source_count(range);
         add_sources(range, &o, DICTIONARY_CUSTOMER);
     }

@@ -69,6 +69,14 @@ struct run {
     uint32_t first, end;
 };
 
+/* What gathered rows' columns are made of, when they are asked for. */
+struct gathered_rows {
+    const struct table_source *sources;
+    const struct run *runs;
+    uint32_t count;
+    const struct rows_want *want;
+};
+
 /* --- range_column.c --- */
 
 /* One value while a column is made. */

@@ -32,7 +32,7 @@ static const struct range_column no_column = {.form = COLUMN_NOTHING};
 
 static void items_frame(struct state *s, const struct plan_frame *frame, struct frame_now *now) {
     const struct frame_now *above = state_frame(s, frame->above);
-    const struct range_column *c = above->count ? &above->rows->columns[frame->column] : &no_column;
+    const struct range_column *c = above->count ? range_rows_column(s->range, above->rows, frame->column) : &no_column;
     now->owners = NULL;
     if (c->form != COLUMN_CHILDREN || c->kind != VALUE_ITEMS) {
         uint32_t *none = state_new(s, above->count + 1, sizeof *none);

@@ -18,7 +18,7 @@ const struct range_column *state_column(struct state *s, const struct plan_node 
     *frame = f;
     if (n->frame == FRAME_CUSTOMER)
         return range_attribute(s->range, n->column);
-    return f->rows && f->count ? &f->rows->columns[n->column] : &nothing;
+    return f->rows && f->count ? range_rows_column(s->range, f->rows, n->column) : &nothing;
 }
 
 static bool is_absent(const struct range_column *c, uint32_t row) {

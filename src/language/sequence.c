@@ -502,7 +502,7 @@ static const struct range_column *column_called(struct state *s, uint16_t frame,
     const struct frame_now *now = state_frame(s, frame);
     for (uint32_t i = 0; i < f->column_count && now->count; i++)
         if (f->columns[i].property == property)
-            return &now->rows->columns[i];
+            return range_rows_column(s->range, now->rows, i);
     return NULL;
 }
 
