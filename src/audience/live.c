@@ -320,11 +320,16 @@ static void touch_asked(struct live *l, struct planned *p, const struct record_h
     }
 }
 
-/* Roots of a word of slots, by the bytes of `left`. */
-static void touch_slots(struct live *l, struct planned *p, const struct touching *t, uint32_t word, uint64_t left,
-                        enum event_relevance relevance) {
-    for (; left; left &= left - 1)
-        touch_root(l, p, p->by_slot[word * 8 + (uint32_t)__builtin_ctzll(left) / 8], t, relevance);
+/* Roots of a word of slots, by the bytes of `left`: to which an event counts, or whose documents have one more. */
+static void touch_slots(struct live *l, struct planned *p, const struct record_head *record, const struct touching *t,
+                        uint32_t word, uint64_t left) {
+    for (; left; left &= left - 1) {
+        uint32_t r = p->by_slot[word * 8 + (uint32_t)__builtin_ctzll(left) / 8];
+        if (t->event)
+            touch_root(l, p, r, t, EVENT_COUNTS);
+        else if (relevance_of(p->roots[r].relevance, record) != EVENT_NOTHING)
+            touch_root(l, p, r, t, EVENT_MAY_MATTER);
+    }
 }
 
 /* The same of all that read the type. Where slack is known of all of them at once: most hold, and cost a look at an eighth of a word. */
@@ -337,12 +342,10 @@ static void touch_by_type(struct live *l, struct planned *p, const struct record
     }
     for (uint32_t w = 0; t->document && typed->reading && w < p->slot_words; w++)
         if (typed->reading[w])
-            touch_slots(l, p, t, w, slack_document_word(t->slack + 8 * (size_t)w, typed->reading[w]),
-                        EVENT_MAY_MATTER);
+            touch_slots(l, p, record, t, w, slack_document_word(t->slack + 8 * (size_t)w, typed->reading[w]));
     for (uint32_t w = 0; t->event && typed->counted && w < p->slot_words; w++)
         if (typed->counted[w])
-            touch_slots(l, p, t, w, slack_take_word(t->slack + 8 * (size_t)w, typed->counted[w], t->sure),
-                        EVENT_COUNTS);
+            touch_slots(l, p, record, t, w, slack_take_word(t->slack + 8 * (size_t)w, typed->counted[w], t->sure));
     if (t->event)
         touch_asked(l, p, record, t, &typed->asked);
 }

@@ -78,7 +78,7 @@ static inline uint64_t slack_word(const uint8_t *bytes) {
 static inline uint64_t slack_take_word(uint8_t *bytes, uint64_t which, bool sure) {
     const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * SLACK_TURNS;
     uint64_t word = slack_word(bytes), events = word & ones * SLACK_ANY_EVENTS;
-    uint64_t several = (events + ones * (SLACK_TURNS - 2)) & high;             /* two and more */
+    uint64_t several = (events + ones * (SLACK_TURNS - 2)) & high;            /* two and more */
     uint64_t any = (events + ones * (SLACK_TURNS - SLACK_ANY_EVENTS)) & high; /* no carry: a byte is at most 63 + 126 */
     word -= (which & several & ~any) >> 7;
     if (!sure)

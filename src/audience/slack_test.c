@@ -125,6 +125,40 @@ static void the_last_turns_it_where_all_were_sure(void **state) {
     }
 }
 
+/* Eight together come to what each alone does. */
+static void eight_at_once_as_each_alone(void **state) {
+    struct random r;
+    (void)state;
+    random_init(&r, 3);
+    for (unsigned step = 0; step < 20000; step++) {
+        uint8_t bytes[8], alone[8], documents[8];
+        uint64_t which = 0;
+        bool sure = random_below(&r, 2);
+        for (unsigned i = 0; i < 8; i++) {
+            static const uint8_t some[] = {0, 1, 2, 61, 62, 63};
+            bytes[i] = (uint8_t)((random_below(&r, 2) ? some[random_below(&r, 6)] : random_below(&r, 64)) |
+                                 random_below(&r, 4) << 6);
+            which |= (uint64_t)(random_below(&r, 3) ? SLACK_TURNS : 0) << 8 * i;
+        }
+        memcpy(alone, bytes, sizeof alone);
+        memcpy(documents, bytes, sizeof documents);
+        uint64_t left = slack_take_word(bytes, which, sure), matter = slack_document_word(documents, which);
+        for (unsigned i = 0; i < 8; i++) {
+            bool meant = which >> 8 * i & SLACK_TURNS;
+            uint8_t before = alone[i];
+            enum slack_says says = meant ? slack_take(&alone[i], sure) : SLACK_HOLDS;
+            assert_int_equal(left >> 8 * i & 255, meant && slack_events(before) <= 1 ? SLACK_TURNS : 0);
+            if (left >> 8 * i & 255)
+                assert_int_equal(slack_take(&bytes[i], sure), says);
+            else
+                assert_int_equal(says, SLACK_HOLDS);
+            assert_int_equal(bytes[i], alone[i]);
+            assert_int_equal(documents[i], meant ? before & ~SLACK_TURNS : before);
+            assert_int_equal(matter >> 8 * i & 255, meant && !(before & SLACK_DOCUMENTS) ? SLACK_TURNS : 0);
+        }
+    }
+}
+
 static void it_has_a_bound(void **state) {
     (void)state;
     struct slack *s = slack_create();
@@ -142,6 +176,6 @@ static void it_has_a_bound(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(bytes_stand_by_customer), cmocka_unit_test(events_use_it_up),
                                        cmocka_unit_test(the_last_turns_it_where_all_were_sure),
-                                       cmocka_unit_test(it_has_a_bound)};
+                                       cmocka_unit_test(eight_at_once_as_each_alone), cmocka_unit_test(it_has_a_bound)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

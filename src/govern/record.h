@@ -78,6 +78,8 @@ enum record_flags {
         128, /* a row of a record that is at another customer than the record's own (govern.h, struct party) */
     RECORD_DERIVED =
         16, /* made by a merge of two others; head.document names the identifier of the second (history/consent.h) */
+    RECORD_NEW_DOCUMENT =
+        32, /* its document was never seen before; never stored: said between appending a row and telling of it */
     RECORD_MOVED = 8 /* no row: history's note of which older ones are another customer's by now (history/moved.h) */
 };
 

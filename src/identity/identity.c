@@ -42,6 +42,7 @@ struct item {
     uint8_t kind;      /* enum namespace_kind */
     uint8_t priority;
     uint8_t state;
+    bool made; /* by this record */
 };
 
 struct work {
@@ -103,8 +104,7 @@ static void items_collect(struct work *w) {
     const struct governed *record = w->record;
     assert(record->claim_count <= CLAIMS_MAX && record->record_count <= GOVERN_RECORDS_MAX);
     for (size_t i = 0; i < record->claim_count; i++) {
-        struct item item =
-            item_of(w->identity, &record->claims[i], record->hashed ? &record->claim_hashes[i] : NULL);
+        struct item item = item_of(w->identity, &record->claims[i], record->hashed ? &record->claim_hashes[i] : NULL);
         size_t at = w->count++;
         for (; at && w->items[at - 1].priority > item.priority; at--)
             w->items[at] = w->items[at - 1];
@@ -304,6 +304,7 @@ static void item_create(struct work *w, struct item *item, uint32_t customer) {
     item->number = identity_identifier_add(w->identity, item->hash, item->claim->namespace_number,
                                            item->kind == NAMESPACE_DOCUMENT, item->claim->value, customer, w->position);
     item->state = ITEM_KNOWN;
+    item->made = true;
     item->customer = customer;
 }
 
@@ -464,6 +465,7 @@ static void blocked_note(struct work *w) {
 /* Documents' numbers, as the record has them: also of those that stay with another customer. */
 static void documents_note(struct work *w) {
     const struct item *item = w->items + w->person_count;
+    w->out->document_new = w->count == w->person_count + 1 && item->made;
     for (size_t i = 0; i < w->record->record_count; i++) {
         const struct claim *key = &w->record->document_keys[i];
         if (!key->namespace_number)
@@ -486,7 +488,7 @@ enum status identity_resolve(struct identity *identity, const struct governed *r
     w.count = w.customer_count = w.fresh_count = w.usable_count = w.shared_count = 0;
     w.target = w.arrival = 0;
     w.contested = w.oversize = w.anonymous_only = false;
-    out->created = false;
+    out->created = out->document_new = false;
     out->merges = identity->merged;
     out->moves = NULL;
     out->owned = NULL;

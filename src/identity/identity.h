@@ -73,6 +73,7 @@ struct resolution {
     struct customer_id customer;  /* who the record belongs to; never 0 */
     struct identifier_id arrival; /* the strongest identifier that was accepted (or a document key) */
     struct identifier_id documents[GOVERN_RECORDS_MAX]; /* as document_keys, 0 where none or blocked */
+    bool document_new; /* the record has one document's key, which was never seen before: no row has it */
     bool created;
     const struct merge *merges; /* in order; apply them to the history before adding the record */
     size_t merge_count;

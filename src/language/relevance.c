@@ -1,4 +1,4 @@
-/* relevance: conditions on single events, taken out of trees. */
+/* relevance: conditions on single events and documents, taken out of trees. */
 #include "language/relevance.h"
 
 #include <assert.h>
@@ -11,12 +11,14 @@
 /* A property compared with literals: the call as it stands in the tree. */
 struct row_test {
     uint16_t property;
+    bool of_item;
     const struct node *call;
 };
 
 /* What a row of `type` must fulfil to count in one aggregate or step. */
 struct row_filter {
     uint16_t type;
+    uint16_t items;        /* of documents: rows are the items of this property; 0: the documents themselves */
     bool whole;            /* the tests are all there is to fulfil */
     uint32_t first, count; /* tests */
 };
@@ -51,7 +53,7 @@ static bool is_plain(const struct node *call) {
     const struct node *name = call->first;
     unsigned literals = 0;
     if (call->kind != NODE_CALL || !compares(call->op) || name->kind != NODE_NAME ||
-        name->reference.kind != REFERENCE_PROPERTY || name->reference.level != 1)
+        name->reference.kind != REFERENCE_PROPERTY || (name->reference.level != 1 && name->reference.level != 2))
         return false;
     for (const struct node *n = name->next; n; n = n->next)
         if (++literals > LITERALS_MAX || !comparable(name, n))
@@ -60,24 +62,25 @@ static bool is_plain(const struct node *call) {
 }
 
 /* False where there is more to it than tests. */
-static bool take_tests(struct relevance *r, const struct node *where) {
+static bool take_tests(struct relevance *r, const struct node *where, bool items) {
     bool whole = true;
     if (where->kind == NODE_CALL && where->op == OP_AND) {
         for (const struct node *n = where->first; n; n = n->next)
-            whole = take_tests(r, n) && whole;
+            whole = take_tests(r, n, items) && whole;
         return whole;
     }
-    if (!is_plain(where))
+    if (!is_plain(where) || (where->first->reference.level == 2 && !items))
         return false;
     r->tests = memory_resize(r->tests, r->test_count + 1, sizeof *r->tests);
-    r->tests[r->test_count++] = (struct row_test){where->first->reference.property, where};
+    r->tests[r->test_count++] =
+        (struct row_test){where->first->reference.property, where->first->reference.level == 2, where};
     return true;
 }
 
 /* `any`: rows count whatever the `where` says. */
-static void take_filter(struct relevance *r, uint16_t type, const struct node *where, bool any) {
-    struct row_filter filter = {.type = type, .first = r->test_count};
-    filter.whole = any ? false : !where || take_tests(r, where);
+static void take_filter(struct relevance *r, uint16_t type, const struct node *where, bool any, uint16_t items) {
+    struct row_filter filter = {.type = type, .items = items, .first = r->test_count};
+    filter.whole = any ? false : !where || take_tests(r, where, items != 0);
     filter.count = r->test_count - filter.first;
     r->filters = memory_resize(r->filters, r->filter_count + 1, sizeof *r->filters);
     r->filters[r->filter_count++] = filter;
@@ -95,7 +98,9 @@ static void take_node(struct relevance *r, const struct node *n) {
         return;
     const struct source_reference *from = n->source ? &n->source->from : NULL;
     if (from && from->kind == SOURCE_EVENTS) /* of items the `where` is about lines, not about the event */
-        take_filter(r, from->type, n->where, from->items || n->op == OP_SHARE);
+        take_filter(r, from->type, n->where, from->items || n->op == OP_SHARE, 0);
+    if (from && from->kind == SOURCE_DOCUMENTS)
+        take_filter(r, from->type, n->where, n->op == OP_SHARE, from->items);
     take_nodes(r, n->first);
     if (n->definition)
         take_node(r, n->definition);
@@ -175,9 +180,9 @@ static bool compared(const struct record_head *record, const struct record_value
 }
 
 /* Not known where the value is of a kind that the literals are not. */
-static enum event_relevance fulfils(const struct record_head *record, const struct row_test *test) {
+static enum event_relevance fulfils(const struct record_head *record, const struct record_value *v,
+                                    const struct row_test *test) {
     const struct node *literal = test->call->first->next;
-    const struct record_value *v = record_find(record, test->property);
     if (!v || v->kind == VALUE_MISSING)
         return test->call->op == OP_NOT_EQUAL ? EVENT_COUNTS : EVENT_NOTHING;
     bool text = literal->literal == VALUE_TEXT;
@@ -190,10 +195,61 @@ static enum event_relevance passes(const struct relevance *r, const struct row_f
                                    const struct record_head *record) {
     enum event_relevance least = filter->whole ? EVENT_COUNTS : EVENT_MAY_MATTER;
     for (uint32_t i = 0; i < filter->count && least != EVENT_NOTHING; i++) {
-        enum event_relevance test = fulfils(record, &r->tests[filter->first + i]);
-        least = test < least ? test : least;
+        const struct row_test *test = &r->tests[filter->first + i];
+        enum event_relevance one = fulfils(record, record_find(record, test->property), test);
+        least = one < least ? one : least;
     }
     return least;
+}
+
+/* --- held against a new document --- */
+
+static const struct record_value *item_value(const struct record_head *record, const struct record_item *item,
+                                             uint16_t property) {
+    const struct record_value *values = record_item_values(record, item);
+    for (uint32_t i = 0; i < item->value_count; i++)
+        if (values[i].property == property)
+            return &values[i];
+    return NULL;
+}
+
+/* Whether no test of it fails: of the document, and, with `item`, of that. */
+static bool may_pass(const struct relevance *r, const struct row_filter *filter, const struct record_head *record,
+                     const struct record_item *item) {
+    for (uint32_t i = 0; i < filter->count; i++) {
+        const struct row_test *test = &r->tests[filter->first + i];
+        const struct record_value *v = !test->of_item ? record_find(record, test->property)
+                                       : item         ? item_value(record, item, test->property)
+                                                      : NULL;
+        if ((!test->of_item || item) && fulfils(record, v, test) == EVENT_NOTHING)
+            return false;
+    }
+    return true;
+}
+
+static bool document_may_pass(const struct relevance *r, const struct row_filter *filter,
+                              const struct record_head *record) {
+    if (!may_pass(r, filter, record, NULL))
+        return false;
+    const struct record_value *items = filter->items ? record_find(record, filter->items) : NULL;
+    if (!filter->items || !items || items->kind != VALUE_ITEMS)
+        return !filter->items; /* no items: nothing counts */
+    for (uint32_t i = 0; i < items->count; i++)
+        if (may_pass(r, filter, record, &record_items(record, items)[i]))
+            return true;
+    return false;
+}
+
+static enum event_relevance relevance_of_document(const struct relevance *r, const struct record_head *record) {
+    bool known = false;
+    for (uint32_t i = 0; i < r->filter_count && r->filters[i].type <= record->type; i++) {
+        if (r->filters[i].type != record->type)
+            continue;
+        known = true;
+        if (document_may_pass(r, &r->filters[i], record))
+            return EVENT_MAY_MATTER;
+    }
+    return known ? EVENT_NOTHING : EVENT_MAY_MATTER;
 }
 
 bool relevance_always_counts(const struct relevance *r, uint16_t type) {
@@ -208,6 +264,8 @@ bool relevance_always_counts(const struct relevance *r, uint16_t type) {
 
 enum event_relevance relevance_of(const struct relevance *r, const struct record_head *record) {
     enum event_relevance most = EVENT_NOTHING, least = EVENT_COUNTS;
+    if (r && record->kind == TYPE_DOCUMENT && record->flags & RECORD_NEW_DOCUMENT)
+        return relevance_of_document(r, record);
     if (!r || record->kind != TYPE_EVENT || (record->flags & RECORD_REPLACES))
         return EVENT_MAY_MATTER; /* what takes a row's place may take away what counted */
     for (uint32_t i = 0; i < r->filter_count && r->filters[i].type <= record->type; i++) {

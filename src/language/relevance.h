@@ -1,9 +1,11 @@
-/* relevance: which new events can matter to an expression at all.
+/* relevance: which new events and documents can matter to an expression at all.
  *
  * A live segment reads an event type through aggregates and sequences, mostly with a `where`. An event that fulfils the `where` of none of
  * them leaves every one as it was, and with them the answer (what time changes is told apart, by due moments). So before a
  * customer's history is looked at, the event alone is held against the plain conditions in those `where`s: a property compared with
- * literals, joined by `and`. Whatever is not so plain is taken to be fulfilled. Documents are not asked: their records are updates. */
+ * literals, joined by `and`. Whatever is not so plain is taken to be fulfilled. Records of documents are updates, of which nothing can be told;
+ * but the first of a new document (RECORD_NEW_DOCUMENT) is all there is to it: what it, or every item of it, does not fulfil it adds
+ * nothing to. */
 #ifndef ONEFOLD_LANGUAGE_RELEVANCE_H
 #define ONEFOLD_LANGUAGE_RELEVANCE_H
 
@@ -16,10 +18,10 @@ enum event_relevance {
     EVENT_MAY_MATTER, /* cannot be told from the event alone */
     EVENT_COUNTS      /* fulfils the whole `where` of every aggregate over its type: counts where its time does */
 };
-/* Of a checked tree, which it borrows; NULL where it reads no events of the customer's own. */
+/* Of a checked tree, which it borrows; NULL where it reads no events and no documents of the customer's own. */
 struct relevance *relevance_create(const struct node *root);
 void relevance_free(struct relevance *relevance);
-/* EVENT_MAY_MATTER for whatever is no event that adds a row. Thread: any. Cost: a look-up and a comparison for each condition,
+/* EVENT_MAY_MATTER for whatever is no event that adds a row; of new documents EVENT_NOTHING or that. Thread: any. Cost: a look-up and a comparison for each condition,
  * tens of nanoseconds. */
 enum event_relevance relevance_of(const struct relevance *relevance, const struct record_head *record);
 /* True where every event of `type` that adds a row is EVENT_COUNTS, so that none need be asked. */

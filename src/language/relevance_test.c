@@ -80,6 +80,8 @@ static unsigned hold(uint64_t seed) {
         for (size_t i = 0; i < EXPRESSIONS; i++) {
             const char *now = language_bed_plan(&bed, expressions[i], customer);
             bool matters = relevance_of(relevance[i], record) != EVENT_NOTHING;
+            if (relevance_always_counts(relevance[i], record->type))
+                assert_int_equal(relevance_of(relevance[i], record), EVENT_COUNTS);
             if (strcmp(now, before[i]) != 0 && !matters)
                 fail_msg("seed %llu: %s was %s and is %s after \"%s\", which was said not to matter",
                          (unsigned long long)seed, expressions[i], before[i], now, text);
@@ -150,6 +152,127 @@ static void test_what_counts_is_counted(void **state) {
     assert_true(counts > 50 && maybe > 50);
 }
 
+/* --- documents --- */
+
+static const char *const of_documents[] = {
+    "any(order.lines where sku in (\"A\", \"B\") and price > 20, last 30 days)",
+    "count(order.lines where sku = \"A\")",
+    "sum(order.lines.price where sku != \"A\") > 60",
+    "none(order.lines where price between 10 and 30)",
+    "sum(order.total where status = \"paid\")",
+    "none(order where status != \"paid\")",
+    "share(order where status = \"paid\") > 0.5",
+    "last(order where status = \"paid\").total",
+    "sequence(visit -> order where total > 50 within 9 days)",
+    "sequence(visit -> not order where status = \"paid\" within 9 days)",
+    "count(order) > 4",
+    "count(visit) > 1",
+};
+#define OF_DOCUMENTS (sizeof of_documents / sizeof *of_documents)
+
+static void order_text(struct random *random, char *out, size_t size) {
+    static const char *const statuses[] = {"status=paid", "status=open", "status=null", ""};
+    static const char *const totals[] = {"total=20", "total=120.5", ""};
+    static const char *const lines[] = {"lines={sku=A,price=10}", "lines={sku=B,price=21}{sku=C,price=5}",
+                                        "lines={sku=C,price=30}", "lines={price=99}{sku=A}", ""};
+    *out = 0;
+    add_text(out, size, statuses[random_below(random, 4)]);
+    add_text(out, size, totals[random_below(random, 3)]);
+    add_text(out, size, lines[random_below(random, 5)]);
+}
+
+/* The row at the bed's position, said to be the first of a new document. */
+static struct record_head *first_of_document(struct language_bed *bed, uint32_t customer, struct arena *arena) {
+    struct history_rows rows;
+    struct record_head *copy = NULL;
+    history_rows(bed->history, (struct customer_id){customer}, -1, arena, &rows);
+    for (size_t i = 0; i < rows.count; i++)
+        if (history_row_position(&rows, i) == bed->position) {
+            const struct record_head *record = history_row(bed->history, &rows, i, &bed->builder);
+            copy = arena_get(arena, record->bytes);
+            memcpy(copy, record, record->bytes);
+        }
+    assert_non_null(copy);
+    copy->flags |= RECORD_NEW_DOCUMENT;
+    return copy;
+}
+
+static unsigned hold_documents(uint64_t seed) {
+    struct language_bed bed;
+    struct random random;
+    struct relevance *relevance[OF_DOCUMENTS];
+    struct arena arena = {0};
+    char before[OF_DOCUMENTS][64], text[128], time[32];
+    uint32_t documents = 0;
+    unsigned spared = 0;
+    random_init(&random, seed);
+    language_bed_open(&bed, "Asia/Shanghai", "2026-03-01T12:00:00Z");
+    struct type *visit = language_bed_type(&bed, TYPE_EVENT, "visit", "page:text");
+    struct type *order =
+        language_bed_type(&bed, TYPE_DOCUMENT, "order", "status:text total:money lines:items(sku:text,price:money)");
+    uint32_t customer = language_bed_customer(&bed);
+    for (size_t i = 0; i < OF_DOCUMENTS; i++)
+        relevance[i] = relevance_create(language_bed_check(&bed, of_documents[i]));
+    for (unsigned row = 0; row < 60; row++) {
+        bool visits = random_below(&random, 6) == 0, fresh = !visits && (!documents || random_below(&random, 3));
+        arena_reset(&arena);
+        for (size_t i = 0; i < OF_DOCUMENTS; i++)
+            snprintf(before[i], sizeof before[i], "%s", language_bed_plan(&bed, of_documents[i], customer));
+        snprintf(time, sizeof time, "2026-02-%02uT%02u:00", 1 + (unsigned)random_below(&random, 28),
+                 (unsigned)random_below(&random, 24));
+        order_text(&random, text, sizeof text);
+        uint32_t document = fresh ? ++documents : 1 + (uint32_t)random_below(&random, documents ? documents : 1);
+        language_bed_row(&bed, customer, visits ? visit : order, time, visits ? 0 : document, visits ? "page=x" : text);
+        for (size_t i = 0; i < OF_DOCUMENTS && fresh; i++) {
+            const struct record_head *record = first_of_document(&bed, customer, &arena);
+            enum event_relevance says = relevance_of(relevance[i], record);
+            const char *now = language_bed_plan(&bed, of_documents[i], customer);
+            assert_true(says != EVENT_COUNTS);
+            if (says == EVENT_NOTHING && strcmp(now, before[i]) != 0)
+                fail_msg("seed %llu: %s was %s and is %s after \"%s\", which was said not to matter",
+                         (unsigned long long)seed, of_documents[i], before[i], now, text);
+            spared += says == EVENT_NOTHING;
+        }
+    }
+    for (size_t i = 0; i < OF_DOCUMENTS; i++)
+        relevance_free(relevance[i]);
+    arena_release(&arena);
+    language_bed_close(&bed);
+    return spared;
+}
+
+static void test_new_documents(void **state) {
+    unsigned spared = 0;
+    (void)state;
+    for (uint64_t seed = 1; seed <= 8; seed++)
+        spared += hold_documents(seed);
+    assert_true(spared > 1000);
+}
+
+static void test_what_always_counts(void **state) {
+    static const struct {
+        const char *expression;
+        bool visits, sales;
+    } cases[] = {{"count(visit) >= 3", true, false},
+                 {"count(visit, last 7 days) >= 3 and distinct(sale.page) > 1", true, true},
+                 {"count(visit) >= 3 and any(visit where secs > 3)", false, false},
+                 {"sequence(visit -> sale where secs > 3 within 2 days)", true, false},
+                 {"share(visit where secs > 3) > 0.5", false, false}};
+    struct language_bed bed;
+    (void)state;
+    language_bed_open(&bed, "UTC", "2026-03-01T12:00:00Z");
+    struct type *visit = language_bed_type(&bed, TYPE_EVENT, "visit", "page:text secs:number");
+    struct type *sale = language_bed_type(&bed, TYPE_EVENT, "sale", "page:text secs:number");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct relevance *relevance = relevance_create(language_bed_check(&bed, cases[i].expression));
+        assert_int_equal(relevance_always_counts(relevance, visit->number), cases[i].visits);
+        assert_int_equal(relevance_always_counts(relevance, sale->number), cases[i].sales);
+        relevance_free(relevance);
+    }
+    assert_false(relevance_always_counts(NULL, visit->number));
+    language_bed_close(&bed);
+}
+
 static void test_nothing_to_tell_by(void **state) {
     struct language_bed bed;
     (void)state;
@@ -161,8 +284,8 @@ static void test_nothing_to_tell_by(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_changes_mattered),
-        cmocka_unit_test(test_what_counts_is_counted),
+        cmocka_unit_test(test_what_changes_mattered), cmocka_unit_test(test_what_counts_is_counted),
+        cmocka_unit_test(test_what_always_counts),    cmocka_unit_test(test_new_documents),
         cmocka_unit_test(test_nothing_to_tell_by),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

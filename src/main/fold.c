@@ -16,6 +16,7 @@
 #define REPLAY_PASSED_MAX                                                                                              \
     500 /* records a replay reads past rather than opening a reader: that takes 200 times as long */
 #define REPLAY_TIDY 512
+#define FORESEE_STEPS 3
 
 /* What is saved of the fold itself. */
 struct saved_fold {
@@ -28,7 +29,8 @@ struct fold {
     struct json_parser *json;
     struct governed *governed; /* of a replay; large: not on the stack */
     struct resolution *resolution;
-    uint64_t applying; /* position of the record in hand: a replay works others because of it */
+    uint64_t foreseen[FORESEE_STEPS]; /* by step: number of the first record that has not taken it */
+    uint64_t applying;                /* position of the record in hand: a replay works others because of it */
     _Atomic uint64_t position, records, duplicates, quarantined, definitions, busy_ns;
     pthread_mutex_t retiring;
     uint64_t replay_position; /* of the last order to replay, under `retiring` */
@@ -134,6 +136,9 @@ static bool place(struct fold *f, const struct log_record *raw, struct governed 
         history_append(e->history, customer, g->records[i]);
     }
     bool own = customer.number == r->customer.number;
+    for (size_t i = 0; i < g->record_count && own && r->document_new; i++)
+        if (r->documents[i].number)
+            g->records[i]->flags |= RECORD_NEW_DOCUMENT;
     if (!own) /* its identifiers lead elsewhere by now, to somebody they may have made */
         audience_records(e->audience, r->customer, r->created, NULL, 0, f->applying);
     audience_records(e->audience, customer, own && r->created, g->records, g->record_count, f->applying);
@@ -318,23 +323,42 @@ static enum status apply(struct fold *f, struct ahead_record *record, struct fau
 
 /* --- batches --- */
 
-/* What the records behind the one in hand will ask for, a step each, so that memory brings it while others are worked. */
-static void look_ahead(struct fold *f) {
-    struct engine *e = f->engine;
-    struct ahead_record *far = ahead_peek(f->ahead, 9), *near = ahead_peek(f->ahead, 6), *next = ahead_peek(f->ahead, 3);
-    if (far && ahead_has_data(far)) {
-        identity_prefetch(e->identity, &far->governed);
-        if (far->governed.message_hash)
-            seen_prefetch(e->seen, far->governed.message_hash);
+static void foresee_slots(struct engine *e, const struct governed *g) {
+    identity_prefetch(e->identity, g);
+    if (g->message_hash)
+        seen_prefetch(e->seen, g->message_hash);
+}
+
+static void foresee_entries(struct engine *e, const struct governed *g) { identity_prefetch_entries(e->identity, g); }
+
+static void foresee_customer(struct engine *e, const struct governed *g) {
+    struct customer_id customer = identity_foresee(e->identity, g);
+    if (customer.number) {
+        history_prefetch(e->history, customer);
+        audience_prefetch(e->audience, customer);
     }
-    if (near && ahead_has_data(near))
-        identity_prefetch_entries(e->identity, &near->governed);
-    if (next && ahead_has_data(next)) {
-        struct customer_id customer = identity_foresee(e->identity, &next->governed);
-        if (customer.number) {
-            history_prefetch(e->history, customer);
-            audience_prefetch(e->audience, customer);
+}
+
+/* What the records behind the one in hand will ask for, in three steps, so that memory brings it while others are worked. A step is taken
+ * for a record when it is there, not further ahead than `reach`, and some records after the step before, whose answer it reads. */
+static void look_ahead(struct fold *f) {
+    static const struct {
+        void (*take)(struct engine *e, const struct governed *g);
+        unsigned reach;
+    } steps[FORESEE_STEPS] = {{foresee_slots, 12}, {foresee_entries, 8}, {foresee_customer, 4}};
+    uint64_t now = ahead_number(f->ahead);
+    for (unsigned s = 0; s < FORESEE_STEPS; s++) {
+        uint64_t n = f->foreseen[s] > now ? f->foreseen[s] : now + 1;
+        for (unsigned budget = 2; budget && n <= now + steps[s].reach && (s == 0 || n + 2 < f->foreseen[s - 1]);
+             budget--) {
+            const struct ahead_record *r = ahead_peek(f->ahead, (unsigned)(n - now));
+            if (!r)
+                break;
+            if (ahead_has_data(r))
+                steps[s].take(f->engine, &r->governed);
+            n++;
         }
+        f->foreseen[s] = n;
     }
 }
 

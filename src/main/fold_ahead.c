@@ -23,7 +23,7 @@ struct ahead {
     pthread_mutex_t lock; /* all below */
     pthread_cond_t work_wanted, run_made;
     bool busy, stop, resting, waiting;
-    uint64_t behind; /* so many records must be applied before another is made; whoever is busy sets it */
+    uint64_t behind;     /* so many records must be applied before another is made; whoever is busy sets it */
     _Atomic bool asleep; /* the helper: also read without the lock, to see whether to wake it */
     enum status status;  /* of reading; END too */
     struct fault fault;
@@ -141,6 +141,10 @@ enum status ahead_next(struct ahead *a, struct ahead_record **record, struct fau
     }
     pthread_mutex_unlock(&a->lock);
     return status;
+}
+
+uint64_t ahead_number(const struct ahead *a) {
+    return atomic_load_explicit(&((struct ahead *)a)->taken, memory_order_relaxed);
 }
 
 struct ahead_record *ahead_peek(const struct ahead *a, unsigned distance) {

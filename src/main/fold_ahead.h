@@ -36,6 +36,7 @@ enum status ahead_help(struct ahead *ahead, struct fault *fault) WARN_UNUSED;
 void ahead_begin(struct ahead *ahead);
 /* The next record, until ahead_done; END where the log has no more, or, while resting, nothing waits. Errors: of the log. */
 enum status ahead_next(struct ahead *ahead, struct ahead_record **record, struct fault *fault) WARN_UNUSED;
+uint64_t ahead_number(const struct ahead *ahead); /* of that record: they are counted */
 /* The record `distance` behind the one that ahead_next gave last; NULL where it is not there yet. */
 struct ahead_record *ahead_peek(const struct ahead *ahead, unsigned distance);
 void ahead_done(struct ahead *ahead);
