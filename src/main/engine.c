@@ -1,4 +1,4 @@
-/* engine: opening, the two threads, closing. */
+/* engine: opening, the threads, closing. */
 #include "main/engine.h"
 
 #include <assert.h>
@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "main/checkpoint.h"
 #include "audience/audience.h"
@@ -16,6 +17,8 @@
 
 #define BATCH_RECORDS 512
 #define WAIT_MS 100
+#define BACKGROUND_NICE                                                                                                \
+    5 /* a compaction can wait, an event cannot: it gets a third of what others get of a busy core */
 #define LOG_RETENTION_DAYS 30
 #define CHECKPOINT_RECORDS_DEFAULT 5000000
 #define CHECKPOINT_SECONDS_DEFAULT 300
@@ -198,6 +201,8 @@ static bool compact_some(struct running *r, bool all) {
 static void *background_main(void *context) {
     struct running *r = context;
     pthread_setname_np(pthread_self(), "background");
+    int now = nice(BACKGROUND_NICE); /* of this thread alone, on Linux; where it is refused all goes on as well */
+    (void)now;
     for (;;) {
         pthread_mutex_lock(&r->lock);
         struct checkpoint *begun = r->begun;

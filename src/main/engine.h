@@ -1,6 +1,6 @@
-/* engine: the parts wired into the flow, and the two threads that drive it.
+/* engine: the parts wired into the flow, and the threads that drive it.
  *
- * The fold thread reads the durable log and applies each record: govern, deduplicate, identity, history, audience. Where an answer
+ * The fold thread reads the durable log and applies each record: govern (ahead, by a helper), deduplicate, identity, history, audience. Where an answer
  * changes by time alone and nothing else comes, it appends a tick, whose folding moves the clock. The background
  * thread compacts and writes checkpoints. Opening loads the last checkpoint and folds the tail, so an engine that has
  * opened stands where the log stands. What a user changes goes through engine_define: it is a log record like the rest.

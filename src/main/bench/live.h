@@ -8,8 +8,9 @@
 #define BENCH_LIVE_TAG_RULE "count(product_viewed) >= 6"
 #define BENCH_LIVE_ORDER_EVERY 12 /* one event of so many is an order */
 
-/* The expression of segment "live <i>": ten kinds in turn. Those of kind 8 read others before them, those of kind 7 the tag. */
-void bench_live_expression(uint64_t i, struct buffer *out);
+/* The expression of segment "live <i>": ten kinds in turn. Those of kind 8 read others before them, those of kind 7 the tag. `calm`: with
+ * counts that few customers come to, so that an event seldom makes anybody enter or leave. */
+void bench_live_expression(uint64_t i, bool calm, struct buffer *out);
 static inline enum bench_call bench_live_call(uint64_t number) {
     return number % BENCH_LIVE_ORDER_EVERY ? BENCH_VIEW : BENCH_ORDER;
 }
