@@ -17,8 +17,7 @@
 
 #define BATCH_RECORDS 512
 #define WAIT_MS 100
-#define BACKGROUND_NICE                                                                                                \
-    5 /* a compaction can wait, an event cannot: it gets a third of what others get of a busy core */
+#define BACKGROUND_NICE 15 /* a compaction can wait, an event cannot */
 #define LOG_RETENTION_DAYS 30
 #define CHECKPOINT_RECORDS_DEFAULT 5000000
 #define CHECKPOINT_SECONDS_DEFAULT 300
