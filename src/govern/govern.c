@@ -427,6 +427,7 @@ void governed_copy(const struct governed *from, struct buffer *bytes, struct gov
     into->source = from->source;
     into->claim_count = from->claim_count;
     into->record_count = from->record_count;
+    into->party_count = from->party_count;
     into->quarantined = from->quarantined;
     into->refused = from->refused;
     into->hashed = false;
@@ -438,10 +439,13 @@ void governed_copy(const struct governed *from, struct buffer *bytes, struct gov
         into->records[i] = (struct record_head *)(void *)at;
         memcpy(at, from->records[i], from->records[i]->bytes);
         at += from->records[i]->bytes;
+        into->owners[i] = from->owners[i];
         into->document_keys[i] = from->document_keys[i];
         if (from->document_keys[i].namespace_number)
             into->document_keys[i].value = copy_text(&text, from->document_keys[i].value);
     }
+    if (from->party_count)
+        memcpy(into->parties, from->parties, from->party_count * sizeof *into->parties);
     bytes->size = records + texts;
 }
 

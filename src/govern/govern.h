@@ -55,7 +55,8 @@ struct governed {
     bool hashed;      /* the hashes below were made ahead: identity_hash_claims */
     uint64_t claim_hashes[CLAIMS_MAX], key_hashes[GOVERN_RECORDS_MAX];
 };
-/* The same, for who keeps it past the next record: `into` borrows `bytes`, which are overwritten. */
+/* The same, for who keeps it past the next record: `into` borrows `bytes`, which are overwritten. What parties say is not copied: of a record
+ * that has some, `from` must stay. */
 void governed_copy(const struct governed *from, struct buffer *bytes, struct governed *into);
 
 /* Why something is in quarantine: quarantine.def holds (name, text in English, text in Chinese). */
@@ -81,7 +82,7 @@ enum status govern_set_source(struct govern *g, uint16_t source, uint8_t priorit
  * used is quarantined (whole records, or single values of an otherwise good record) and counted.
  * Cost: about 1 microsecond for a track call of 600 bytes. */
 void govern_apply(struct govern *g, const struct log_record *raw, struct governed *out);
-/* The same in two steps, for who works records ahead of those that are applied: govern_work puts nothing aside yet. Where out->refused it
+/* The same in two steps, for who works records ahead of those that are applied: govern_work puts nothing aside yet. Where out->refused, or there are parties, it
  * is govern_settle's turn when all records before were applied; until then, and until govern_note_holder was told of it, no other may be
  * worked, and `raw` and `out` stay. Thread: one at a time, and not beside a definition, a replay or govern_save. */
 void govern_work(struct govern *g, const struct log_record *raw, struct governed *out);

@@ -79,7 +79,7 @@ enum record_flags {
     RECORD_DERIVED =
         16, /* made by a merge of two others; head.document names the identifier of the second (history/consent.h) */
     RECORD_NEW_DOCUMENT =
-        32, /* its document was never seen before; never stored: said between appending a row and telling of it */
+        256, /* its document was never seen before; never stored: said between appending a row and telling of it */
     RECORD_MOVED = 8 /* no row: history's note of which older ones are another customer's by now (history/moved.h) */
 };
 

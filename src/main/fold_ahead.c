@@ -47,7 +47,7 @@ static enum status make_one(struct ahead *a, struct fault *fault) {
         governed_copy(a->work, &r->bytes, &r->governed);
         identity_hash_claims(&r->governed);
         r->raw.payload = SLICE_NONE;
-        alone = r->governed.refused;
+        alone = r->governed.refused || r->governed.party_count;
     }
     if (alone)
         a->behind = made + 1;

@@ -5,7 +5,8 @@
  * as their identifiers are known then, what applying them will touch is brought nearer before it is asked for. Where the helper is
  * not there or busy elsewhere the fold governs by itself: what comes out is the same, in the same order.
  *
- * Nothing is worked behind a definition or a command, nor behind a record of which something was refused, until that one was applied: they
+ * Nothing is worked behind a definition or a command, nor behind a record of which something was refused or that names other customers
+ * (of whom the fold may refuse some), until that one was applied: they
  * change what governing looks at. So the state never tells how far ahead somebody was; only a checkpoint must not be taken
  * while records wait, as the dictionary knows them already: ahead_rest, and apply what waits, first.
  *
