@@ -12,6 +12,7 @@
 
 #include "audience/audience.h"
 #include "audience/members.h"
+#include "audience/schedule.h"
 
 #define DEFINITION_NAME_BYTES_MAX 200
 #define DEFINITION_VERSIONS_MAX 100 /* the newest are kept */
@@ -38,16 +39,6 @@ enum definition_how {
 };
 const char *definition_how_name(enum definition_how how);
 const char *definition_sort_name(enum definition_sort sort);
-
-/* When a scheduled segment is evaluated. */
-struct schedule {
-    int64_t every_ms;   /* of whole minutes and hours, counted from 1970; 0: by days */
-    int64_t every_days; /* in the workspace's zone, at `at_ms` of the day; 0: not by days */
-    int64_t at_ms;
-    int64_t once_ms; /* an instant; 0: again and again */
-};
-/* The first moment after `after_ms`; INT64_MAX: none any more. */
-int64_t schedule_next(const struct schedule *schedule, const struct zone *zone, int64_t after_ms);
 
 struct definition_version {
     uint32_t version;
