@@ -11,9 +11,11 @@
 #include "main/args.h"
 #include "main/commands.h"
 #include "main/evaluate.h"
+#include "main/evaluate_households.h"
 #include "main/loader.h"
 #include "main/server.h"
 #include "main/simulate/simulate.h"
+#include "network/household_read.h"
 
 struct demo {
     bool json, once;
@@ -27,7 +29,8 @@ struct demo {
     double simulate_s, load_s, settle_s;
     uint64_t sent_records;
     struct identity_quality quality, matched; /* by identifiers; and what matching added */
-    uint64_t matched_pairs;                   /* that it merged */
+    struct household_quality households;
+    uint64_t matched_pairs; /* that it merged */
     double match_s;
     char oneid[ONEID_BYTES + 1]; /* of the person shown */
     struct buffer view;          /* its profile, JSON */
@@ -114,6 +117,7 @@ static enum status load_company(struct demo *d, struct fault *fault) {
 
 #define AUTOMATIC "0.99" /* probability from which a pair is merged without being asked about */
 #define MATCH_SECONDS_MAX 600
+#define HOUSEHOLDS_LEAST 0.5 /* probability from which a household is proposed */
 
 /* Waits for the run to end; false where it did not in time, or with a fault. */
 static enum status match_wait(struct demo *d, struct fault *fault) {
@@ -234,6 +238,15 @@ static void report_quality(const struct demo *d, const char *how, const struct i
         (unsigned long long)q->persons);
 }
 
+static void report_households(const struct demo *d) {
+    const struct household_quality *q = &d->households;
+    say(d, "\nhouseholds proposed, against the truth (pairs of customers)\n");
+    say(d, "  proposed                %10llu   right %llu: precision %.4f\n", (unsigned long long)q->proposed,
+        (unsigned long long)q->right, q->precision);
+    say(d, "  share a thing           %10llu   in one family, of %llu: recall %.4f of those, %.4f of all\n",
+        (unsigned long long)q->visible, (unsigned long long)q->pairs, q->visible_recall, q->recall);
+}
+
 static void report_text(const struct demo *d) {
     struct figures f = figures_of(d);
     say(d, "\nwhat was found\n");
@@ -255,6 +268,20 @@ static void report_text(const struct demo *d) {
     report_quality(d, "matched too", &d->matched);
     say(d, "  matching merged %llu pairs of customers, each at a probability of " AUTOMATIC " or more, in %.1f s\n",
         (unsigned long long)d->matched_pairs, d->match_s);
+    report_households(d);
+}
+
+static void households_json(struct json_writer *w, const struct household_quality *q) {
+    json_key(w, "households");
+    json_object(w);
+    json_member_integer(w, "proposed", (int64_t)q->proposed);
+    json_member_integer(w, "right", (int64_t)q->right);
+    json_member_integer(w, "to_be_found", (int64_t)q->pairs);
+    json_member_integer(w, "visible", (int64_t)q->visible);
+    json_member_real(w, "precision", q->precision);
+    json_member_real(w, "recall", q->recall);
+    json_member_real(w, "visible_recall", q->visible_recall);
+    json_end_object(w);
 }
 
 static void quality_json(struct json_writer *w, const char *key, const struct identity_quality *q) {
@@ -291,6 +318,7 @@ static void report_json(const struct demo *d) {
     quality_json(&w, "identity", &d->quality);
     quality_json(&w, "matched", &d->matched);
     json_member_integer(&w, "matched_pairs", (int64_t)d->matched_pairs);
+    households_json(&w, &d->households);
     json_key(&w, "profile");
     json_raw(&w, buffer_slice(&d->view));
     json_member_cstring(&w, "address", serve_address(d->server->serve));
@@ -378,6 +406,22 @@ static enum status start(struct demo *d, uint64_t port, struct fault *fault) {
     return client_create(serve_address(d->server->serve), d->server->admin_key, &d->admin, fault);
 }
 
+/* What proposing households would come to; nothing is changed. */
+static enum status find_households(struct demo *d, struct fault *fault) {
+    const struct engine *e = d->server->engine;
+    const struct network_parts parts = {e->os, e->dictionary, e->identity, e->history, NULL, NULL};
+    struct households *found = NULL;
+    char *identifiers = path_of(d, "truth/identifiers.csv"), *people = path_of(d, "truth/people.csv");
+    enum status status = household_read(&parts, HOUSEHOLDS_LEAST, &found, fault);
+    if (!status)
+        status =
+            evaluate_households(d->server->engine, found, HOUSEHOLDS_LEAST, identifiers, people, &d->households, fault);
+    households_free(found);
+    free(identifiers);
+    free(people);
+    return status;
+}
+
 static enum status run(struct demo *d, uint64_t port, struct fault *fault) {
     enum status status = start(d, port, fault);
     if (!status)
@@ -392,6 +436,8 @@ static enum status run(struct demo *d, uint64_t port, struct fault *fault) {
     if (!status)
         status = match(d, truth, fault);
     free(truth);
+    if (!status)
+        status = find_households(d, fault);
     if (!status)
         status = fetch_view(d, fault);
     if (status)

@@ -9,6 +9,7 @@ int match_command(int argc, char **argv);
 int match_evaluate_command(int argc, char **argv);
 int identity_rules_command(int argc, char **argv);
 int identity_rehearse_command(int argc, char **argv);
+int households_command(int argc, char **argv);
 
 static const struct {
     const char *word;
@@ -19,6 +20,7 @@ static const struct {
     {"evaluate", match_evaluate_command, "compares such groups with the truth: precision, recall, F1"},
     {"rules", identity_rules_command, "the rules in force; takes over others, and solves everything anew by them"},
     {"rehearse", identity_rehearse_command, "what other rules would come to, without changing anything"},
+    {"households", households_command, "customers who may live together, and why; measured against the truth"},
 };
 #define WORDS (sizeof words / sizeof *words)
 
