@@ -2,6 +2,7 @@
 #include "main/fold_command.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "audience/audience.h"
@@ -11,6 +12,7 @@
 #include "govern/normalise_time.h"
 #include "govern/zone.h"
 #include "identity/named.h"
+#include "network/network.h"
 
 #define SHOWN(slice) (int)((slice).size < 80 ? (slice).size : 80), (slice).data
 
@@ -297,6 +299,60 @@ static enum status apply_relate(struct work *w, struct fault *fault) {
     return STATUS_OK;
 }
 
+/* --- measures of networks --- */
+
+/* The attributes of "network" and "measures", made where they are not there yet. Returns how many, 0 after a fault. */
+static size_t find_measures(struct work *w, const struct property *properties[NETWORK_MEASURES], enum status *status,
+                            struct fault *fault) {
+    struct type *type = (struct type *)customer_type(w);
+    const struct json *measures = json_get(w->p, w->json, "measures");
+    struct slice network = json_get_text(w->p, w->json, "network");
+    size_t count = 0;
+    *status = STATUS_OK;
+    for (const struct json *m = json_first(w->p, measures); m && count < NETWORK_MEASURES && !*status;
+         m = json_next(w->p, m)) {
+        char name[DICTIONARY_NAME_BYTES_MAX];
+        struct property *property;
+        int measure = m->kind == JSON_TEXT ? network_measure_parse(m->text) : -1;
+        if (measure < 0 || network.size == 0 || network.size > NETWORK_NAME_BYTES_MAX) {
+            *status = fault_set(fault, STATUS_INVALID, "\"measures\" of \"network\" are not known");
+            return 0;
+        }
+        const struct network_measure_row *row = network_measure_row((enum network_measure)measure);
+        int size = snprintf(name, sizeof name, "network.%.*s.%s", SLICE_ARG(network), row->word);
+        *status = dictionary_property(w->engine->dictionary, type, slice_of(name, (size_t)size),
+                                      (enum property_type)row->type, &property, fault);
+        properties[count++] = property;
+    }
+    return *status ? 0 : count;
+}
+
+/* [oneid, value, ...]: values of one customer. Who was merged away meanwhile is left out: the next run says what the survivor's are. */
+static void put_measures(struct work *w, const struct json *entry, const struct property *const *properties,
+                         size_t count) {
+    const struct json *value = json_first(w->p, entry);
+    struct meant who;
+    struct customer_id asked = value && value->kind == JSON_TEXT ? oneid_parse(value->text) : (struct customer_id){0};
+    arena_reset(&w->arena);
+    if (!asked.number || find_customer(w, value->text, &who, NULL) || who.customer.number != asked.number)
+        return;
+    struct record_head head = head_of(w, customer_type(w), &who);
+    record_begin(&w->builder, &head);
+    for (size_t i = 0; i < count && (value = json_next(w->p, value)); i++)
+        put_value(w, &w->builder, properties[i], value);
+    add_row(w, &who);
+}
+
+static enum status apply_network(struct work *w, struct fault *fault) {
+    const struct property *properties[NETWORK_MEASURES];
+    const struct json *customers = json_get(w->p, w->json, "customers");
+    enum status status;
+    size_t count = find_measures(w, properties, &status, fault);
+    for (const struct json *c = json_first(w->p, customers); c && count; c = json_next(w->p, c))
+        put_measures(w, c, properties, count);
+    return status;
+}
+
 /* --- the words --- */
 
 enum status fold_command(struct engine *e, struct json_parser *p, const struct json *command,
@@ -310,13 +366,15 @@ enum status fold_command(struct engine *e, struct json_parser *p, const struct j
         status = apply_members(&w, fault);
     else if (slice_is(word, "relate"))
         status = apply_relate(&w, fault);
+    else if (slice_is(word, "network"))
+        status = apply_network(&w, fault);
     else if (slice_is(word, "refresh"))
         status = audience_refresh(e->audience, json_get_text(p, command, "segment"), raw->position, fault);
     else
-        status =
-            fault_set(fault, STATUS_UNSUPPORTED,
-                      "\"command\" is \"%.*s\"; expected replay, tag, members, relate, refresh, merge, split or undo",
-                      SHOWN(word));
+        status = fault_set(
+            fault, STATUS_UNSUPPORTED,
+            "\"command\" is \"%.*s\"; expected replay, tag, members, relate, network, refresh, merge, split or undo",
+            SHOWN(word));
     arena_release(&w.arena);
     record_builder_release(&w.builder);
     record_builder_release(&w.mirror);

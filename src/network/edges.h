@@ -1,5 +1,5 @@
 /* edges: the relations of one type between all customers as they are now: who is at the other end of whose. Read span by span from the
- * columns of the histories (history/range.h), a microsecond a hundred customers.
+ * columns of the histories (history/range.h).
  *
  * Only what holds: what ended is left out; both ends are customers as they are now, so relations of merged ones are their survivor's; each
  * direction stands once. Thread: any, while the fold goes on: a span is as of some moment of the reading. */

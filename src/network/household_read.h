@@ -10,8 +10,8 @@
 #define HOUSEHOLD_RELATION "household"  /* the same from both ends */
 #define HOUSEHOLD_APART "not_household" /* likewise */
 
-/* Reads everybody and makes groups of what reaches `least`. The caller's: households_free. Errors: CLOSED. Thread: any. Cost: about 5
- * microseconds a customer and 1 an identifier. */
+/* Reads everybody and makes groups of what reaches `least`. The caller's: households_free. Errors: CLOSED. Thread: any. Cost: everybody's
+ * attributes, and the evidence of each identifier. */
 enum status household_read(const struct network_parts *parts, double least, struct households **out,
                            struct fault *fault) WARN_UNUSED;
 

@@ -34,3 +34,12 @@ void review_write(struct buffer *into, struct slice relation, struct customer_id
     buffer_print(into, "{\"command\":\"relate\",\"type\":\"%.*s\",\"from\":\"%s\",\"to\":\"%s\",\"end\":%s}",
                  SLICE_ARG(relation), from, to, end ? "true" : "false");
 }
+
+bool review_declare(const struct serve_parts *parts, const char *relation, struct buffer *into) {
+    buffer_clear(into);
+    if (dictionary_type_find(parts->dictionary, TYPE_RELATION, slice_text(relation)))
+        return false;
+    buffer_print(into, "{\"define\":\"type\",\"kind\":\"relation\",\"name\":\"%s\",\"inverse\":\"%s\"}", relation,
+                 relation);
+    return true;
+}

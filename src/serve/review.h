@@ -11,5 +11,8 @@ bool review_holds(const struct serve_parts *parts, struct slice relation, struct
                   struct arena *arena);
 /* The command that says so, or that it does not hold any more (`end`); appended to `into`. */
 void review_write(struct buffer *into, struct slice relation, struct customer_id a, struct customer_id b, bool end);
+/* The definition of a relation that looks the same from both ends, into `into` (emptied before); false, and nothing, where there is such a
+ * relation already. It must be in the log before the first command that uses it. */
+bool review_declare(const struct serve_parts *parts, const char *relation, struct buffer *into);
 
 #endif

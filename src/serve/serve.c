@@ -11,7 +11,9 @@
 
 #include "serve/api_import.h"
 #include "serve/api_subscribe.h"
+#include "serve/household_run.h"
 #include "serve/match_run.h"
+#include "serve/network_run.h"
 #include "serve/analyst.h"
 #include "serve/queries.h"
 #include "serve/serve_inside.h"
@@ -172,6 +174,8 @@ static void serve_release(struct serve *serve) {
     subscribe_free(serve);
     queries_free(serve->queries);
     match_run_free(serve->matches);
+    household_run_free(serve->households);
+    network_runs_free(serve->networks);
     analyst_free(serve->analyst);
     clerk_free(serve->clerk);
     jobs_free(serve->jobs);
@@ -198,6 +202,8 @@ enum status serve_start(const struct serve_parts *parts, const struct serve_opti
     serve->track = track_create(parts, &track);
     serve->queries = queries_create(parts->os);
     serve->matches = match_run_create(parts);
+    serve->households = household_run_create(parts);
+    serve->networks = network_runs_create(&serve->parts);
     serve->analyst = analyst_create(parts, query_workers());
     enum status status = jobs_create(parts, &serve->jobs, fault);
     if (status == STATUS_OK)
@@ -211,6 +217,8 @@ enum status serve_start(const struct serve_parts *parts, const struct serve_opti
             clerk_close(serve->clerk);
         queries_close(serve->queries);
         match_run_close(serve->matches);
+        household_run_close(serve->households);
+        network_runs_close(serve->networks);
         analyst_close(serve->analyst);
         subscribe_close(serve);
         serve_release(serve);
@@ -232,6 +240,8 @@ void serve_stop(struct serve *serve) {
     track_close(serve->track);
     queries_close(serve->queries);
     match_run_close(serve->matches);
+    household_run_close(serve->households);
+    network_runs_close(serve->networks);
     analyst_close(serve->analyst);
     clerk_close(serve->clerk);
     subscribe_close(serve);

@@ -16,6 +16,8 @@ struct analyst;
 struct jobs;
 struct queries;
 struct match_run;
+struct household_run;
+struct network_runs;
 
 struct serve {
     struct serve_parts parts;
@@ -26,6 +28,8 @@ struct serve {
     struct jobs *jobs; /* imports */
     struct queries *queries;
     struct match_run *matches;
+    struct household_run *households;
+    struct network_runs *networks;
     struct analyst *analyst;
     /* NULL without an audience. */
     struct streams *streams;

@@ -34,8 +34,8 @@ check("matched too: coverage >= 0.97", matched.get("coverage", 0) >= 0.97, match
 check("matching finds more", matched.get("recall", 0) >= identity.get("recall", 1), report.get("matched_pairs"))
 check("not every trap is escaped", identity.get("precision", 1) < 1 and identity.get("recall", 1) < 1)
 households = report.get("households", {})
-check("households proposed: precision >= 0.95", households.get("precision", 0) >= 0.95, households)
-check("recall of families that share a device or landline >= 0.55", households.get("visible_recall", 0) >= 0.55, households.get("visible_recall"))
+check("households proposed: precision >= 0.92 (kiosks of shops that two or three used look like a family's tablet)", households.get("precision", 0) >= 0.92, households)
+check("recall of families that share a device or landline >= 0.70", households.get("visible_recall", 0) >= 0.70, households.get("visible_recall"))
 for part in ("oneid", "attributes", "identifiers", "documents", "timeline"):
     check(f"the view has {part}", profile.get(part))
 print(f"{results[True]} passed, {results[False]} failed")

@@ -80,6 +80,11 @@ static void test_split(void **state) {
     RUN(bench_split, "--rows", "300", "--segments", "2");
 }
 
+static void test_network(void **state) {
+    (void)state;
+    RUN(bench_network, "--customers", "200", "--relations", "500");
+}
+
 static void test_profile(void **state) {
     (void)state;
     RUN(bench_profile, "--customers", "60", "--requests", "200", "--rounds", "2", "--connections", "4");
@@ -249,11 +254,12 @@ int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "serve") == 0) /* the benches start this program as their server */
         return serve_command(argc - 2, argv + 2);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_data),   cmocka_unit_test(test_report),        cmocka_unit_test(test_folder),
-        cmocka_unit_test(test_ingest), cmocka_unit_test(test_ingest_single), cmocka_unit_test(test_profile),
-        cmocka_unit_test(test_scan),   cmocka_unit_test(test_fold),          cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_fuzzy),  cmocka_unit_test(test_parts),         cmocka_unit_test(test_segment),
-        cmocka_unit_test(test_funnel), cmocka_unit_test(test_insight),       cmocka_unit_test(test_split),
+        cmocka_unit_test(test_data),    cmocka_unit_test(test_report),        cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_ingest),  cmocka_unit_test(test_ingest_single), cmocka_unit_test(test_profile),
+        cmocka_unit_test(test_scan),    cmocka_unit_test(test_fold),          cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_fuzzy),   cmocka_unit_test(test_parts),         cmocka_unit_test(test_segment),
+        cmocka_unit_test(test_funnel),  cmocka_unit_test(test_insight),       cmocka_unit_test(test_split),
+        cmocka_unit_test(test_network),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
