@@ -315,7 +315,7 @@ static void prepare_rows(struct range *range, const struct rows_want *want, stru
             no_rows(range, want, out);
         break;
     case FORM_CUSTOMER:
-        if (!map_customer(range, want, out))
+        if (!map_customer(range, want, out) && !splice_rows(range, want, out))
             gather_rows(range, want, out);
         break;
     default:

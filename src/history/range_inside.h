@@ -151,6 +151,13 @@ void gather_attribute(struct range *range, const struct column_want *want, struc
 void gather_from_table(struct range *range, const struct table_head *t, const struct column_want *want, uint16_t type,
                        struct range_column *out);
 
+/* --- range_splice.c --- */
+
+/* The rows of the customer in hand, of an event type, where at least range_splice_rows (tests make it small) of them lie in the base: false
+ * where they are to be gathered. Cost: what the wanted columns have in bytes, twice, and 100 ns a row of the chain. */
+bool splice_rows(struct range *range, const struct rows_want *want, struct range_rows *out);
+extern uint32_t range_splice_rows;
+
 /* --- range_merge.c --- */
 
 /* Rows of all event types of a span, from its base alone. */

@@ -210,6 +210,17 @@ static struct rows_of rows_of(struct state *s, uint16_t frame, uint32_t i) {
     return (struct rows_of){f->owners[i] - f->first, f->owners[i + 1] - f->first};
 }
 
+static uint32_t count_bits(const uint64_t *bits, uint32_t first, uint32_t end) {
+    uint32_t count = 0;
+    for (uint32_t i = first; i < end;) {
+        uint32_t to = (i / 64 + 1) * 64 < end ? (i / 64 + 1) * 64 : end;
+        uint64_t word = bits[i / 64] >> (i % 64);
+        count += (uint32_t)__builtin_popcountll(to - i < 64 ? word & ((UINT64_C(1) << (to - i)) - 1) : word);
+        i = to;
+    }
+    return count;
+}
+
 static bool value_now(struct state *s, uint32_t aggregate, uint32_t i, int64_t *value) {
     const struct plan_node *a = state_node(s, aggregate);
     if (a->op == OP_COUNT) {
@@ -218,9 +229,7 @@ static bool value_now(struct state *s, uint32_t aggregate, uint32_t i, int64_t *
         if (a->children[0] == NODE_NONE)
             return true;
         const uint64_t *bits = state_bits(s, a->children[0], a->source);
-        *value = 0;
-        for (uint32_t r = bits_next(bits, rows.first, rows.end); r < rows.end; r = bits_next(bits, r + 1, rows.end))
-            ++*value;
+        *value = count_bits(bits, rows.first, rows.end);
         return true;
     }
     const struct vector *v = state_values(s, aggregate);

@@ -58,14 +58,34 @@ static enum status fill(struct split *s, struct fault *fault) {
     return status ? status : engine_step(s->engine, fault);
 }
 
+/* Of five kinds in turn; "count" alone would be too easy. */
+static void print_condition(struct buffer *text, uint64_t i) {
+    switch (i % 5) {
+    case 0:
+        buffer_print(text, "count(Viewed where n > %llu) > 3", (unsigned long long)i * 7);
+        break;
+    case 1:
+        buffer_print(text, "sum(Viewed.n) > %llu", (unsigned long long)i * 1000);
+        break;
+    case 2:
+        buffer_print(text, "any(Viewed where page = \\\"p%llu\\\", last 365 days)", (unsigned long long)i);
+        break;
+    case 3:
+        buffer_print(text, "count(Viewed where n < %llu, last 30 days) > 3", (unsigned long long)i * 7);
+        break;
+    default:
+        buffer_print(text, "last(Viewed).n > %llu", (unsigned long long)i);
+    }
+}
+
 static enum status define_segments(struct split *s, struct fault *fault) {
     struct buffer text = {0};
     enum status status = STATUS_OK;
     for (uint64_t i = 0; i < s->segments && !status; i++) {
         buffer_clear(&text);
-        buffer_print(&text,
-                     "{\"define\":\"segment\",\"name\":\"s%llu\",\"expression\":\"count(Viewed where n > %llu) > 3\"}",
-                     (unsigned long long)i, (unsigned long long)i * 7);
+        buffer_print(&text, "{\"define\":\"segment\",\"name\":\"s%llu\",\"expression\":\"", (unsigned long long)i);
+        print_condition(&text, i);
+        buffer_add_slice(&text, SLICE("\"}"));
         status = engine_define(s->engine, buffer_slice(&text), fault);
     }
     buffer_release(&text);
