@@ -332,6 +332,11 @@ size_t fuzzy_block_keys(struct fuzzy_blocking *b, size_t rule, struct fuzzy_key 
     return kept;
 }
 
+void fuzzy_block_large_take(struct fuzzy_blocking *b, size_t rule, struct buffer *into) {
+    *into = b->large[rule].keys;
+    b->large[rule].keys = (struct buffer){0};
+}
+
 static bool was_large(const struct fuzzy_blocking *b, size_t rule, uint64_t key) {
     const struct buffer *large = &b->large[rule].keys;
     return large->size && bsearch(&key, large->data, large->size / sizeof key, sizeof key, by_number);

@@ -33,6 +33,8 @@ size_t fuzzy_block_keys(struct fuzzy_blocking *b, size_t rule, struct fuzzy_key 
  * compared. from and to must be ends of blocks. */
 void fuzzy_block_run(const struct fuzzy_blocking *b, size_t rule, const struct fuzzy_key *keys, size_t from, size_t to,
                      void (*found)(void *context, uint32_t x, uint32_t y), void *context);
+/* Hands over the keys (uint64_t, ascending) of the rule's blocks that were too large. Only after the last rule was run. */
+void fuzzy_block_large_take(struct fuzzy_blocking *b, size_t rule, struct buffer *into);
 /* Where the block that holds position `at` ends. */
 static inline size_t fuzzy_block_end(const struct fuzzy_key *keys, size_t count, size_t at) {
     while (at < count && at > 0 && keys[at].key == keys[at - 1].key)

@@ -8,8 +8,65 @@
 #include "identity/fuzzy_block.h"
 
 #define CHUNKS 64
-#define KEPT_BITS (-8.0) /* pairs with a worse score, by the first guess of the prior, are forgotten */
+#define KEPT_BITS (-8.0) /* pairs with a worse score are forgotten */
+#define MARGIN_BITS 6.0  /* so much worse they may be by the first guess of the weights, before these are settled */
 #define CLAMP 8.0
+
+/* --- what an earlier run knows --- */
+
+struct known {
+    const struct fuzzy_before *before;
+    uint32_t *starts; /* [record + 1]: into `others` */
+    uint32_t *others; /* the larger record of each pair kept */
+    bool *again;      /* [record]: in a block of the rule in hand that was too large then */
+};
+
+static void known_init(struct known *k, const struct fuzzy_before *before, size_t records) {
+    *k = (struct known){.before = before};
+    if (!before || !before->unchanged)
+        return;
+    k->starts = memory_get(records + 2, sizeof *k->starts);
+    k->others = memory_get(before->pair_count + 1, sizeof *k->others);
+    k->again = memory_get(records + 1, sizeof *k->again);
+    for (size_t i = 0; i < before->pair_count; i++)
+        k->starts[before->pairs[i].a + 2]++;
+    for (size_t r = 2; r < records + 2; r++)
+        k->starts[r] += k->starts[r - 1];
+    for (size_t i = 0; i < before->pair_count; i++)
+        k->others[k->starts[before->pairs[i].a + 1]++] = before->pairs[i].b;
+}
+
+static void known_release(struct known *k) {
+    free(k->starts);
+    free(k->others);
+    free(k->again);
+}
+
+static int by_key(const void *a, const void *b) {
+    const uint64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* Finds the records of the rule's blocks that were not compared then, and are now. */
+static void known_rule(struct known *k, size_t rule, const struct fuzzy_key *keys, size_t count, size_t records) {
+    const struct buffer *large = k->again && k->before->large ? &k->before->large[rule] : NULL;
+    if (!large)
+        return;
+    memset(k->again, 0, records * sizeof *k->again);
+    for (size_t i = 0; large->size && i < count; i++)
+        k->again[keys[i].record] |=
+            bsearch(&keys[i].key, large->data, large->size / sizeof keys[i].key, sizeof keys[i].key, by_key) != NULL;
+}
+
+/* Whether the two were compared then, and not kept. */
+static bool known_apart(const struct known *k, uint32_t a, uint32_t b) {
+    if (!k->starts || !k->before->unchanged[a] || !k->before->unchanged[b] || (k->again[a] && k->again[b]))
+        return false;
+    for (uint32_t i = k->starts[a]; i < k->starts[a + 1]; i++)
+        if (k->others[i] == b)
+            return false;
+    return true;
+}
 
 /* --- comparing candidates --- */
 
@@ -24,6 +81,7 @@ struct scoring {
     const struct fuzzy_blocking *blocking;
     size_t rule;
     const struct fuzzy_key *keys;
+    const struct known *known;
     struct chunk chunks[CHUNKS];
     size_t next; /* chunk to take, atomic */
     struct fuzzy_bounds bounds;
@@ -41,6 +99,8 @@ static void score_pair(void *context, uint32_t a, uint32_t b) {
     const struct fuzzy_match *m = s->s->m;
     fuzzy_pattern pattern;
     double bits;
+    if (known_apart(s->s->known, a, b))
+        return;
     s->chunk->compared++;
     if (!fuzzy_compare_bounded(&m->fields, s->cache, &s->s->bounds, a, b, &pattern, &bits))
         return;
@@ -78,9 +138,9 @@ static double field_gain(const struct fuzzy_match *m, const struct fuzzy_bounds 
     return (b->best[i] - m->weights.weight[i][f->differ]) * (double)f->filled / cost[f->rule->comparator];
 }
 
-static void make_bounds(const struct fuzzy_match *m, struct fuzzy_bounds *b) {
+static void make_bounds(const struct fuzzy_match *m, bool learning, struct fuzzy_bounds *b) {
     b->weight = m->weights.weight;
-    b->floor_bits = KEPT_BITS - fuzzy_prior(&m->weights);
+    b->floor_bits = KEPT_BITS - (learning ? MARGIN_BITS : 0) - fuzzy_prior(&m->weights);
     for (size_t i = 0; i < m->fields.count; i++) {
         b->best[i] = 0;
         for (unsigned l = 1; l < m->fields.list[i].level_count; l++)
@@ -96,7 +156,7 @@ static void make_bounds(const struct fuzzy_match *m, struct fuzzy_bounds *b) {
 
 /* One rule: sorts its keys, compares in chunks, and appends what was kept in the order of the chunks. */
 static void score_rule(struct fuzzy_match *m, struct fuzzy_blocking *blocking, size_t rule,
-                       const struct fuzzy_options *o, unsigned workers, struct fuzzy_cache *caches,
+                       const struct fuzzy_options *o, unsigned workers, struct fuzzy_cache *caches, struct known *known,
                        struct buffer *kept) {
     struct scoring *s = memory_get(1, sizeof *s);
     struct fuzzy_key *keys;
@@ -105,8 +165,10 @@ static void score_rule(struct fuzzy_match *m, struct fuzzy_blocking *blocking, s
     s->blocking = blocking;
     s->rule = rule;
     s->keys = keys;
+    s->known = known;
+    known_rule(known, rule, keys, count, m->fields.record_count);
     s->caches = caches;
-    make_bounds(m, &s->bounds);
+    make_bounds(m, !o->before, &s->bounds);
     for (size_t c = 0; c < CHUNKS; c++) {
         size_t to = fuzzy_block_end(keys, count, count * (c + 1) / CHUNKS);
         s->chunks[c].from = at;
@@ -127,18 +189,23 @@ static enum status score_all(struct fuzzy_match *m, const struct fuzzy_options *
     struct fuzzy_blocking *blocking = fuzzy_blocking_create(&m->fields, &m->rules);
     struct fuzzy_cache *caches = memory_get(workers, sizeof *caches);
     struct buffer kept = {0};
+    struct known known;
     enum status status = STATUS_OK;
+    known_init(&known, o->before, m->fields.record_count);
     for (unsigned w = 0; w < workers; w++)
         fuzzy_cache_init(&caches[w], &m->fields);
     for (size_t r = 0; r < m->rules.block_count && !status; r++) {
-        score_rule(m, blocking, r, o, workers, caches, &kept);
+        score_rule(m, blocking, r, o, workers, caches, &known, &kept);
         if (o->progress &&
             !o->progress(o->progress_context, 0.1 + 0.8 * (double)(r + 1) / (double)m->rules.block_count))
             status = fault_set(fault, STATUS_CLOSED, "stopped before all pairs were compared");
     }
     for (unsigned w = 0; w < workers; w++)
         fuzzy_cache_release(&caches[w]);
+    for (size_t r = 0; r < m->rules.block_count; r++)
+        fuzzy_block_large_take(blocking, r, &m->large[r]);
     free(caches);
+    known_release(&known);
     fuzzy_blocking_free(blocking);
     m->pairs = (struct fuzzy_pair *)kept.data; /* taken over */
     m->pair_count = kept.size / sizeof *m->pairs;
@@ -157,17 +224,24 @@ static int strongest_first(const void *x, const void *y) {
     return (a->b > b->b) - (a->b < b->b);
 }
 
-static void settle_scores(struct fuzzy_match *m) {
+static void settle_scores(struct fuzzy_match *m, bool learn) {
     struct fuzzy_counts counts = {0};
-    for (size_t i = 0; i < m->pair_count; i++)
-        fuzzy_counts_add(&counts, m->pairs[i].pattern, 1);
-    fuzzy_refine(&m->fields, &counts, &m->weights);
+    double floor = KEPT_BITS - fuzzy_prior(&m->weights);
+    size_t kept = 0;
+    for (size_t i = 0; learn && i < m->pair_count; i++)
+        if (m->pairs[i].bits >= floor)
+            fuzzy_counts_add(&counts, m->pairs[i].pattern, 1);
+    if (learn)
+        fuzzy_refine(&m->fields, &counts, &m->weights);
     fuzzy_counts_release(&counts);
     double prior = fuzzy_prior(&m->weights);
     for (size_t i = 0; i < m->pair_count; i++) {
         struct fuzzy_pair *p = &m->pairs[i];
         p->bits = (float)(prior + fuzzy_evidence(&m->fields, &m->weights, p->a, p->b, p->pattern));
+        if (p->bits >= KEPT_BITS)
+            m->pairs[kept++] = *p;
     }
+    m->pair_count = kept;
     if (m->pair_count)
         qsort(m->pairs, m->pair_count, sizeof *m->pairs, strongest_first);
 }
@@ -229,12 +303,16 @@ enum status fuzzy_match_run(struct fuzzy_table *table, const struct fuzzy_rules 
             fault, STATUS_INVALID,
             "no column tells records apart: every one is constant, unique or empty; name fields in a rule file");
     fuzzy_fields_init(&m->fields, table, &m->rules);
-    fuzzy_block_plan(&m->fields, &m->rules);
-    fuzzy_train(&m->fields, &m->rules, &m->weights);
+    if (o->before) {
+        m->weights = *o->before->weights;
+    } else {
+        fuzzy_block_plan(&m->fields, &m->rules);
+        fuzzy_train(&m->fields, &m->rules, &m->weights);
+    }
     enum status status = score_all(m, o, fault);
     if (status)
         return status;
-    settle_scores(m);
+    settle_scores(m, !o->before);
     m->unique_sources = decide_unique(m);
     m->clusters = memory_get(table->record_count + 1, sizeof *m->clusters);
     m->cluster_count = fuzzy_match_cluster(m, m->rules.threshold, m->clusters);
@@ -243,6 +321,8 @@ enum status fuzzy_match_run(struct fuzzy_table *table, const struct fuzzy_rules 
 
 void fuzzy_match_release(struct fuzzy_match *m) {
     fuzzy_fields_release(&m->fields);
+    for (size_t r = 0; r < FUZZY_BLOCKS_MAX; r++)
+        buffer_release(&m->large[r]);
     free(m->pairs);
     free(m->clusters);
     *m = (struct fuzzy_match){0};

@@ -15,6 +15,20 @@
 #include "identity/fuzzy_cluster.h"
 #include "identity/fuzzy_train.h"
 
+/* What an earlier run left, so that the next compares only what is new. Nothing is learnt then: `weights` are taken as they are, and the
+ * rules must be that run's complete ones. The pairs come out as if everything were compared with these weights, but for two
+ * unchanged records that were not kept then (KEPT_BITS) and would be now, because values have become rarer or (text:hashes) share
+ * other pieces; such pairs are far below any threshold. */
+struct fuzzy_before {
+    const struct fuzzy_weights *weights;
+    const bool *unchanged; /* [record]: it took part then, as it is; NULL: all pairs are compared */
+    /* Pairs kept then, of records that are unchanged, in any order. */
+    const struct fuzzy_pair *pairs;
+    size_t pair_count;
+    /* [rule]: uint64_t, the keys of blocks that were too large to be compared then; ascending. NULL: none. */
+    const struct buffer *large;
+};
+
 struct fuzzy_options {
     unsigned workers; /* 0: one */
     /* Runs work(context, n) for n < count at once and waits (workers_run); NULL: one after another. */
@@ -22,6 +36,7 @@ struct fuzzy_options {
     /* Told now and then how far it is, 0 to 1; false stops: fuzzy_match_run then answers CLOSED. May be NULL. */
     bool (*progress)(void *context, double done);
     void *progress_context;
+    const struct fuzzy_before *before; /* NULL: everything is learnt and compared */
 };
 
 struct fuzzy_match {
@@ -34,7 +49,8 @@ struct fuzzy_match {
     size_t cluster_count;
     bool unique_sources; /* as decided */
     uint64_t compared_count;
-    size_t memory_bytes; /* of fields and pairs, about */
+    struct buffer large[FUZZY_BLOCKS_MAX]; /* [rule]: as in fuzzy_before */
+    size_t memory_bytes;                   /* of fields and pairs, about */
 };
 
 /* Everything. `table` must outlive `m`. Errors: CLOSED where progress said stop; INVALID: nothing to compare. Release with

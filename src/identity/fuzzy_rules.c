@@ -258,8 +258,7 @@ static enum status read_block(struct reader *r, const struct json *j) {
                              FUZZY_BLOCK_PARTS_MAX);
         status = read_part(r, p->text, &block->parts[block->part_count++]);
     }
-    return status || block->part_count ? status
-                                       : fault_set(r->fault, STATUS_INVALID, "blocking: a key needs at least one part");
+    return status; /* without any part: all with all */
 }
 
 static enum status read_each(struct reader *r, const struct json *root, const char *key,

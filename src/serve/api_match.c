@@ -66,6 +66,8 @@ static void write_state(struct call *call) {
     json_member_integer(w, "customers", (int64_t)s.customers);
     json_member_integer(w, "compared", (int64_t)s.compared);
     json_member_integer(w, "pairs", (int64_t)s.pairs);
+    json_member_integer(w, "new", (int64_t)s.fresh);
+    json_member_bool(w, "learnt", s.learnt);
     json_member_integer(w, "merged", (int64_t)s.merged);
     json_end_object(w);
 }
@@ -108,7 +110,8 @@ void api_matches_run(struct call *call) {
         struct json_writer w = {.out = &rules};
         json_text_of(call->bench->parser, given, &w);
     }
-    enum status status = match_run_start(call->serve->matches, buffer_slice(&rules), least, &fault);
+    bool full = json_get_bool(call->bench->parser, body, "full", false);
+    enum status status = match_run_start(call->serve->matches, buffer_slice(&rules), least, full, &fault);
     buffer_release(&rules);
     if (status) {
         call_fail(call, status, &fault);

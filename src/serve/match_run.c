@@ -10,21 +10,19 @@
 #include "base/time.h"
 #include "language/workers.h"
 #include "serve/background.h"
+#include "serve/match_keep.h"
 #include "serve/review.h"
 
-struct result {
-    struct fuzzy_table table;
-    struct fuzzy_match match;
-    uint32_t *customers; /* [record] */
-    uint64_t merged;
-};
+#define GROWTH_LEARN 1.5 /* with so many times the customers it learnt from, a run learns again */
 
 struct match_run {
     struct serve_parts parts;
+    char *path;
     struct background *background;
-    pthread_mutex_t lock;    /* of `last` and `result` */
-    struct match_state last; /* of the last run that ended well */
-    struct result *result;   /* likewise, or NULL */
+    pthread_mutex_t lock;    /* all below */
+    bool looked;             /* for the file of an earlier process */
+    struct match_keep *keep; /* of the last run that ended well, or NULL; replaced by the run's thread alone */
+    char fault[512];         /* of that file, "" where there was none or it was read */
 };
 
 /* What a run was asked for; the run's. */
@@ -32,23 +30,20 @@ struct order {
     struct match_run *run;
     char *rules;
     double automatic;
+    bool full;
+    int64_t started_ms;
 };
 
 struct match_run *match_run_create(const struct serve_parts *parts) {
     struct match_run *run = memory_get(1, sizeof *run);
+    struct buffer path = {0};
     run->parts = *parts;
+    buffer_print(&path, "%s/matches", parts->folder);
+    run->path = memory_text(buffer_slice(&path));
+    buffer_release(&path);
     run->background = background_create(parts->os, "GET /v1/identity/matches");
     pthread_mutex_init(&run->lock, NULL);
     return run;
-}
-
-static void result_free(struct result *r) {
-    if (!r)
-        return;
-    fuzzy_match_release(&r->match);
-    fuzzy_table_release(&r->table);
-    free(r->customers);
-    free(r);
 }
 
 void match_run_close(struct match_run *run) {
@@ -60,15 +55,27 @@ void match_run_free(struct match_run *run) {
     if (!run)
         return;
     background_free(run->background);
-    result_free(run->result);
+    match_keep_free(run->keep);
+    free(run->path);
     pthread_mutex_destroy(&run->lock);
     free(run);
+}
+
+/* What an earlier process left, read when somebody first asks. One that cannot be read is as none: the next run makes it anew. Under the lock. */
+static void look(struct match_run *run) {
+    struct fault fault = {0};
+    if (run->looked)
+        return;
+    run->looked = true;
+    enum status status = match_keep_read(run->parts.os, run->path, &run->keep, &fault);
+    if (status && status != STATUS_NOT_FOUND)
+        snprintf(run->fault, sizeof run->fault, "the pairs of the last run cannot be read, run again: %s", fault.text);
 }
 
 /* --- reading everybody --- */
 
 struct reading {
-    struct match_run *run;
+    const struct serve_parts *parts;
     struct fuzzy_table *table;
     size_t record;
     const struct type *type; /* of customers' attributes */
@@ -107,20 +114,34 @@ static void read_attribute(void *context, const struct attribute_now *a) {
 /* Phones and e-mail addresses that are identifiers need not be attributes. */
 static void read_identifier(void *context, struct identifier_id id) {
     struct reading *r = context;
-    const struct serve_parts *parts = &r->run->parts;
+    const struct serve_parts *parts = r->parts;
     const struct namespace *n = dictionary_namespace_at(parts->dictionary, identity_namespace(parts->identity, id));
     if (n && (slice_is(n->name, "phone") || slice_is(n->name, "email")))
         set_value(r, n->name, identity_value(parts->identity, id));
 }
 
-static bool read_everybody(struct match_run *run, struct result *result) {
+/* What `customer` says, into the reading's record. */
+static void read_customer(struct reading *r, struct customer_id customer, struct arena *arena) {
+    struct history_hold hold = history_enter(r->parts->history);
+    history_attributes(r->parts->history, customer, arena, read_attribute, r);
+    history_leave(r->parts->history, hold);
+    identity_identifiers(r->parts->identity, customer, 20, read_identifier, r);
+    arena_reset(arena);
+}
+
+static struct reading reading_of(const struct serve_parts *parts, struct fuzzy_table *table) {
+    return (struct reading){
+        .parts = parts, .table = table, .type = dictionary_type_at(parts->dictionary, DICTIONARY_CUSTOMER)};
+}
+
+/* Every customer a record, ascending; their numbers in *customers. */
+static bool read_everybody(struct match_run *run, struct fuzzy_table *table, uint32_t **customers) {
     const struct serve_parts *parts = &run->parts;
     struct identity_counters counters;
     struct arena arena = {0};
-    struct reading r = {
-        .run = run, .table = &result->table, .type = dictionary_type_at(parts->dictionary, DICTIONARY_CUSTOMER)};
+    struct reading r = reading_of(parts, table);
     identity_counters_read(parts->identity, &counters);
-    result->customers = memory_get(counters.created + 1, sizeof *result->customers);
+    *customers = memory_get(counters.created + 1, sizeof **customers);
     for (uint64_t first = 0; first <= counters.created && !background_cancelled(run->background); first += 64) {
         uint64_t bits;
         identity_population(parts->identity, (uint32_t)first, 1, &bits);
@@ -128,13 +149,9 @@ static bool read_everybody(struct match_run *run, struct result *result) {
             struct customer_id customer = {(uint32_t)(first + (uint64_t)__builtin_ctzll(bits))};
             if (customer.number > counters.created)
                 break;
-            r.record = fuzzy_table_record(&result->table, 0);
-            result->customers[r.record] = customer.number;
-            struct history_hold hold = history_enter(parts->history);
-            history_attributes(parts->history, customer, &arena, read_attribute, &r);
-            history_leave(parts->history, hold);
-            identity_identifiers(parts->identity, customer, 20, read_identifier, &r);
-            arena_reset(&arena);
+            r.record = fuzzy_table_record(table, 0);
+            (*customers)[r.record] = customer.number;
+            read_customer(&r, customer, &arena);
         }
         background_progress(run->background, 0.1 * (double)first / (double)(counters.created + 1));
     }
@@ -166,46 +183,62 @@ static enum status append_merge(struct match_run *run, struct customer_id a, str
     return log_append(run->parts.log, &record, 1, NULL);
 }
 
-/* Merges what is as sure as was asked for, within clusters and not against what people said. */
-static void merge_sure(struct match_run *run, struct result *r, double automatic) {
+/* Merges what is as sure as was asked for, within clusters and not against what people said. Returns how many. */
+static uint64_t merge_sure(const struct order *order, const struct fuzzy_match *m, const uint32_t *customers) {
+    struct match_run *run = order->run;
+    double automatic = order->automatic;
     double least = automatic > 0 && automatic < 1 ? log2(automatic / (1 - automatic)) : INFINITY;
     struct arena arena = {0};
-    for (size_t i = 0; i < r->match.pair_count && r->match.pairs[i].bits >= least; i++) {
-        const struct fuzzy_pair *p = &r->match.pairs[i];
-        struct customer_id a = {r->customers[p->a]}, b = {r->customers[p->b]};
-        if (r->match.clusters[p->a] == r->match.clusters[p->b] && !match_rejected(&run->parts, a, b, &arena))
-            r->merged += append_merge(run, a, b) == STATUS_OK;
+    uint64_t merged = 0;
+    for (size_t i = 0; i < m->pair_count && m->pairs[i].bits >= least; i++) {
+        const struct fuzzy_pair *p = &m->pairs[i];
+        struct customer_id a = {customers[p->a]}, b = {customers[p->b]};
+        if (m->clusters[p->a] == m->clusters[p->b] && !match_rejected(&run->parts, a, b, &arena))
+            merged += append_merge(run, a, b) == STATUS_OK;
         arena_reset(&arena);
     }
     arena_release(&arena);
+    return merged;
 }
 
-static void keep_result(struct match_run *run, struct result *r) {
-    pthread_mutex_lock(&run->lock);
-    result_free(run->result);
-    run->result = r;
-    run->last = (struct match_state){.done = true,
-                                     .customers = r->table.record_count,
-                                     .compared = r->match.compared_count,
-                                     .pairs = r->match.pair_count,
-                                     .merged = r->merged};
-    pthread_mutex_unlock(&run->lock);
+/* Whether the last run's weights will do for these records; then `rules` become its own. */
+static bool goes_on(const struct order *order, struct fuzzy_table *table, struct fuzzy_rules *rules) {
+    const struct match_keep *k = order->run->keep;
+    return k && !order->full && slice_is(slice_text(order->rules), k->asked) &&
+           (double)table->record_count <= GROWTH_LEARN * (double)k->learnt_records &&
+           fuzzy_rules_parse(slice_text(k->rules), table, rules, NULL) == STATUS_OK;
 }
 
-static enum status match_everybody(struct match_run *run, const struct order *order, struct result *r,
-                                   struct fault *fault) {
+/* The table's records compared with each other, as far as they were not. */
+static enum status compare(const struct order *order, struct fuzzy_table *table, uint32_t *customers,
+                           struct match_keep **keep, struct fault *fault) {
+    struct match_run *run = order->run;
     struct fuzzy_options options = {
         .workers = 2, .run = workers_run, .progress = tell_progress, .progress_context = run};
     struct fuzzy_rules *rules = memory_get(1, sizeof *rules);
+    struct fuzzy_match m = {0};
+    struct match_since since = {.fresh = table->record_count};
     enum status status = STATUS_OK;
-    if (!read_everybody(run, r))
-        status = background_checked(run->background, fault);
+    bool on = goes_on(order, table, rules);
+    if (on) {
+        match_since_init(&since, run->keep, table, rules, customers);
+        options.before = &since.before;
+    } else {
+        status = fuzzy_rules_parse(slice_text(order->rules), table, rules, fault);
+    }
     if (!status)
-        status = fuzzy_rules_parse(slice_text(order->rules), &r->table, rules, fault);
-    if (!status)
-        status = fuzzy_match_run(&r->table, rules, &options, &r->match, fault);
-    if (!status)
-        merge_sure(run, r, order->automatic);
+        status = fuzzy_match_run(table, rules, &options, &m, fault);
+    if (!status) {
+        uint64_t merged = merge_sure(order, &m, customers);
+        struct match_keep *k = *keep = match_keep_take(&m, table, customers, slice_text(order->rules));
+        k->merged = merged;
+        k->compared = m.compared_count;
+        k->fresh = since.fresh;
+        k->learnt = !on;
+        k->learnt_records = on ? run->keep->learnt_records : table->record_count;
+    }
+    fuzzy_match_release(&m);
+    match_since_release(&since);
     free(rules);
     return status;
 }
@@ -215,21 +248,47 @@ static void order_free(struct order *order) {
     free(order);
 }
 
+/* What a run made takes the place of the last one's, in memory and on disk. */
+static enum status hold_on(struct order *order, struct match_keep *keep, struct fault *fault) {
+    struct match_run *run = order->run;
+    keep->started_ms = order->started_ms;
+    keep->ended_ms = os_now_ms(run->parts.os);
+    enum status status = match_keep_write(keep, run->parts.os, run->path, fault);
+    pthread_mutex_lock(&run->lock);
+    struct match_keep *old = run->keep;
+    run->keep = keep;
+    run->fault[0] = 0;
+    pthread_mutex_unlock(&run->lock);
+    match_keep_free(old);
+    return status; /* not written, it holds until the next restart all the same, and the state says why */
+}
+
 static enum status run_work(void *context, struct fault *fault) {
     struct order *order = context;
-    struct result *r = memory_get(1, sizeof *r);
-    enum status status = match_everybody(order->run, order, r, fault);
+    struct fuzzy_table table = {0};
+    struct match_keep *keep = NULL;
+    uint32_t *customers = NULL;
+    bool whole = read_everybody(order->run, &table, &customers);
+    enum status status = whole ? STATUS_OK : background_checked(order->run->background, fault);
     if (!status)
-        keep_result(order->run, r);
+        status = compare(order, &table, customers, &keep, fault);
+    if (keep)
+        status = hold_on(order, keep, fault);
     else
-        result_free(r);
+        free(customers);
+    fuzzy_table_release(&table);
     order_free(order);
     return status;
 }
 
-enum status match_run_start(struct match_run *run, struct slice rules, double automatic, struct fault *fault) {
+enum status match_run_start(struct match_run *run, struct slice rules, double automatic, bool full,
+                            struct fault *fault) {
     struct order *order = memory_get(1, sizeof *order);
-    *order = (struct order){run, memory_text(rules.size ? rules : SLICE("{}")), automatic};
+    *order =
+        (struct order){run, memory_text(rules.size ? rules : SLICE("{}")), automatic, full, os_now_ms(run->parts.os)};
+    pthread_mutex_lock(&run->lock);
+    look(run);
+    pthread_mutex_unlock(&run->lock);
     enum status status = background_start(run->background, run_work, order, fault);
     if (status)
         order_free(order);
@@ -239,14 +298,28 @@ enum status match_run_start(struct match_run *run, struct slice rules, double au
 void match_run_state(struct match_run *run, struct match_state *out) {
     struct background_state state;
     background_state(run->background, &state);
+    *out = (struct match_state){.running = state.running,
+                                .progress = state.progress,
+                                .started_ms = state.started_ms,
+                                .ended_ms = state.ended_ms};
     pthread_mutex_lock(&run->lock);
-    *out = run->last;
+    look(run);
+    memcpy(out->fault, state.fault[0] ? state.fault : run->fault, sizeof out->fault);
+    const struct match_keep *k = run->keep;
+    if (k) {
+        out->done = true;
+        out->customers = k->record_count;
+        out->compared = k->compared;
+        out->pairs = k->pair_count;
+        out->merged = k->merged;
+        out->fresh = k->fresh;
+        out->learnt = k->learnt;
+        if (!state.started_ms) {
+            out->started_ms = k->started_ms;
+            out->ended_ms = k->ended_ms;
+        }
+    }
     pthread_mutex_unlock(&run->lock);
-    out->running = state.running;
-    out->progress = state.progress;
-    out->started_ms = state.started_ms;
-    out->ended_ms = state.ended_ms;
-    memcpy(out->fault, state.fault, sizeof out->fault);
 }
 
 void match_run_pairs(struct match_run *run, double least, bool rejected,
@@ -255,14 +328,14 @@ void match_run_pairs(struct match_run *run, double least, bool rejected,
     bool more = true;
     double least_bits = log2(least / (1 - least));
     pthread_mutex_lock(&run->lock);
-    struct result *r = run->result;
-    for (size_t i = 0; r && more && i < r->match.pair_count && r->match.pairs[i].bits >= least_bits; i++) {
-        const struct fuzzy_pair *p = &r->match.pairs[i];
-        struct match_pair pair = {.a = identity_redirect(run->parts.identity, (struct customer_id){r->customers[p->a]}),
-                                  .b = identity_redirect(run->parts.identity, (struct customer_id){r->customers[p->b]}),
+    look(run);
+    const struct match_keep *k = run->keep;
+    for (size_t i = 0; k && more && i < k->shown_count && k->pairs[i].bits >= least_bits; i++) {
+        const struct fuzzy_pair *p = &k->pairs[i];
+        struct match_pair pair = {.a = identity_redirect(run->parts.identity, (struct customer_id){k->customers[p->a]}),
+                                  .b = identity_redirect(run->parts.identity, (struct customer_id){k->customers[p->b]}),
                                   .probability = fuzzy_probability(p->bits),
-                                  .record_a = p->a,
-                                  .record_b = p->b};
+                                  .number = i};
         if (pair.a.number == pair.b.number || !pair.a.number || !pair.b.number)
             continue;
         pair.rejected = match_rejected(&run->parts, pair.a, pair.b, &arena);
@@ -274,6 +347,56 @@ void match_run_pairs(struct match_run *run, double least, bool rejected,
     arena_release(&arena);
 }
 
+/* --- explaining --- */
+
+/* A field's value as the customer has it now: its columns, by blanks. */
+static void show_value(struct json_writer *w, const char *key, struct fuzzy_table *values, const struct match_keep *k,
+                       const struct fuzzy_field_rule *f, size_t record) {
+    struct buffer text = {0};
+    for (size_t c = 0; c < f->column_count; c++) {
+        const struct fuzzy_column *column = fuzzy_table_find(values, slice_text(k->schema.columns[f->columns[c]].name));
+        struct slice part = column ? fuzzy_table_text(column, record) : SLICE_NONE;
+        if (part.size && text.size)
+            buffer_add_char(&text, ' ');
+        buffer_add_slice(&text, part);
+    }
+    json_member_text(w, key, buffer_slice(&text));
+    buffer_release(&text);
+}
+
+static void show_field(struct json_writer *w, struct fuzzy_table *values, const struct match_keep *k, size_t pair,
+                       size_t field) {
+    const struct fuzzy_field_rule *f = &k->parsed.fields[field];
+    unsigned level = fuzzy_pattern_level(k->pairs[pair].pattern, field);
+    json_object(w);
+    json_member_cstring(w, "field", f->name);
+    show_value(w, "a", values, k, f, 0);
+    show_value(w, "b", values, k, f, 1);
+    json_member_cstring(w, "level", level == FUZZY_LEVEL_NONE ? "no evidence" : fuzzy_level_word(f->comparator, level));
+    json_member_real(w, "bits", k->field_bits[pair * k->parsed.field_count + field] / 100.0);
+    json_end_object(w);
+}
+
 void match_run_explain(struct match_run *run, const struct match_pair *pair, struct json_writer *w) {
-    fuzzy_match_explain(&run->result->match, pair->record_a, pair->record_b, w);
+    const struct match_keep *k = run->keep;
+    struct fuzzy_table values = {0};
+    struct arena arena = {0};
+    struct reading r = reading_of(&run->parts, &values);
+    for (int side = 0; side < 2; side++) {
+        r.record = fuzzy_table_record(&values, 0);
+        read_customer(&r, side ? pair->b : pair->a, &arena);
+    }
+    arena_release(&arena);
+    double bits = k->pairs[pair->number].bits;
+    json_object(w);
+    json_member_real(w, "probability", round(fuzzy_probability(bits) * 1e6) / 1e6);
+    json_member_real(w, "bits", round(bits * 100) / 100);
+    json_member_real(w, "prior_bits", round(fuzzy_prior(&k->weights) * 100) / 100);
+    json_key(w, "fields");
+    json_array(w);
+    for (size_t f = 0; f < k->parsed.field_count; f++)
+        show_field(w, &values, k, pair->number, f);
+    json_end_array(w);
+    json_end_object(w);
+    fuzzy_table_release(&values);
 }

@@ -114,11 +114,31 @@ with tempfile.TemporaryDirectory() as folder:
         check("in the state", "nonsense" in (server.ask("GET", "/v1/identity/matches")[1].get("fault") or ""))
         server.stop()
         server = Server(data, server.key)
-        server.run()
+        kept = server.ask("GET", "/v1/identity/matches")[1]
+        check("the queue outlives a restart", {frozenset((p["a"], p["b"])) for p in kept.get("matches", [])} == found - {frozenset((two["a"], two["b"]))}, kept)
+        check("with its explanations", kept["matches"] and kept["matches"][0]["score"] == pairs[0]["score"], f"{kept['matches'][:1]} {pairs[:1]}")
+        check("and its figures", kept.get("last_run", {}).get("learnt") is True and kept["last_run"]["customers"] == 140, kept.get("last_run"))
+        late = {**people[0][1], "last_name": people[0][1]["last_name"] + "q"}
+        server.ask("POST", "/v1/batch", {"batch": [{"type": "identify", "userId": "w0", "traits": late, "messageId": "w0"}]}, key=write_key)
+        for _ in range(100):
+            if oneid(server, "w0"):
+                break
+            time.sleep(0.1)
+        status, state = server.run()
+        last = state.get("last_run") or {}
+        check("the next run compares what is new", status == 200 and last.get("learnt") is False and last.get("new") == 1 and last.get("compared", 1e9) < 500, state.get("last_run"))
+        check("and finds it", frozenset((oneid(server, "u0"), oneid(server, "w0"))) in {frozenset((p["a"], p["b"])) for p in state.get("matches", [])})
+        check("all anew where asked for", server.ask("POST", "/v1/identity/matches/run", {"full": True})[0] == 200)
+        for _ in range(100):
+            time.sleep(0.1)
+            last = server.ask("GET", "/v1/identity/matches")[1]
+            if not last.get("running"):
+                break
+        check("it learns again", last["last_run"]["learnt"] is True and last["last_run"]["new"] == 141, last.get("last_run"))
         check("a rejection outlives a restart", not proposed(two) and proposed(two, "/v1/identity/matches?rejected=true"))
         status, told = server.ask("POST", "/v1/identity/matches/undo", {"a": two["a"], "b": two["b"]})
         check("undo of the rejection", status == 200 and proposed(two), told)
-        server.ask("POST", "/v1/identity/matches/run", {"automatic": 0.9})
+        server.ask("POST", "/v1/identity/matches/run", {"automatic": 0.9, "full": True})
         for _ in range(100):
             time.sleep(0.1)
             if not server.ask("GET", "/v1/identity/matches")[1].get("running"):
