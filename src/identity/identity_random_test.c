@@ -8,6 +8,7 @@
 #include "os/image.h"
 #include "os/os_sim.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -299,12 +300,28 @@ static void run_check(struct run *run) {
     rows_follow(run->bed.identity, &run->rows);
 }
 
+#define RECORDS_MAX 1000
+#define TEXT_BYTES 600
+
+/* A record at random: new, one that came before, or that with others' identifiers beside its own. */
+static void next_text(struct run *run, char (*texts)[TEXT_BYTES], unsigned i, unsigned pool, char *out, size_t size) {
+    random_text(&run->random, texts[i], TEXT_BYTES, pool);
+    snprintf(out, size, "%s", texts[i]);
+    if (i == 0 || !random_chance(&run->random, 0.3))
+        return;
+    const char *before = texts[random_below(&run->random, i)];
+    bool beside = random_chance(&run->random, 0.5) && strlen(before) < 200 && strlen(texts[i]) < 100;
+    snprintf(out, size, "%s%s%s", before, beside && before[0] ? " " : "", beside ? texts[i] : "");
+}
+
 static void run_differential(uint64_t seed, unsigned records, unsigned pool) {
     struct run run;
     char text[4096];
+    char(*texts)[TEXT_BYTES] = memory_get(RECORDS_MAX, sizeof *texts);
+    assert(records <= RECORDS_MAX);
     run_open(&run, seed);
     for (unsigned i = 0; i < records; i++) {
-        random_text(&run.random, text, 600, pool);
+        next_text(&run, texts, i, pool, text, sizeof text);
         run_record(&run, text, (int64_t)random_below(&run.random, 50) * 700, (unsigned)random_below(&run.random, 3));
         if (i % 61 == 60)
             run_check(&run);
@@ -325,6 +342,7 @@ static void run_differential(uint64_t seed, unsigned records, unsigned pool) {
     }
     run_check(&run);
     run_close(&run);
+    free(texts);
 }
 
 static void test_differential(void **state) {

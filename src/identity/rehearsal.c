@@ -7,9 +7,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define SWEEP_EDGES_MAX 50000  /* of one component: about 10 ms */
-#define SWEEP_EDGES_STEP 4000  /* gathered by a record's part of a sweep, before the last component */
-#define SWEEP_IDENTIFIERS 4096 /* looked at by a record's part of a sweep */
+#define SWEEP_EDGES_MAX 50000 /* of one component: about 10 ms */
+#define SWEEP_EDGES_STEP 4000 /* gathered by a record's part of a sweep, before the last component */
 
 /* --- rules on trial --- */
 
@@ -200,6 +199,8 @@ enum status identity_rehearse(const struct identity *identity, struct json_parse
 
 /* --- sweeping --- */
 
+uint32_t identity_sweep_identifiers = 4096;
+
 void identity_sweep_begin(struct identity *identity) {
     bool any = chunks_count(&identity->identifiers) != 0;
     atomic_store_explicit(&identity->sweep, any ? 1 : 0, memory_order_release);
@@ -217,7 +218,7 @@ void identity_sweep(struct identity *identity, uint64_t position, int64_t receiv
     uint32_t at = identity_sweep_at(identity), last = chunks_count(&identity->identifiers), looked = 0;
     size_t edges = 0;
     assert(at);
-    for (; at <= last && looked < SWEEP_IDENTIFIERS && edges < SWEEP_EDGES_STEP; at++, looked++) {
+    for (; at <= last && looked < identity_sweep_identifiers && edges < SWEEP_EDGES_STEP; at++, looked++) {
         if (!lowest_around(identity, at))
             continue;
         solve_begin(s, identity);

@@ -50,4 +50,7 @@ uint32_t identity_sweep_at(const struct identity *identity);
 void identity_sweep(struct identity *identity, uint64_t position, int64_t received_ms, uint16_t source,
                     void (*apply)(void *context, const struct resolution *resolution), void *context);
 
+/* How many identifiers a step looks at; tests make it small. The log's meaning depends on it: the same for as long as the log is. */
+extern uint32_t identity_sweep_identifiers;
+
 #endif
