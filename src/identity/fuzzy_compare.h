@@ -37,7 +37,7 @@ struct fuzzy_bounds {
     unsigned order[FUZZY_FIELDS_MAX];         /* fields, those that tell most for their cost first */
     double floor_bits;
 };
-/* The same pattern as fuzzy_compare_records, and its evidence, what a household shares not yet bounded; false
+/* The same pattern as fuzzy_compare_records, and its evidence, households not yet minded; false
  * where the evidence is below the floor (the pattern is then not whole). */
 bool fuzzy_compare_bounded(const struct fuzzy_fields *fields, struct fuzzy_cache *cache,
                            const struct fuzzy_bounds *bounds, uint32_t a, uint32_t b, fuzzy_pattern *pattern,

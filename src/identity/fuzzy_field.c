@@ -9,6 +9,9 @@
 #include "identity/fuzzy_normalise.h"
 
 #define RARER_MAX 5.0
+#define SHARED_USUAL                                                                                                   \
+    6 /* records with one e-mail address, phone or number; more are not one person's, but a shop's or an office's */
+#define SHARED_MAX 16.0
 #define CACHED_VALUES_MAX 20000
 
 /* --- codes --- */
@@ -90,6 +93,11 @@ static void describe_values(struct fuzzy_field *f, struct fuzzy_normaliser *n) {
     }
 }
 
+/* What is its owner's alone where it is not shared. */
+static bool is_own(enum fuzzy_role role) {
+    return role == FUZZY_ROLE_EMAIL || role == FUZZY_ROLE_PHONE || role == FUZZY_ROLE_NUMBER_ID;
+}
+
 /* How many records have each value, and how likely two records have the same. */
 static void count_values(struct fuzzy_field *f, size_t records) {
     double sum = 0;
@@ -101,6 +109,11 @@ static void count_values(struct fuzzy_field *f, size_t records) {
     for (size_t v = 1; v <= f->dictionary.count; v++)
         sum += (double)f->values[v].records * (double)f->values[v].records;
     f->chance_same = f->filled ? sum / ((double)f->filled * (double)f->filled) : 1;
+    for (size_t v = 1; !f->rule->tf && is_own(f->rule->role) && v <= f->dictionary.count; v++)
+        if (f->values[v].records > SHARED_USUAL) { /* by both records' chance to have it */
+            double shared = 2 * log2((double)f->values[v].records / SHARED_USUAL);
+            f->values[v].rarer = (float)-(shared > SHARED_MAX ? SHARED_MAX : shared);
+        }
     for (size_t v = 1; f->rule->tf && v <= f->dictionary.count; v++) {
         double rarer = log2(f->chance_same * (double)f->filled / (f->values[v].records ? f->values[v].records : 1));
         f->values[v].rarer = (float)(rarer > RARER_MAX ? RARER_MAX : rarer < -RARER_MAX ? -RARER_MAX : rarer);

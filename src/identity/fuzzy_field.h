@@ -20,7 +20,8 @@ struct fuzzy_value {
     size_t pieces_at;
     uint32_t piece_count;
     uint32_t records; /* that have it */
-    float rarer; /* bits that agreeing in it says more than agreeing in a usual value; 0 without term frequencies */
+    float
+        rarer; /* bits that agreeing in it says more than agreeing in a usual value; without term frequencies 0, or less where many share it */
     uint64_t
         letters; /* which bytes of an alphabet of 64 are in it: two texts are at least as many edits apart as one lacks of the other's */
     char sound[FUZZY_SOUND_BYTES];

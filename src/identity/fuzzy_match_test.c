@@ -450,10 +450,11 @@ static void test_rules_again(void **state) {
     uint32_t truth[200];
     struct buffer one = {0}, two = {0};
     make_people(&t, 40, 3, truth);
-    assert_int_equal( /* an empty key compares all with all, as is inferred for few records */
-        fuzzy_rules_parse(SLICE("{\"blocking\": [[\"given:sound\", \"birth_date:start 4\"], []], \"threshold\": 0.75}"), &t,
-                          &rules, NULL),
-        STATUS_OK);
+    assert_int_equal(/* an empty key compares all with all, as is inferred for few records */
+                     fuzzy_rules_parse(
+                         SLICE("{\"blocking\": [[\"given:sound\", \"birth_date:start 4\"], []], \"threshold\": 0.75}"),
+                         &t, &rules, NULL),
+                     STATUS_OK);
     fuzzy_rules_write(&rules, &t, &(struct json_writer){.out = &one});
     assert_int_equal(fuzzy_rules_parse(buffer_slice(&one), &t, &again, NULL), STATUS_OK);
     fuzzy_rules_write(&again, &t, &(struct json_writer){.out = &two});

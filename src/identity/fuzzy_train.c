@@ -12,6 +12,7 @@
 #define RANDOM_PAIRS 500000
 #define RULE_PAIRS 30000
 #define ROUNDS 40
+#define HOUSEHOLD_PAIRS_MIN 20 /* fewer pairs of one household tell nothing */
 #define ALL_FIELDS UINT32_MAX
 
 /* --- counts of patterns --- */
@@ -112,20 +113,28 @@ static bool is_place(enum fuzzy_role role) {
            role == FUZZY_ROLE_CITY || role == FUZZY_ROLE_REGION || role == FUZZY_ROLE_COUNTRY;
 }
 
+/* log2 of how much likelier the active fields are between records of one person than of two of one household. */
+static double home_odds(const struct fuzzy_fields *fields, const struct fuzzy_weights *w, fuzzy_pattern p,
+                        uint32_t active) {
+    double bits = 0;
+    for (size_t f = 0; f < fields->count; f++)
+        if (active & (1u << f) && fuzzy_pattern_level(p, f) != FUZZY_LEVEL_NONE)
+            bits += w->home_weight[f][fuzzy_pattern_level(p, f)];
+    return bits;
+}
+
 double fuzzy_household(const struct fuzzy_fields *fields, const struct fuzzy_weights *w, fuzzy_pattern p, double bits) {
-    double shared = 0;
     if (!w->household)
         return bits;
-    for (size_t f = 0; f < fields->count; f++)
-        if (w->household & (1u << f) && fuzzy_pattern_level(p, f) != FUZZY_LEVEL_NONE)
-            shared += w->weight[f][fuzzy_pattern_level(p, f)];
-    return shared > w->household_bits_max ? bits - shared + w->household_bits_max : bits;
+    return -log2(exp2(-bits) + exp2(-w->home_bits - home_odds(fields, w, p, ALL_FIELDS)));
 }
 
 static void set_weights(const struct fuzzy_fields *fields, struct fuzzy_weights *w) {
     for (size_t f = 0; f < fields->count; f++)
-        for (unsigned l = 0; l < fields->list[f].level_count; l++)
+        for (unsigned l = 0; l < fields->list[f].level_count; l++) {
             w->weight[f][l] = log2(w->m[f][l] / w->u[f][l]);
+            w->home_weight[f][l] = w->household ? log2(w->m[f][l] / w->home[f][l]) : 0;
+        }
 }
 
 /* Shares out of sums, each level held off zero by `spread` times `before`. */
@@ -148,37 +157,54 @@ static double odds_of(const struct fuzzy_fields *fields, fuzzy_pattern p, uint32
     return active == ALL_FIELDS ? fuzzy_household(fields, w, p, bits) : bits;
 }
 
+/* How much of all pairs each kind is. */
+struct kinds {
+    double matches, home;
+};
+
+/* How likely a pattern is of one person; of one household in *home. */
+static double likely_of(const struct fuzzy_fields *fields, const struct fuzzy_weights *w, fuzzy_pattern p,
+                        uint32_t active, const struct kinds *kinds, double *home) {
+    double bits = odds_of(fields, p, active, w), random = 1 - kinds->matches - kinds->home;
+    double match = kinds->matches * exp2(bits);
+    *home = w->household ? kinds->home * exp2(bits - home_odds(fields, w, p, active)) : 0;
+    double all = match + *home + (random > 0 ? random : 0);
+    *home /= all;
+    return match / all;
+}
+
 double fuzzy_em(const struct fuzzy_fields *fields, const struct fuzzy_counts *counts, uint32_t active,
                 struct fuzzy_weights *w, unsigned rounds) {
-    double share = 0.3, start[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX];
+    struct kinds kinds = {0.3, w->household ? 0.2 : 0};
+    double start[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX];
     for (size_t f = 0; f < fields->count; f++)
         default_m(&fields->list[f], start[f]);
     for (unsigned round = 0; round < rounds && counts->total > 0; round++) {
-        double sums[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX] = {{0}}, matches = 0, before = share;
+        double sums[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX] = {{0}}, matches = 0, homes = 0, before = kinds.matches;
         set_weights(fields, w);
-        double prior = log2(share / (1 - share));
         for (size_t i = 0; i < counts->slot_count; i++) {
             if (!counts->patterns[i])
                 continue;
             fuzzy_pattern p = counts->patterns[i] - 1;
-            double likely = counts->counts[i] * fuzzy_probability(prior + odds_of(fields, p, active, w));
+            double home, likely = counts->counts[i] * likely_of(fields, w, p, active, &kinds, &home);
             matches += likely;
+            homes += counts->counts[i] * home;
             for (size_t f = 0; f < fields->count; f++)
                 if (fuzzy_pattern_level(p, f) != FUZZY_LEVEL_NONE)
                     sums[f][fuzzy_pattern_level(p, f)] += likely;
         }
-        share = matches / counts->total;
-        share = share < 1e-9 ? 1e-9 : share > 0.9999 ? 0.9999 : share;
+        kinds = (struct kinds){matches / counts->total, homes / counts->total};
+        kinds.matches = kinds.matches < 1e-9 ? 1e-9 : kinds.matches > 0.9999 ? 0.9999 : kinds.matches;
         for (size_t f = 0; f < fields->count; f++)
             if (active & (1u << f)) {
                 shares(sums[f], start[f], fields->list[f].level_count, 2, w->m[f]);
                 bound_m(&fields->list[f], w->m[f]);
             }
-        if (fabs(share - before) < before * 1e-6)
+        if (fabs(kinds.matches - before) < before * 1e-6)
             break;
     }
     set_weights(fields, w);
-    return share;
+    return kinds.matches;
 }
 
 /* --- training --- */
@@ -309,6 +335,20 @@ static void sample_rule(struct sampler *s, const struct fuzzy_rules *rules, size
     free(one);
 }
 
+/* How often each level was seen, held off zero by what is usual. */
+static void share_levels(const struct fuzzy_fields *fields, const struct fuzzy_counts *counts,
+                         double into[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX]) {
+    double sums[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX] = {{0}}, flat[FUZZY_LEVELS_MAX];
+    for (size_t i = 0; i < counts->slot_count; i++)
+        for (size_t f = 0; f < fields->count && counts->patterns[i]; f++)
+            if (fuzzy_pattern_level(counts->patterns[i] - 1, f) != FUZZY_LEVEL_NONE)
+                sums[f][fuzzy_pattern_level(counts->patterns[i] - 1, f)] += counts->counts[i];
+    for (size_t f = 0; f < fields->count; f++) {
+        default_u(&fields->list[f], flat);
+        shares(sums[f], flat, fields->list[f].level_count, 20, into[f]);
+    }
+}
+
 /* The field of a role that most records have; -1: none. */
 static int field_of(const struct fuzzy_fields *fields, enum fuzzy_role role) {
     int best = -1;
@@ -321,7 +361,7 @@ static int field_of(const struct fuzzy_fields *fields, enum fuzzy_role role) {
 struct household {
     struct sampler s;
     int given, birth; /* who of a household it is; birth: -1 where it is not known */
-    double others, seen;
+    double seen;
 };
 
 static void count_household(void *context, uint32_t a, uint32_t b) {
@@ -330,27 +370,43 @@ static void count_household(void *context, uint32_t a, uint32_t b) {
     unsigned given = fuzzy_pattern_level(p, (size_t)h->given);
     unsigned birth = h->birth < 0 ? 4 : fuzzy_pattern_level(p, (size_t)h->birth); /* one part the same, or none */
     h->seen++;
-    h->others += given != FUZZY_LEVEL_NONE && (int)given == h->s.fields->list[h->given].differ && birth >= 3;
+    if (given != FUZZY_LEVEL_NONE && (int)given == h->s.fields->list[h->given].differ && birth >= 3)
+        fuzzy_counts_add(&h->s.counts, p, 1);
 }
 
-/* How likely two persons of one household are among all pairs: those with the same family name, street and house number whose given
- * names and birthdays differ. */
+/* The key of a household: family name, street and house number; of whole names the address alone. False where records do not tell. */
+static bool household_key(const struct fuzzy_fields *fields, struct household *h, struct fuzzy_block_rule *key) {
+    int family = field_of(fields, FUZZY_ROLE_FAMILY), address = field_of(fields, FUZZY_ROLE_ADDRESS),
+        house = field_of(fields, FUZZY_ROLE_HOUSE);
+    h->given = field_of(fields, FUZZY_ROLE_GIVEN);
+    h->birth = field_of(fields, FUZZY_ROLE_BIRTH);
+    if (family < 0 && h->given < 0)
+        h->given = field_of(fields, FUZZY_ROLE_NAME);
+    else if (family < 0)
+        return false;
+    if (address < 0 || h->given < 0)
+        return false;
+    *key = (struct fuzzy_block_rule){.parts = {{.field = (unsigned)address}}, .part_count = 1};
+    if (house >= 0)
+        key->parts[key->part_count++].field = (unsigned)house;
+    if (family >= 0)
+        key->parts[key->part_count++].field = (unsigned)family;
+    return true;
+}
+
+/* What two persons of one household look like, and how many such pairs there are: those of a key whose given names and birthdays differ. */
 static void learn_household(const struct fuzzy_fields *fields, const struct fuzzy_rules *rules,
                             struct fuzzy_weights *w) {
-    int family = field_of(fields, FUZZY_ROLE_FAMILY), address = field_of(fields, FUZZY_ROLE_ADDRESS),
-        house = field_of(fields, FUZZY_ROLE_HOUSE), given = field_of(fields, FUZZY_ROLE_GIVEN);
-    w->household = 0;
-    if (family < 0 || address < 0 || given < 0)
-        return;
-    struct household h = {.s = {.fields = fields}, .given = given, .birth = field_of(fields, FUZZY_ROLE_BIRTH)};
+    struct household h = {.s = {.fields = fields}};
     struct fuzzy_rules *one = memory_get(1, sizeof *one);
     struct fuzzy_key *keys;
     *one = *rules;
-    one->blocks[0] = (struct fuzzy_block_rule){.parts = {{.field = (unsigned)family},
-                                                         {.field = (unsigned)address},
-                                                         {.field = (unsigned)(house < 0 ? 0 : house)}},
-                                               .part_count = house < 0 ? 2 : 3};
     one->block_count = 1;
+    w->household = household_key(fields, &h, &one->blocks[0]);
+    if (!w->household) {
+        free(one);
+        return;
+    }
     struct fuzzy_blocking *blocking = fuzzy_blocking_create(fields, one);
     size_t count = fuzzy_block_keys(blocking, 0, &keys), at = 0;
     fuzzy_cache_init(&h.s.cache, fields);
@@ -360,10 +416,11 @@ static void learn_household(const struct fuzzy_fields *fields, const struct fuzz
         at = end;
     }
     fuzzy_cache_release(&h.s.cache);
-    double others = at ? h.others * (double)count / (double)at : 0;
-    w->household_bits_max = log2(w->pairs / (others + 1));
-    for (size_t f = 0; f < fields->count; f++)
-        w->household |= (uint32_t)(is_place(fields->list[f].rule->role) || (int)f == family) << f;
+    double others = at ? h.s.counts.total * (double)count / (double)at : 0;
+    w->household = h.s.counts.total >= HOUSEHOLD_PAIRS_MIN;
+    w->home_bits = log2(w->pairs / (others + 1));
+    share_levels(fields, &h.s.counts, w->home);
+    fuzzy_counts_release(&h.s.counts);
     free(keys);
     fuzzy_blocking_free(blocking);
     free(one);

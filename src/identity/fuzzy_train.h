@@ -16,10 +16,12 @@ struct fuzzy_weights {
     double pairs;                                      /* that could be compared at all */
     double matches;                                    /* expected among them */
     bool trained[FUZZY_FIELDS_MAX];                    /* false: m is the default */
-    /* Fields that people of one household share (family name, address and its parts) agree together or not at all, also between different
-     * persons; what they give together is held to what a shared household gives. */
-    uint32_t household; /* bits of fields; 0: the records tell of no households */
-    double household_bits_max;
+    /* Two persons of one household agree in family name and address, and often in more: they are a third kind of pair, between those of one
+     * person and those drawn at random, of which `home` is what u is of the latter. Learnt where records tell of households. */
+    bool household;
+    double home[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX];
+    double home_weight[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX]; /* log2(m / home) */
+    double home_bits;                                       /* log2 of all pairs over those of one household */
 };
 
 /* How often each pattern was seen. `{0}` is empty. */
@@ -46,7 +48,7 @@ double fuzzy_evidence(const struct fuzzy_fields *fields, const struct fuzzy_weig
 /* What one field adds to it. */
 double fuzzy_field_evidence(const struct fuzzy_fields *fields, const struct fuzzy_weights *weights, size_t field,
                             uint32_t a, unsigned level);
-/* `bits` of a pattern with what the household's fields give held to their most. */
+/* `bits` of a pattern, against two drawn at random, as they are against these and two of one household together: never more. */
 double fuzzy_household(const struct fuzzy_fields *fields, const struct fuzzy_weights *weights, fuzzy_pattern pattern,
                        double bits);
 /* log2 of the odds that two records drawn at random match. */

@@ -150,19 +150,22 @@ _Static_assert(sizeof(struct keep_head) == 88 + 4 * FUZZY_BLOCKS_MAX, "on disk")
 
 struct kept_weights {
     double m[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX], u[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX],
-        weight[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX];
-    double pairs, matches, household_bits_max;
-    uint32_t household, trained; /* bits of fields */
+        weight[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX], home[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX],
+        home_weight[FUZZY_FIELDS_MAX][FUZZY_LEVELS_MAX];
+    double pairs, matches, home_bits;
+    uint32_t household, trained; /* 1 where there are households; bits of fields */
 };
-_Static_assert(sizeof(struct kept_weights) == 3 * 8 * FUZZY_FIELDS_MAX * FUZZY_LEVELS_MAX + 32, "on disk");
+_Static_assert(sizeof(struct kept_weights) == 5 * 8 * FUZZY_FIELDS_MAX * FUZZY_LEVELS_MAX + 32, "on disk");
 
 static void pack_weights(const struct fuzzy_weights *w, struct kept_weights *out) {
     memcpy(out->m, w->m, sizeof out->m);
     memcpy(out->u, w->u, sizeof out->u);
     memcpy(out->weight, w->weight, sizeof out->weight);
+    memcpy(out->home, w->home, sizeof out->home);
+    memcpy(out->home_weight, w->home_weight, sizeof out->home_weight);
     out->pairs = w->pairs;
     out->matches = w->matches;
-    out->household_bits_max = w->household_bits_max;
+    out->home_bits = w->home_bits;
     out->household = w->household;
     out->trained = 0;
     for (size_t f = 0; f < FUZZY_FIELDS_MAX; f++)
@@ -171,16 +174,18 @@ static void pack_weights(const struct fuzzy_weights *w, struct kept_weights *out
 
 static bool unpack_weights(const struct kept_weights *k, struct fuzzy_weights *w) {
     const double *all = &k->m[0][0];
-    for (size_t i = 0; i < 3 * FUZZY_FIELDS_MAX * FUZZY_LEVELS_MAX + 3; i++)
+    for (size_t i = 0; i < 5 * FUZZY_FIELDS_MAX * FUZZY_LEVELS_MAX + 3; i++)
         if (!isfinite(all[i]))
             return false;
     memcpy(w->m, k->m, sizeof w->m);
     memcpy(w->u, k->u, sizeof w->u);
     memcpy(w->weight, k->weight, sizeof w->weight);
+    memcpy(w->home, k->home, sizeof w->home);
+    memcpy(w->home_weight, k->home_weight, sizeof w->home_weight);
     w->pairs = k->pairs;
     w->matches = k->matches;
-    w->household_bits_max = k->household_bits_max;
-    w->household = k->household;
+    w->home_bits = k->home_bits;
+    w->household = k->household != 0;
     for (size_t f = 0; f < FUZZY_FIELDS_MAX; f++)
         w->trained[f] = k->trained >> f & 1;
     return k->pairs > 0 && k->matches > 0;

@@ -41,6 +41,8 @@ SETS = [
     ("splink fake_1000", ["splink_fake/fake_1000.csv"], ["--truth-column", "cluster"], 0.9114),
     ("RLdata500", ["rldata/RLdata500.dblink.csv"], ["--truth-column", "ent_id"], 0.98),
     ("RLdata10000", ["rldata/RLdata10000.dblink.csv"], ["--truth-column", "ent_id"], 0.96),
+    ("pseudopeople, census and WIC: whole families in both", ["pseudopeople/decennial_census.csv.gz", "pseudopeople/women_infants_and_children.csv"],
+     ["--truth-column", "simulant_id", "--ignore", "copy_age,copy_date_of_birth,household_id,guardian_1,guardian_2"], 0.96),
 ]
 for name, files, options, bar in SETS:
     if there(*files):
