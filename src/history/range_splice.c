@@ -14,6 +14,7 @@
 #include "history/range_inside.h"
 
 #define PIECES_MAX 8192
+#define LOOKED_AT_MAX(rows) (4ull * (rows) + 1000) /* entries of a dictionary, for all of the chain's values together */
 
 uint32_t range_splice_rows = 256;
 
@@ -258,15 +259,15 @@ static bool splice_integers(struct splice *s, const struct piece *pieces, uint32
     uint32_t count = chain_rows(s, pieces), at = 0;
     int64_t *values = arena_get(&s->range->arena, (count + 1ull) * sizeof *values);
     uint64_t *raws = arena_get(&s->range->arena, (count + 1ull) * sizeof *raws);
-    bool alike = true;
+    bool alike = base->form == COLUMN_WHOLE || (uint64_t)count * base->code_count <= LOOKED_AT_MAX(rows);
     for (uint32_t i = 0; i < count; i++) {
         values[i] = is_absent(chain, i) ? 0 : range_integer(chain, i);
         if (!decimal_rescale(&values[i], chain->scale, base->scale))
             return false;
         if (is_absent(chain, i))
             raws[i] = 0;
-        else
-            alike = alike && raw_of_integer(base, values[i], &raws[i]);
+        else if (alike)
+            alike = raw_of_integer(base, values[i], &raws[i]);
     }
     if (alike) {
         copy_rows(s, pieces, rows, base, raws, out);
@@ -301,7 +302,7 @@ static bool splice_codes(struct splice *s, const struct piece *pieces, uint32_t 
     uint32_t count = chain_rows(s, pieces);
     uint64_t *raws = arena_get(&s->range->arena, (count + 1ull) * sizeof *raws);
     struct buffer scratch = {0};
-    bool all = (uint64_t)count * base->code_count <= 4ull * rows + 1000;
+    bool all = (uint64_t)count * base->code_count <= LOOKED_AT_MAX(rows);
     for (uint32_t i = 0; i < count && all; i++) {
         uint32_t code = 0;
         while (!is_absent(chain, i) && code < base->code_count &&

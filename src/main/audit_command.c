@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "history/target.h"
@@ -204,6 +205,11 @@ int identity_audit_command(int argc, char **argv) {
     if (!scratch)
         buffer_print(&path, "/audit");
     buffer_add_char(&path, 0);
+    if (access(folder, F_OK) != 0) { /* opening it would make it */
+        fprintf(stderr, "onefold: there is no data folder %s\n", folder);
+        buffer_release(&path);
+        return 1;
+    }
     enum status status = audit(&a, folder, path.data, &fault);
     if (status)
         fprintf(stderr, "onefold: %s\n", fault.text);

@@ -5,7 +5,8 @@
  * thread compacts and writes checkpoints. Opening loads the last checkpoint and folds the tail, so an engine that has
  * opened stands where the log stands. What a user changes goes through engine_define: it is a log record like the rest.
  *
- *     data folder:  lock, log/, history/, seen/, feed/, state/ (checkpoints, `current` names the one in force), imports/ */
+ *     data folder:  lock, log/, history/, seen/, feed/, state/ (checkpoints, `current` names the one in force), imports/,
+ *                  matches (serve/match_keep.h) */
 #ifndef ONEFOLD_MAIN_ENGINE_H
 #define ONEFOLD_MAIN_ENGINE_H
 

@@ -135,8 +135,8 @@ with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(os.path.join(folders[1], "log"), os.path.join(folders[0], "log"))
         code, said = onefold("audit", "--data", folders[0])
         check("a state that is not the log's is told", code == 1 and "not as the log says" in said and "by the log" in said, said)
-        code, said = onefold("audit", "--data", os.path.join(folder, "nothing", "there"), "--scratch", os.path.join(folder, "s"))
-        check("a folder without anything is as its log says", code == 0 and "0 identifiers" in said, said)
+        code, said = onefold("audit", "--data", os.path.join(folder, "nothing"))
+        check("a folder that is not there is told, and not made", code == 1 and "no data folder" in said and not os.path.exists(os.path.join(folder, "nothing")), said)
     finally:
         if server.process.poll() is None:
             server.stop()
