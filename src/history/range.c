@@ -344,6 +344,17 @@ const struct range_rows *range_rows(struct range *range, uint32_t i) {
     return rows;
 }
 
+void range_rows_of(struct range *range, uint32_t i, uint32_t customer, uint32_t *first, uint32_t *end) {
+    const struct range_rows *rows = range_rows_lean(range, i);
+    assert(customer < range->count);
+    if (!rows->starts) {
+        range_rows_by_owner(rows, customer, first, end);
+        return;
+    }
+    *first = rows->starts[customer];
+    *end = rows->starts[customer + 1];
+}
+
 const struct range_rows *range_rows_lean(struct range *range, uint32_t i) {
     assert(i < range->want->rows_count);
     struct rows_slot *slot = &range->rows[i];

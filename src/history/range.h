@@ -59,7 +59,7 @@ enum column_form {
     COLUMN_DOUBLES,   /* doubles; one that has a decimal form (decimal_of_real) means that decimal */
     COLUMN_CODED,     /* raw indexes texts: range_code_text */
     COLUMN_TEXTS,     /* a text a row: range_text */
-    COLUMN_CHILDREN,  /* lists and items: rows child_starts[i] .. child_starts[i + 1] of `child` */
+    COLUMN_CHILDREN,  /* lists and items: rows child_starts[i] .. child_starts[i + 1] of `child` (range_child_starts) */
     COLUMN_PENDING    /* not made yet: ask range_rows_column */
 };
 struct range_column {
@@ -77,7 +77,10 @@ struct range_column {
     const struct table_head *table;
     const struct column_head *head;
     const struct range_rows *child;
-    const uint32_t *child_starts;
+    const uint32_t *child_starts; /* where there are `child_begins` NULL until range_child_starts asks for them */
+    /* of a span where each row has a child, else NULL: bit i: child row i is its row's first. Its rows begin at 0, and so do the child's; as the
+     * file says: who uses it counts its bits, and where they are not as many as rows, looks at child_starts */
+    const uint64_t *child_begins;
     uint8_t *scanned; /* of a span, else NULL: set by range_scans */
 };
 /* Said by who goes over all rows of a column: of the spans to come it is then brought nearer before it is asked for (range_ahead). */
@@ -91,7 +94,7 @@ static inline void range_scans(const struct range_column *column) {
 struct range_rows {
     uint32_t first, end;    /* rows of the range: indexes into the columns' data */
     const uint32_t *starts; /* [customers + 1], absolute: customer i has rows starts[i] .. starts[i + 1] */
-    /* of a span's small tables, else NULL: row i is customer's (owner_base + owner_multiple * owners[i]) % SPAN_CUSTOMERS */
+    /* of a span's tables with a row a customer and fewer, else NULL: row i is customer's (owner_base + owner_multiple * owners[i]) % SPAN_CUSTOMERS */
     const uint16_t *owners;
     uint16_t owner_base, owner_multiple;
     struct range_column seconds,
@@ -145,7 +148,11 @@ const struct range_rows *range_rows(struct range *range, uint32_t i);
  * And where rows are gathered a column is made when range_rows_column asks for it: mostly one of several is. */
 const struct range_rows *range_rows_lean(struct range *range, uint32_t i);
 const struct range_column *range_rows_column(struct range *range, const struct range_rows *rows, uint32_t column);
+/* Rows [*first, *end) of customer `customer` of the range: for few customers of rows asked for leanly. */
+void range_rows_of(struct range *range, uint32_t i, uint32_t customer, uint32_t *first, uint32_t *end);
 const struct range_column *range_attribute(struct range *range, uint32_t i);
+/* child_starts of a column of children of this range, made or looked over when first asked for. */
+const uint32_t *range_child_starts(struct range *range, const struct range_column *column);
 uint64_t range_bytes(const struct range *range); /* of columns given out since it was set: for shares of bandwidth */
 
 #endif

@@ -75,9 +75,10 @@ static void add_column(struct range *range, const struct table_head *t, const st
 }
 
 static void add_starts(struct range *range, const struct table_head *t) {
-    if (!t->starts)
-        add_column(range, t, table_column(t, TABLE_OWNER));
-    else
+    const struct column_head *owners = table_column(t, TABLE_OWNER);
+    if (owners)
+        add_column(range, t, owners);
+    else if (t->starts)
         add_fetch(range, t, t->starts,
                   t->starts_form == STARTS_BLOCKS ? STARTS_BLOCKS_COUNT * sizeof(struct starts_block)
                                                   : (SPAN_CUSTOMERS + 1) * sizeof(uint32_t));
@@ -118,7 +119,10 @@ static void fetch_child_heads(const struct base *base, const struct range_want *
 static void add_children(struct range *range, const struct table_head *t, const struct column_head *c,
                          const struct column_want *want, const uint8_t *scanned) {
     const struct table_head *child = (const struct table_head *)(const void *)((const char *)t + c->dictionary);
-    add_column(range, t, c);
+    if (c->base)
+        add_fetch(range, t, (uint64_t)c->base, child->row_count / 8);
+    else
+        add_column(range, t, c);
     for (uint32_t k = 0; k < below(want); k++)
         if (scanned[k])
             add_column(range, child, table_column(child, want->item_count ? want->items[k].property : 0));

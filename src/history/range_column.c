@@ -373,13 +373,16 @@ static bool children_of_table(struct range *range, const struct table_head *t, s
                               struct range_column *out) {
     const struct table_head *child = at(t, c->dictionary);
     const uint32_t *starts = at(t, c->data);
+    const uint64_t *begins = range->form == FORM_SPAN && c->base ? at(t, (uint64_t)c->base) : NULL;
     struct children_types types;
     column_children_types(range, type, want, &types);
-    if (!ascending(starts + rows.first, rows.end - rows.first, child->row_count))
+    if (begins)
+        starts = NULL;
+    else if (!ascending(starts + rows.first, rows.end - rows.first, child->row_count))
         return false;
     struct range_column *columns = arena_get(&range->arena, (types.count + 1ull) * sizeof *columns);
     struct range_rows *made = arena_get(&range->arena, sizeof *made);
-    const struct run all = {starts[rows.first], starts[rows.end]};
+    const struct run all = {starts ? starts[rows.first] : 0, starts ? starts[rows.end] : child->row_count};
     *made = (struct range_rows){.first = all.first, .end = all.end, .columns = columns};
     for (uint32_t i = 0; i < types.count; i++) {
         const struct column_head *stored = table_column(child, types.columns[i].property);
@@ -389,7 +392,30 @@ static bool children_of_table(struct range *range, const struct table_head *t, s
             return false;
     }
     *out = (struct range_column){.form = COLUMN_CHILDREN, .kind = types.kind, .child = made, .child_starts = starts};
+    out->child_begins = begins;
     return true;
+}
+
+/* Whatever a damaged file says, they ascend up to the count of child rows. */
+static const uint32_t *starts_of_begins(struct range *range, const uint64_t *begins, uint32_t rows, uint32_t children) {
+    uint32_t *starts = arena_get(&range->arena, (rows + 1ull) * sizeof *starts), row = 0;
+    for (uint32_t i = 0; i < children && row < rows; i++)
+        if (begins[i / 64] >> (i % 64) & 1)
+            starts[row++] = i;
+    while (row <= rows)
+        starts[row++] = children;
+    starts[0] = 0;
+    return starts;
+}
+
+const uint32_t *range_child_starts(struct range *range, const struct range_column *column) {
+    struct range_column *c = (struct range_column *)column;
+    assert(c->form == COLUMN_CHILDREN);
+    if (c->child_starts)
+        return c->child_starts;
+    const uint32_t *stored = at(c->table, c->head->data), rows = c->table->row_count, children = c->child->end;
+    bool good = stored[rows] == children && ascending(stored, rows, children);
+    return c->child_starts = good ? stored : starts_of_begins(range, c->child_begins, rows, children);
 }
 
 bool column_of_table(struct range *range, const struct table_head *t, struct run rows, const struct column_want *want,

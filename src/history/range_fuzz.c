@@ -34,7 +34,9 @@ static struct stage *stage_get(void) {
     return s;
 }
 
-static uint64_t read_column(const struct range_column *c, uint32_t first, uint32_t end, unsigned depth) {
+static uint64_t read_column(struct range *range, const struct range_column *c, uint32_t first, uint32_t end,
+                            unsigned depth) {
+    const uint32_t *starts = c->form == COLUMN_CHILDREN ? range_child_starts(range, c) : NULL;
     struct buffer scratch = {0};
     uint64_t sum = 0;
     for (uint32_t row = first; row < end; row++) {
@@ -47,7 +49,7 @@ static uint64_t read_column(const struct range_column *c, uint32_t first, uint32
         else if (c->form != COLUMN_CHILDREN)
             for (struct slice text = range_text(c, row, &scratch); text.size; text.size--)
                 sum += (unsigned char)text.data[text.size - 1];
-        else if (c->child_starts[row] > c->child_starts[row + 1] || c->child_starts[row + 1] > c->child->end)
+        else if (starts[row] > starts[row + 1] || starts[row + 1] > c->child->end)
             abort();
     }
     if (c->form == COLUMN_CODED)
@@ -55,7 +57,7 @@ static uint64_t read_column(const struct range_column *c, uint32_t first, uint32
             sum += range_code_text(c, code, &scratch).size;
     if (c->form == COLUMN_CHILDREN && depth == 0)
         for (unsigned i = 0; i < (c->kind == VALUE_LIST ? 1 : COLUMNS); i++)
-            sum += read_column(&c->child->columns[i], c->child->first, c->child->end, 1);
+            sum += read_column(range, &c->child->columns[i], c->child->first, c->child->end, 1);
     buffer_release(&scratch);
     return sum;
 }
@@ -70,7 +72,7 @@ static uint64_t read_rows(struct range *range, uint32_t columns) {
     for (uint32_t row = rows->first; row < rows->end; row++)
         sum += (uint64_t)range_row_time(rows, row);
     for (uint32_t i = 0; i < columns; i++)
-        sum += read_column(&rows->columns[i], rows->first, rows->end, 0);
+        sum += read_column(range, &rows->columns[i], rows->first, rows->end, 0);
     return sum;
 }
 
@@ -101,7 +103,7 @@ static uint64_t read_all(struct stage *s, struct table_head *t) {
         if (want.rows_count)
             sum += read_rows(s->range, rows.column_count);
         for (uint32_t i = 0; i < want.attribute_count; i++)
-            sum += read_column(range_attribute(s->range, i), 0, range_count(s->range), 0);
+            sum += read_column(s->range, range_attribute(s->range, i), 0, range_count(s->range), 0);
     }
     return sum;
 }

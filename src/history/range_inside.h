@@ -169,5 +169,7 @@ void merge_events(struct range *range, const struct rows_want *want, struct rang
 const uint32_t *range_starts(struct range *range, const struct table_head *t);
 /* False where rows' customers do not lie as range_rows wants them. */
 bool range_row_owners(const struct table_head *t, struct range_rows *out);
+/* Rows of a customer among those that say whose they are. */
+void range_rows_by_owner(const struct range_rows *rows, uint32_t customer, uint32_t *first, uint32_t *end);
 
 #endif

@@ -68,11 +68,21 @@ static void check_ranges(struct made *m, struct range *range) {
         row += m->counts[owner];
     }
     assert_int_equal(starts[SPAN_CUSTOMERS], row);
+    struct range_rows rows = {.end = t->row_count};
+    bool owners = range_row_owners(t, &rows);
+    assert_true(!owners || !t->starts || m->count <= SPAN_CUSTOMERS);
+    assert_true(owners || m->count < 1000 || m->count > SPAN_CUSTOMERS || table_column(t, TABLE_OWNER)->width < 2);
+    for (uint32_t owner = 0; owner < SPAN_CUSTOMERS && rows.owners; owner++) {
+        range_rows_by_owner(&rows, owner, &first, &end);
+        if (end - first != m->counts[owner] || (end > first && first != starts[owner]))
+            fail_msg("seed %llu, %u rows: by its owners %u has rows %u to %u", (unsigned long long)m->seed, m->count,
+                     owner, first, end);
+    }
 }
 
 static void each_form_says_the_same(void **state) {
     (void)state;
-    static const uint32_t sizes[] = {0, 1, 7, 1000, 1535, 1536, 4096, 8191, 8192, 20000, 70000};
+    static const uint32_t sizes[] = {0, 1, 7, 1000, 1535, 1536, 4096, 4097, 8191, 8192, 20000, 70000};
     unsigned forms[3] = {0};
     for (uint64_t seed = 1; seed <= SHAPES; seed++) {
         struct made m = {.seed = seed};
@@ -128,7 +138,7 @@ static void damaged_starts_stay_inside(void **state) {
     for (unsigned i = 0; i < 300; i++) {
         uint32_t first, end;
         if (i % 50 == 0) {
-            choose_counts(&m, i % 100 ? 3000 : 9000, i < 200 ? EVEN : SKEWED);
+            choose_counts(&m, i % 100 ? 5000 : 9000, i < 200 ? EVEN : SKEWED);
             build(&m);
         }
         const struct table_head *t = table_of(&m);
@@ -153,6 +163,84 @@ static void damaged_starts_stay_inside(void **state) {
     record_builder_release(&m.builder);
 }
 
+/* Few rows say whose they are besides: that is asked where starts say nonsense. */
+static void owners_stand_in_for_damaged_starts(void **state) {
+    (void)state;
+    struct made m = {.seed = 5};
+    struct range *range = range_create(NULL, NULL);
+    random_init(&m.random, m.seed);
+    choose_counts(&m, 3000, EVEN);
+    build(&m);
+    assert_int_equal(table_of(&m)->starts_form, STARTS_BLOCKS);
+    uint16_t *start = (uint16_t *)(void *)(m.table.data + table_of(&m)->starts);
+    *start += 7;
+    const uint32_t *starts = range_starts(range, table_of(&m));
+    assert_non_null(starts);
+    for (uint32_t owner = 0, row = 0; owner < SPAN_CUSTOMERS; row += m.counts[owner++])
+        assert_int_equal(starts[owner], row);
+    range_free(range);
+    buffer_release(&m.table);
+    record_builder_release(&m.builder);
+}
+
+/* --- items --- */
+
+#define ITEM_ROWS 700
+
+/* A table of rows of 1 to 3 items; of `without` none. */
+static void build_items(struct made *m, uint32_t without) {
+    struct table_source *rows = memory_get(ITEM_ROWS, sizeof *rows);
+    struct record_head **records = memory_get(ITEM_ROWS, sizeof *records);
+    for (uint32_t row = 0; row < ITEM_ROWS; row++) {
+        struct record_head head = {.type = 1, .kind = TYPE_EVENT, .time_ms = row, .position = row};
+        m->counts[row] = row == without ? 0 : 1 + (uint32_t)random_below(&m->random, 3);
+        record_begin(&m->builder, &head);
+        record_items_begin(&m->builder, 1);
+        for (uint32_t i = 0; i < m->counts[row]; i++) {
+            record_item_begin(&m->builder);
+            record_set(&m->builder, 1, VALUE_NUMBER, i, 0);
+        }
+        record_items_end(&m->builder);
+        const struct record_head *made = record_end(&m->builder);
+        records[row] = memcpy(memory_get(1, made->bytes), made, made->bytes);
+        rows[row] = (struct table_source){.record = records[row],
+                                          .values = record_values(records[row]),
+                                          .value_count = records[row]->value_count,
+                                          .owner = row,
+                                          .time_ms = row,
+                                          .position = row};
+    }
+    buffer_clear(&m->table);
+    table_build(&m->table, 1, TYPE_EVENT, rows, ITEM_ROWS, TABLE_TOP);
+    assert_true(table_check(table_of(m), m->table.size));
+    for (uint32_t row = 0; row < ITEM_ROWS; row++)
+        free(records[row]);
+    free(records);
+    free(rows);
+}
+
+static void items_say_where_rows_begin(void **state) {
+    (void)state;
+    struct made m = {.seed = 6};
+    random_init(&m.random, m.seed);
+    build_items(&m, UINT32_MAX);
+    struct column_head *c = (struct column_head *)table_column(table_of(&m), 1);
+    const struct table_head *child = (const void *)(m.table.data + c->dictionary);
+    const uint64_t *begins = (const void *)(m.table.data + c->base);
+    assert_true(c->base > 0);
+    for (uint32_t row = 0, at = 0; row < ITEM_ROWS; row++)
+        for (uint32_t i = 0; i < m.counts[row]; i++, at++)
+            assert_int_equal(begins[at / 64] >> (at % 64) & 1, i == 0);
+    c->base = (int64_t)table_of(&m)->bytes - (child->row_count + 63) / 64 * 8 + 8;
+    assert_false(table_check(table_of(&m), m.table.size)); /* past the end */
+    c->base = 4;
+    assert_false(table_check(table_of(&m), m.table.size)); /* no words */
+    build_items(&m, 300);
+    assert_int_equal(table_column(table_of(&m), 1)->base, 0);
+    buffer_release(&m.table);
+    record_builder_release(&m.builder);
+}
+
 static void unknown_forms_and_short_tables_are_refused(void **state) {
     (void)state;
     struct made m = {.seed = 4};
@@ -171,10 +259,9 @@ static void unknown_forms_and_short_tables_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_form_says_the_same),
-        cmocka_unit_test(even_tables_have_blocks),
-        cmocka_unit_test(damaged_starts_stay_inside),
-        cmocka_unit_test(unknown_forms_and_short_tables_are_refused),
+        cmocka_unit_test(each_form_says_the_same),    cmocka_unit_test(even_tables_have_blocks),
+        cmocka_unit_test(damaged_starts_stay_inside), cmocka_unit_test(owners_stand_in_for_damaged_starts),
+        cmocka_unit_test(items_say_where_rows_begin), cmocka_unit_test(unknown_forms_and_short_tables_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -252,7 +252,8 @@ static void expected_release(struct expected *e) {
 
 /* --- what a range says, as text --- */
 
-static void print_cell(struct buffer *out, const struct range_column *c, uint32_t row) {
+static void print_cell(struct buffer *out, struct range *range, const struct range_column *c, uint32_t row) {
+    const uint32_t *starts = c->form == COLUMN_CHILDREN ? range_child_starts(range, c) : NULL;
     struct buffer scratch = {0};
     if (c->form == COLUMN_NOTHING || (c->absent && (c->absent[row / 8] >> (row % 8) & 1))) {
         buffer_print(out, "-|");
@@ -273,15 +274,16 @@ static void print_cell(struct buffer *out, const struct range_column *c, uint32_
         break;
     default:
         buffer_add_char(out, '[');
-        for (uint32_t i = c->child_starts[row]; i < c->child_starts[row + 1]; i++) {
+        for (uint32_t i = starts[row]; i < starts[row + 1]; i++) {
+            assert_true(!c->child_begins || (c->child_begins[i / 64] >> (i % 64) & 1) == (i == starts[row]));
             assert_true(i >= c->child->first && i < c->child->end);
             if (c->kind == VALUE_LIST) {
-                print_cell(out, &c->child->columns[0], i);
+                print_cell(out, range, &c->child->columns[0], i);
                 continue;
             }
             buffer_add_char(out, '(');
             for (unsigned k = 0; k < 3; k++)
-                print_cell(out, &c->child->columns[k], i);
+                print_cell(out, range, &c->child->columns[k], i);
             buffer_add_char(out, ')');
         }
         buffer_add_char(out, ']');
@@ -299,7 +301,7 @@ static void check_customer(struct world *w, const struct expected *e, uint32_t i
             assert_true(row >= rows->first && row < rows->end);
             buffer_print(&got, "@%lld ", (long long)range_row_time(rows, row));
             for (uint32_t c = 0; c < w->want.rows[k].column_count; c++)
-                print_cell(&got, &rows->columns[c], row);
+                print_cell(&got, w->range, &rows->columns[c], row);
             buffer_add_char(&got, '\n');
         }
         if (!slice_equal(buffer_slice(&got), buffer_slice(&e->rows[k])))
@@ -308,7 +310,7 @@ static void check_customer(struct world *w, const struct expected *e, uint32_t i
     }
     for (uint32_t k = 0; k < w->want.attribute_count; k++) {
         buffer_clear(&got);
-        print_cell(&got, range_attribute(w->range, k), i);
+        print_cell(&got, w->range, range_attribute(w->range, k), i);
         if (!slice_equal(buffer_slice(&got), buffer_slice(&e->attributes[k])))
             fail_msg("seed %llu, %s, attribute %u of customer %u: got %.*s, want %.*s", (unsigned long long)w->seed,
                      what, k, i, SLICE_ARG(buffer_slice(&got)), SLICE_ARG(buffer_slice(&e->attributes[k])));

@@ -31,6 +31,12 @@ static bool check_affix(const struct table_head *t, const struct column_head *c)
     return c->base == 0 || (c->base > 0 && inside(t, (uint64_t)c->base, affix_bytes(c)));
 }
 
+/* The bitmap of children that are their row's first, in whole words. */
+static bool check_begins(const struct table_head *t, const struct column_head *c, uint32_t children) {
+    return c->base == 0 ||
+           (c->base > 0 && c->base % 8 == 0 && inside(t, (uint64_t)c->base, ((uint64_t)children + 63) / 64 * 8));
+}
+
 static bool check_column(const struct table_head *t, const struct column_head *c, unsigned depth) {
     uint64_t rows = t->row_count, bitmap_bytes = (rows + 7) / 8;
     if ((c->absent && !inside(t, c->absent, bitmap_bytes)) || (c->nulls && !inside(t, c->nulls, bitmap_bytes)))
@@ -62,7 +68,7 @@ static bool check_column(const struct table_head *t, const struct column_head *c
         const struct table_head *child = at(t, c->dictionary);
         bool list = c->kind == VALUE_LIST;
         return (list || c->kind == VALUE_ITEMS) && (!list || child->column_count <= 1) &&
-               check_table(child, t->bytes - c->dictionary, depth + 1) &&
+               check_table(child, t->bytes - c->dictionary, depth + 1) && check_begins(t, c, child->row_count) &&
                check_offsets(t, c->data, rows, child->row_count);
     }
     default:

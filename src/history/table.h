@@ -23,7 +23,7 @@ enum table_system {
     TABLE_SOURCE,
     TABLE_TRAITS,   /* priority << 16 | flags */
     TABLE_DOCUMENT, /* identifier of the document's key */
-    TABLE_OWNER,    /* customer within the span, where there is no array of starts */
+    TABLE_OWNER,    /* customer within the span, where there is no array of starts, or few rows */
     TABLE_DELAY,    /* received minus event time; stands in the place of TABLE_RECEIVED where it is narrower */
     TABLE_UPDATED,  /* of current documents: time of the latest update, ms */
     TABLE_SYSTEM_END
@@ -37,7 +37,9 @@ enum column_encoding {
     COLUMN_REAL = 3,       /* doubles */
     COLUMN_TEXT_CODES = 4, /* raw is an index into texts: uint32 offsets [dictionary_count + 1], then bytes */
     COLUMN_TEXT = 5,       /* uint32 offsets [rows + 1] at data, bytes at `dictionary` */
-    COLUMN_ROWS = 6        /* uint32 offsets [rows + 1] at data into the child table at `dictionary` */
+    COLUMN_ROWS =
+        6 /* uint32 offsets [rows + 1] at data into the child table at `dictionary`; `base`: offset of a bitmap, in words of
+                              64, of the child's rows, bit set = the first of its row, or 0: there only where each row has one */
 };
 
 enum column_flags {

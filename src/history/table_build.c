@@ -630,6 +630,21 @@ uint8_t table_children(const struct table_source *s, uint16_t property, struct b
     return KIND_ABSENT;
 }
 
+/* The bitmap of children that are their row's first; 0 where a row has none: then it would not tell which row is which. */
+static int64_t write_begins(struct build *b, const uint32_t *offsets) {
+    for (uint32_t i = 0; i < b->count; i++)
+        if (offsets[i] == offsets[i + 1])
+            return 0;
+    size_t words = ((size_t)offsets[b->count] + 63) / 64;
+    uint64_t *begins = memory_get(words + 1, sizeof *begins);
+    for (uint32_t i = 0; i < b->count; i++)
+        begins[offsets[i] / 64] |= 1ull << (offsets[i] % 64);
+    uint64_t offset = align_out(b);
+    buffer_add(b->out, begins, words * sizeof *begins);
+    free(begins);
+    return (int64_t)offset;
+}
+
 static void write_rows_column(struct build *b, struct gather *g) {
     struct buffer children = {0};
     uint32_t *offsets = memory_get(b->count + 1ull, sizeof *offsets);
@@ -644,6 +659,7 @@ static void write_rows_column(struct build *b, struct gather *g) {
     g->head.kind = g->rows_kind;
     g->head.data = align_out(b);
     buffer_add(b->out, offsets, (b->count + 1ull) * 4);
+    g->head.base = write_begins(b, offsets);
     g->head.dictionary = align_out(b);
     table_build(b->out, 0, TYPE_ITEM, (const struct table_source *)children.data, offsets[b->count], TABLE_PLAIN);
     free(offsets);
@@ -677,6 +693,10 @@ static int64_t system_value(const struct table_source *s, uint16_t which, const 
         return s->record->document;
     }
 }
+
+/* Up to so many rows a column says whose each is, beside starts: who looks for the customers of some rows needs nothing else, and two bytes a row
+ * are little for a table that has no more than one a customer. Not where rows are only folded: the settings and updates behind current tables. */
+#define OWNERS_MOST SPAN_CUSTOMERS
 
 /* Whether starts in blocks can say where its rows are, in at most half as many bytes again as a column of owners. */
 static bool blocks_fit(const struct table_source *rows, uint32_t count) {
@@ -820,13 +840,14 @@ void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const s
     struct build b = {.source = rows, .count = count, .out = out, .start = out->size};
     bool with_blocks = top && blocks_fit(rows, count);
     bool with_starts = top && (with_blocks || count >= SPAN_CUSTOMERS * 2);
+    bool with_owner = top && (!with_starts || (count <= OWNERS_MOST && (kind == TYPE_EVENT || form == TABLE_CURRENT)));
     assert(out->size % 8 == 0);
     b.column_of = memory_get(UINT16_MAX + 1, sizeof *b.column_of);
     find_columns(&b);
     unsigned most = b.column_count + (TABLE_SYSTEM_END - TABLE_SYSTEM), written = 0;
     struct table_head head = {.magic = TABLE_MAGIC, .type = type, .kind = (uint8_t)kind, .row_count = count};
     head.column_count =
-        (uint16_t)(b.column_count + (top ? TABLE_DELAY - TABLE_SYSTEM - with_starts : 0) + (form == TABLE_CURRENT));
+        (uint16_t)(b.column_count + (top ? TABLE_DELAY - TABLE_SYSTEM - !with_owner : 0) + (form == TABLE_CURRENT));
     struct column_head *heads = memory_get(most ? most : 1, sizeof *heads);
     buffer_add(out, &head, sizeof head);
     buffer_add(out, heads, head.column_count * sizeof *heads);
@@ -840,7 +861,7 @@ void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const s
             heads[written++] = write_column(&b, &b.columns[i]);
     }
     if (top)
-        add_system_columns(&b, heads, &written, !with_starts);
+        add_system_columns(&b, heads, &written, with_owner);
     if (form == TABLE_CURRENT)
         add_updated(&b, &heads[written++]);
     assert(written == head.column_count);

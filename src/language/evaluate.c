@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "history/table.h"
 #include "os/os.h"
 
 /* --- memory of a state --- */
@@ -42,9 +43,33 @@ static void items_frame(struct state *s, const struct plan_frame *frame, struct 
         return;
     }
     now->rows = c->child;
-    now->parents = c->child_starts + above->first;
+    now->items = c;
+    if (c->child_begins && above->first == 0 && above->count == c->table->row_count) {
+        now->count = c->child->end;
+        return;
+    }
+    now->parents = range_child_starts(s->range, c) + above->first;
     now->first = now->parents[0];
     now->count = now->parents[above->count] - now->first;
+}
+
+static const uint32_t *frame_parents(struct state *s, uint16_t number) {
+    struct frame_now *now = (struct frame_now *)state_frame(s, number);
+    if (!now->parents)
+        now->parents = range_child_starts(s->range, now->items);
+    return now->parents;
+}
+
+bool state_begins(struct state *s, uint16_t number) {
+    struct frame_now *now = (struct frame_now *)state_frame(s, number);
+    if (now->before || now->unlike || now->parents || !now->items)
+        return now->before != NULL;
+    const uint64_t *begins = now->items->child_begins;
+    uint32_t *before = state_new(s, now->count / 64 + 1, sizeof *before);
+    now->unlike = now->count == 0 || !(begins[0] & 1) ||
+                  kernel_begins_fill(begins, now->count, before) != now->items->table->row_count;
+    now->before = now->unlike ? NULL : before;
+    return !now->unlike;
 }
 
 /* Of items only where they are asked for. */
@@ -56,9 +81,10 @@ static const uint32_t *frame_owners(struct state *s, uint16_t number) {
         return now->owners = now->parents = range_rows(s->range, s->plan->frames[number].rows)->starts;
     const struct frame_now *above = state_frame(s, s->plan->frames[number].above);
     const uint32_t *customers = frame_owners(s, s->plan->frames[number].above);
+    const uint32_t *parents = frame_parents(s, number);
     uint32_t *owners = state_new(s, s->count + 1, sizeof *owners);
     for (uint32_t i = 0; i <= s->count; i++)
-        owners[i] = now->parents[customers[i] - above->first];
+        owners[i] = parents[customers[i] - above->first];
     now->owners = owners;
     return owners;
 }
@@ -108,13 +134,13 @@ const uint32_t *state_parent_of(struct state *s, uint16_t frame) {
     if (!now->parent_of)
         now->parent_of = s->plan->frames[frame].kind == FRAME_OF_ROWS
                              ? (uint32_t *)state_owner_of(s, frame)
-                             : groups_of(s, now->parents, state_count(s, s->plan->frames[frame].above));
+                             : groups_of(s, frame_parents(s, frame), state_count(s, s->plan->frames[frame].above));
     return now->parent_of;
 }
 
 const uint32_t *state_groups(struct state *s, uint16_t frame, uint16_t by, uint32_t *groups) {
     *groups = state_count(s, by);
-    return by == FRAME_CUSTOMER ? frame_owners(s, frame) : state_frame(s, frame)->parents;
+    return by == FRAME_CUSTOMER ? frame_owners(s, frame) : frame_parents(s, frame);
 }
 
 /* --- results --- */

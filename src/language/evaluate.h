@@ -34,8 +34,11 @@ struct result {
 struct frame_now {
     uint32_t stamp;
     uint32_t first, count;
-    const uint32_t *parents; /* [elements of the frame above + 1], absolute */
-    const uint32_t *owners;  /* [customers + 1], absolute; NULL until asked for (state_owned_frame) */
+    const uint32_t *parents;          /* [elements of the frame above + 1], absolute; of items NULL until asked for */
+    const uint32_t *owners;           /* [customers + 1], absolute; NULL until asked for (state_owned_frame) */
+    const struct range_column *items; /* the column they lie in, or NULL */
+    const uint32_t *before; /* beside items->child_begins, in words (kernel_begins_fill); NULL until asked for */
+    bool unlike;            /* begins are not as many as rows */
     const struct range_rows *rows;
     uint32_t *owner_of;  /* customer of each element; NULL until asked for */
     uint32_t *parent_of; /* element of the frame above */
@@ -100,6 +103,9 @@ uint64_t *state_zero_bits(struct state *s, size_t count);
  * bits are as they were then. */
 bool state_bits_among(struct state *s, uint32_t node, uint64_t *bits);
 void *state_new(struct state *s, size_t count, size_t size);
+/* Whether the items of a frame are cut into rows by bits: then items->child_begins and `before` say of each whose it is, and no starts
+ * need be read. */
+bool state_begins(struct state *s, uint16_t frame);
 const uint32_t *state_owner_of(struct state *s, uint16_t frame);
 const uint32_t *state_parent_of(struct state *s, uint16_t frame);
 const int64_t *state_times(struct state *s, uint16_t rows);

@@ -470,24 +470,34 @@ static uint64_t *compare_whole(struct state *s, const struct plan_node *n, const
     return bits;
 }
 
+/* Integers of a vector that stand so to constants; false where they are no integers, or not compared as such. */
+static bool constant_range(const struct plan_node *n, const struct arguments *a, struct number_range *out) {
+    const struct vector *x = a->v[0];
+    *out = (struct number_range){INT64_MIN, INT64_MAX};
+    if ((!is_order(n->op) && n->op != OP_BETWEEN) || x->form != VECTOR_NUMBERS || x->mask != SIZE_MAX)
+        return false;
+    for (uint32_t i = 1; i < a->count; i++) {
+        if (!vector_has(a->v[i], 0)) {
+            *out = (struct number_range){1, 0};
+            return true;
+        }
+        if (a->v[i]->type != x->type || (a->v[i]->form != VECTOR_NUMBERS && a->v[i]->form != VECTOR_MIXED))
+            return false;
+        enum op op = n->op != OP_BETWEEN ? n->op : i == 1 ? OP_GREATER_EQUAL : OP_LESS_EQUAL;
+        struct number_range one = number_range_of(op, vector_number(a->v[i], 0), x->scale);
+        out->low = one.low > out->low ? one.low : out->low;
+        out->high = one.high < out->high ? one.high : out->high;
+    }
+    return true;
+}
+
 /* A vector of integers against constants. */
 static uint64_t *compare_constant(struct state *s, const struct plan_node *n, const struct arguments *a) {
     const struct vector *x = a->v[0];
     uint32_t count = state_count(s, n->frame);
-    bool order = is_order(n->op) || n->op == OP_BETWEEN;
-    if (count < 8 || !order || x->form != VECTOR_NUMBERS || x->mask != SIZE_MAX || !constants_from(a, 1))
+    struct number_range r;
+    if (count < 8 || !constants_from(a, 1) || !constant_range(n, a, &r))
         return NULL;
-    struct number_range r = {INT64_MIN, INT64_MAX};
-    for (uint32_t i = 1; i < a->count; i++) {
-        if (!vector_has(a->v[i], 0))
-            return state_zero_bits(s, count);
-        if (a->v[i]->type != x->type || (a->v[i]->form != VECTOR_NUMBERS && a->v[i]->form != VECTOR_MIXED))
-            return NULL;
-        enum op op = n->op != OP_BETWEEN ? n->op : i == 1 ? OP_GREATER_EQUAL : OP_LESS_EQUAL;
-        struct number_range one = number_range_of(op, vector_number(a->v[i], 0), x->scale);
-        r.low = one.low > r.low ? one.low : r.low;
-        r.high = one.high < r.high ? one.high : r.high;
-    }
     if (r.low > r.high)
         return state_zero_bits(s, count);
     uint64_t *bits = state_new_bits(s, count);
@@ -526,6 +536,7 @@ static bool settled(const uint64_t *bits, uint32_t count, bool all) {
 /* An aggregate is worked out customer by customer where few are still in question. */
 #define AMONG_COUNT 256 /* customers of a range from which on it may be less */
 #define AMONG_ONE_IN 16
+#define AMONG_ITEMS_ONE_IN 6 /* a look at an item's row costs some six times what spreading does an item */
 
 static uint32_t list_bits(const uint64_t *bits, uint32_t count, uint32_t *list) {
     uint32_t listed = 0;
@@ -554,28 +565,64 @@ bool call_among(struct state *s, uint32_t node, uint64_t *bits) {
     if (!constants_from(&a, 1) || !aggregate_values_among(s, n->children[0], among, count, &values))
         return false;
     a.v[0] = &values;
-    for (uint32_t i = 0; i < count; i++)
-        if (!compares(s, n->op, &a, i))
+    struct number_range in;
+    bool plain = constant_range(n, &a, &in);
+    for (uint32_t i = 0; i < count; i++) {
+        bool holds = plain ? vector_has(&values, i) && values.integers[i] >= in.low && values.integers[i] <= in.high
+                           : compares(s, n->op, &a, i);
+        if (!holds)
             bit_clear(bits, among[i]);
+    }
     return true;
 }
 
+/* What is said of items' rows is asked of the rows of those items that are still in question: spread over all items it would cost more. False
+ * where that is not what the operand says, or where items do not say whose they are. */
+static bool rows_among_items(struct state *s, const struct plan_node *n, uint32_t operand, uint64_t *bits) {
+    const struct plan_node *spread = state_node(s, operand);
+    if (n->op != OP_AND || spread->kind != PLAN_SPREAD || s->results[operand].bits_stamp == s->stamp ||
+        s->plan->frames[n->frame].kind != FRAME_OF_ITEMS)
+        return false;
+    uint16_t row = state_node(s, spread->children[0])->frame;
+    if (row != s->plan->frames[n->frame].above || !state_begins(s, n->frame))
+        return false;
+    const struct frame_now *items = state_frame(s, n->frame);
+    if (kernel_count(bits, (items->count + 63) / 64) * AMONG_ITEMS_ONE_IN > items->count)
+        return false;
+    kernel_begun_among(state_bits(s, spread->children[0], row), items->items->child_begins, items->before, items->count,
+                       bits);
+    return true;
+}
+
+static void join(struct state *s, const struct plan_node *n, uint32_t operand, uint64_t *bits) {
+    size_t words = (state_count(s, n->frame) + 63) / 64;
+    if (rows_among_items(s, n, operand, bits))
+        return;
+    if (n->op == OP_AND && n->frame == FRAME_CUSTOMER && state_bits_among(s, operand, bits))
+        return;
+    const uint64_t *more = state_bits(s, operand, n->frame);
+    if (n->op == OP_AND)
+        kernel_and(bits, more, words);
+    else
+        kernel_or(bits, more, words);
+}
+
+static bool is_spread(struct state *s, const struct plan_node *n, uint32_t operand) {
+    return n->op == OP_AND && state_node(s, operand)->kind == PLAN_SPREAD &&
+           s->plan->frames[n->frame].kind == FRAME_OF_ITEMS;
+}
+
+/* In the plan's order; but what is said of items comes before what is said of their rows. */
 static uint64_t *junction(struct state *s, const struct plan_node *n) {
-    uint32_t count = state_count(s, n->frame);
-    size_t words = (count + 63) / 64;
+    uint32_t count = state_count(s, n->frame), first = 0;
     uint64_t *bits = state_new_bits(s, count);
-    memcpy(bits, state_bits(s, n->children[0], n->frame), words * 8);
-    for (uint32_t i = 1; i < n->child_count; i++) {
-        if (settled(bits, count, n->op == OP_OR))
-            break;
-        if (n->op == OP_AND && n->frame == FRAME_CUSTOMER && state_bits_among(s, n->children[i], bits))
-            continue;
-        const uint64_t *more = state_bits(s, n->children[i], n->frame);
-        if (n->op == OP_AND)
-            kernel_and(bits, more, words);
-        else
-            kernel_or(bits, more, words);
-    }
+    while (first + 1 < n->child_count && is_spread(s, n, n->children[first]))
+        first++;
+    memcpy(bits, state_bits(s, n->children[first], n->frame), (count + 63) / 64 * 8);
+    for (unsigned spread = 0; spread < 2; spread++)
+        for (uint32_t i = 0; i < n->child_count && !settled(bits, count, n->op == OP_OR); i++)
+            if (i != first && is_spread(s, n, n->children[i]) == spread)
+                join(s, n, n->children[i], bits);
     return bits;
 }
 

@@ -355,6 +355,14 @@ bool column_fits(const struct range_column *c, uint8_t type) {
     return c->form != COLUMN_NOTHING && text == (type == TERM_TEXT) && list == type_is_list(type);
 }
 
+static struct list_part *lists_of(struct state *s, const struct range_column *c, uint32_t first, uint32_t count) {
+    const uint32_t *starts = range_child_starts(s->range, c) + first;
+    struct list_part *lists = state_new(s, count, sizeof *lists);
+    for (uint32_t i = 0; i < count; i++)
+        lists[i] = (struct list_part){c->child->columns, starts[i], starts[i + 1]};
+    return lists;
+}
+
 void column_vector(struct state *s, const struct range_column *c, uint32_t first, uint32_t count, uint8_t type,
                    struct vector *out) {
     if (!column_fits(c, type)) {
@@ -377,10 +385,7 @@ void column_vector(struct state *s, const struct range_column *c, uint32_t first
         break;
     case COLUMN_CHILDREN:
         out->form = VECTOR_LISTS;
-        out->lists = state_new(s, count, sizeof *out->lists);
-        for (uint32_t i = 0; i < count; i++)
-            out->lists[i] =
-                (struct list_part){c->child->columns, c->child_starts[first + i], c->child_starts[first + i + 1]};
+        out->lists = lists_of(s, c, first, count);
         break;
     default:
         out->scale = c->kind == VALUE_NUMBER ? c->scale : 0;

@@ -79,16 +79,52 @@ static struct groups groups_of(struct state *s, const struct plan_node *n) {
     return g;
 }
 
+/* Rows whose owners are looked up one by one, where starts know them too: for few of so many groups. */
+#define ROWS_AT_STARTS 4
+
+static bool rows_say_whose(const struct state *s, const struct frame_now *f) {
+    return !f->owners && f->rows && f->rows->owners && s->count == SPAN_CUSTOMERS;
+}
+
+static void owners_at_least(struct state *s, const struct frame_now *f, const uint64_t *bits, uint32_t least,
+                            uint64_t *out) {
+    kernel_owners_at_least(bits, f->rows->owners + f->first, f->rows->owner_base, f->rows->owner_multiple, f->count,
+                           least, s->count, out);
+}
+
+/* Of items that say where their row begins: their rows, and the rows' customers. False where that is not known. */
+static bool items_at_least(struct state *s, const struct plan_node *n, const uint64_t *bits, uint32_t least,
+                           uint64_t *out) {
+    uint16_t row = s->plan->frames[n->source].above;
+    const struct frame_now *items = state_frame(s, n->source);
+    if (s->plan->frames[n->source].kind != FRAME_OF_ITEMS || !bits || least == 0 || !state_begins(s, n->source))
+        return false;
+    const uint64_t *begins = items->items->child_begins;
+    if (n->frame == row) {
+        memset(out, 0, (state_count(s, row) + 63) / 64 * 8);
+        kernel_begun_at_least(bits, begins, items->before, items->count, least, out);
+        return true;
+    }
+    const struct frame_now *rows = state_frame(s, row);
+    if (n->frame != FRAME_CUSTOMER || least > 1 || !rows_say_whose(s, rows))
+        return false;
+    uint64_t *some = state_zero_bits(s, rows->count);
+    kernel_begun_at_least(bits, begins, items->before, items->count, 1, some);
+    owners_at_least(s, rows, some, 1, out);
+    return true;
+}
+
 /* Groups with `least` rows in `bits` and more. Where rows say whose they are, nobody else is looked at. */
 static void groups_at_least(struct state *s, const struct plan_node *n, const uint64_t *bits, uint32_t least,
                             uint64_t *out) {
     const struct frame_now *f = state_frame(s, n->source);
     uint32_t groups;
-    if (n->frame == FRAME_CUSTOMER && !f->owners && f->rows && f->rows->owners) {
-        kernel_owners_at_least(bits, f->rows->owners + f->first, f->rows->owner_base, f->rows->owner_multiple, f->count,
-                               least, s->count, out);
+    if (n->frame == FRAME_CUSTOMER && rows_say_whose(s, f) && (bits || f->count < s->count / ROWS_AT_STARTS)) {
+        owners_at_least(s, f, bits, least, out);
         return;
     }
+    if (items_at_least(s, n, bits, least, out))
+        return;
     const uint32_t *starts = state_groups(s, n->source, n->frame, &groups);
     kernel_group_at_least(bits, starts, groups, least, out);
 }
@@ -713,42 +749,92 @@ uint64_t *aggregate_time_bits(struct state *s, uint32_t node, int64_t low, int64
 
 /* --- few customers --- */
 
-/* Rows of the groups that count, one after the other; ends[i]: where those of group among[i] end. */
-static uint32_t *rows_among(struct state *s, const struct groups *g, const uint32_t *among, uint32_t count,
-                            uint32_t *ends) {
-    uint32_t room = 0, listed = 0;
-    for (uint32_t i = 0; i < count; i++)
-        room += g->starts[among[i] + 1] - g->starts[among[i]];
+/* The column that an aggregate of integers is of, or NULL. */
+static const struct range_column *integers_of(struct state *s, const struct plan_node *n) {
+    const struct plan_node *value = n->children[1] == NODE_NONE ? NULL : state_node(s, n->children[1]);
+    const struct frame_now *f = NULL;
+    if (!value || value->kind != PLAN_COLUMN || value->frame != n->source || value->type == TERM_TEXT)
+        return NULL;
+    const struct range_column *c = state_column(s, value, &f);
+    return (c->form == COLUMN_WHOLE || c->form == COLUMN_LOOKED_UP) && column_fits(c, value->type) ? c : NULL;
+}
+
+/* A column's integers at some of its rows. */
+static void integers_at(struct state *s, const struct range_column *c, uint32_t first, const uint32_t *rows,
+                        uint32_t count, struct vector *out) {
+    uint64_t *present = c->absent ? state_zero_bits(s, count) : NULL;
+    *out = (struct vector){.mask = SIZE_MAX, .scale = c->kind == VALUE_NUMBER ? c->scale : 0, .present = present};
+    out->integers = state_new(s, count, sizeof *out->integers);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t row = first + rows[i];
+        out->integers[i] = column_whole(c, row);
+        if (present && !(c->absent[row / 8] >> (row % 8) & 1))
+            bit_set(present, i);
+    }
+}
+
+struct part {
+    uint32_t from, to;
+};
+
+/* Elements of a customer, from that of the frame's first on. */
+static struct part part_of(struct state *s, const struct plan_node *n, const uint32_t *starts, uint32_t customer) {
+    const struct frame_now *f = state_frame(s, n->source);
+    struct part part;
+    if (starts)
+        return (struct part){starts[customer] - starts[0], starts[customer + 1] - starts[0]};
+    range_rows_of(s->range, s->plan->frames[n->source].rows, customer, &part.from, &part.to);
+    return (struct part){part.from - f->first, part.to - f->first};
+}
+
+/* Elements of these customers that count, one after the other; ends[i]: where those of among[i] end. Starts are made for them alone, where
+ * nobody asked for all of them, and `values` (or NULL) are asked for: what is read of them lies in no cache. */
+static uint32_t *rows_among(struct state *s, const struct plan_node *n, const struct range_column *values,
+                            const uint32_t *among, uint32_t count, uint32_t *ends) {
+    const uint64_t *bits = rows_that_count(s, n);
+    const char *data = values && values->data ? (const char *)values->data : NULL;
+    const uint32_t data_first = state_frame(s, n->source)->first;
+    uint32_t groups, room = 0, listed = 0;
+    const uint32_t *starts =
+        rows_say_whose(s, state_frame(s, n->source)) ? NULL : state_groups(s, n->source, n->frame, &groups);
+    struct part *parts = state_new(s, count, sizeof *parts);
+    for (uint32_t i = 0; i < count; i++) {
+        parts[i] = part_of(s, n, starts, among[i]);
+        room += parts[i].to - parts[i].from;
+        if (data)
+            __builtin_prefetch(data + (size_t)values->width * (data_first + parts[i].from));
+    }
     uint32_t *rows = state_new(s, room, sizeof *rows);
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t to = g->starts[among[i] + 1] - g->starts[0];
-        for (uint32_t row = bits_next(g->bits, g->starts[among[i]] - g->starts[0], to); row < to;
-             row = bits_next(g->bits, row + 1, to))
+        for (uint32_t row = bits_next(bits, parts[i].from, parts[i].to); row < parts[i].to;
+             row = bits_next(bits, row + 1, parts[i].to))
             rows[listed++] = row;
         ends[i] = listed;
     }
     return rows;
 }
 
-/* A column's integers at some of its rows; false where it holds none. */
-static bool integers_at(struct state *s, const struct plan_node *n, const uint32_t *rows, uint32_t count,
+/* Sums and extremes of integers; false where a sum passes int64. */
+static bool whole_among(const struct plan_node *n, const struct vector *values, const uint32_t *ends, uint32_t count,
                         struct vector *out) {
-    const struct plan_node *value = state_node(s, n->children[1]);
-    const struct frame_now *f = NULL;
-    if (value->kind != PLAN_COLUMN || value->frame != n->source || value->type == TERM_TEXT)
-        return false;
-    const struct range_column *c = state_column(s, value, &f);
-    if ((c->form != COLUMN_WHOLE && c->form != COLUMN_LOOKED_UP) || !column_fits(c, value->type))
-        return false;
-    uint64_t *present = c->absent ? state_zero_bits(s, count) : NULL;
-    *out = (struct vector){.type = value->type, .mask = SIZE_MAX, .scale = c->kind == VALUE_NUMBER ? c->scale : 0};
-    out->present = present;
-    out->integers = state_new(s, count, sizeof *out->integers);
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t row = f->first + rows[i];
-        out->integers[i] = column_whole(c, row);
-        if (present && !(c->absent[row / 8] >> (row % 8) & 1))
-            bit_set(present, i);
+    out->scale = values->scale;
+    for (uint32_t i = 0, at = 0; i < count; i++) {
+        __int128 sum = 0;
+        int64_t best = 0;
+        bool found = false;
+        for (; at < ends[i]; at++) {
+            int64_t x = values->integers[at];
+            if (!vector_has(values, at))
+                continue;
+            sum += x;
+            best = !found || (n->op == OP_MAX ? x > best : x < best) ? x : best;
+            found = true;
+        }
+        out->integers[i] = n->op == OP_SUM ? (int64_t)sum : best;
+        if (n->op == OP_SUM && sum != out->integers[i])
+            return false;
+        if (found || n->op == OP_SUM)
+            bit_set((uint64_t *)out->present, i);
     }
     return true;
 }
@@ -757,12 +843,21 @@ bool aggregate_values_among(struct state *s, uint32_t node, const uint32_t *amon
     const struct plan_node *n = state_node(s, node);
     if (n->op != OP_SUM && n->op != OP_AVG && n->op != OP_MIN && n->op != OP_MAX && n->op != OP_COUNT)
         return false;
-    struct groups g = groups_of(s, n);
     struct vector values;
     struct group one = {.s = s, .n = n, .values = &values};
-    uint32_t *ends = state_new(s, count, sizeof *ends), *rows = rows_among(s, &g, among, count, ends);
-    if (n->op != OP_COUNT && !integers_at(s, n, rows, count ? ends[count - 1] : 0, &values))
+    const struct range_column *column = integers_of(s, n);
+    if (n->op != OP_COUNT && !column)
         return false;
+    uint32_t *ends = state_new(s, count, sizeof *ends), *rows = rows_among(s, n, column, among, count, ends);
+    if (n->op != OP_COUNT) {
+        integers_at(s, column, state_frame(s, n->source)->first, rows, count ? ends[count - 1] : 0, &values);
+        values.type = state_node(s, n->children[1])->type;
+    }
+    if (n->op != OP_COUNT && n->op != OP_AVG) {
+        vector_make(s, out, VECTOR_NUMBERS, n->type, count);
+        if (whole_among(n, &values, ends, count, out))
+            return true;
+    }
     vector_make(s, out, form_of_values(n, one.values), n->type, count);
     for (uint32_t i = 0; i < count; i++) {
         one.from = i ? ends[i - 1] : 0;

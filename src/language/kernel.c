@@ -195,26 +195,17 @@ void kernel_codes(const void *raw, unsigned bytes, size_t count, const uint64_t 
         in_force()->codes(raw, bytes, count, set, set_count, bits);
 }
 
-/* Nothing to be gained by vectors: each row is a trip to a set that no first cache holds, and they overlap as it is. */
-#define MEMBERS(n)                                                                                                     \
-    for (size_t i = 0; i < count; i += 64) {                                                                           \
-        size_t some = count - i < 64 ? count - i : 64;                                                                 \
-        uint64_t word = 0;                                                                                             \
-        for (size_t k = 0; k < some; k++) {                                                                            \
-            uint64_t number = base + multiple * kernel_raw(raw, n, i + k), in = number < set_count;                    \
-            number &= 0 - in;                                                                                          \
-            word |= (set[number / 64] >> (number % 64) & in) << k;                                                     \
-        }                                                                                                              \
-        bits[i / 64] = word;                                                                                           \
-    }
-
 void kernel_members(const void *raw, unsigned bytes, size_t count, uint64_t base, uint64_t multiple,
                     const uint64_t *set, size_t set_count, uint64_t *bits) {
-    assert(bytes <= 4 && base <= UINT32_MAX && multiple <= UINT32_MAX);
-    if (!bytes || !set_count)
+    assert(bytes <= 4 && base <= UINT32_MAX && multiple <= UINT32_MAX && set_count <= (size_t)UINT32_MAX + 1);
+    if (!bytes || !multiple || base >= set_count) {
         kernel_fill(bits, count, kernel_has(set, set_count, base));
-    else
-        KERNEL_BY_WIDTH(MEMBERS)
+    } else if (count) {
+        uint64_t most = (set_count - 1 - base) / multiple, widest = kernel_mask(8 * bytes);
+        most = most < widest ? most : widest;
+        kernel_range(raw, bytes, count, 0, most, bits);
+        in_force()->members(raw, bytes, count, (uint32_t)base, (uint32_t)multiple, (uint32_t)most, set, bits);
+    }
 }
 
 void kernel_between(const int64_t *values, size_t count, int64_t low, int64_t high, uint64_t *bits) {
@@ -340,18 +331,25 @@ void kernel_group_any(const uint64_t *bits, const uint32_t *starts, size_t group
 
 void kernel_owners_at_least(const uint64_t *bits, const uint16_t *owners, uint16_t base, uint16_t multiple,
                             size_t count, uint32_t least, size_t groups, uint64_t *group_bits) {
-    size_t group = SIZE_MAX;
-    uint32_t before = 0;
     assert(groups && (groups & (groups - 1)) == 0);
     kernel_fill(group_bits, groups, least == 0);
-    for (size_t w = 0; w < (count + 63) / 64 && least; w++)
-        for (uint64_t left = (bits ? bits[w] : UINT64_MAX) & kernel_mask(count - w * 64); left; left &= left - 1) {
-            uint32_t owner = base + (uint32_t)multiple * owners[w * 64 + (size_t)__builtin_ctzll(left)];
-            size_t found = owner & (groups - 1);
-            before = found == group ? before + 1 : 1;
-            group = found;
-            group_bits[group / 64] |= (uint64_t)(before >= least) << (group % 64);
-        }
+    if (least)
+        in_force()->owners_at_least(bits, owners, base, multiple, count, least, groups, group_bits);
+}
+
+size_t kernel_begins_fill(const uint64_t *begins, size_t count, uint32_t *before) {
+    return in_force()->begins_fill(begins, count, before);
+}
+
+void kernel_begun_at_least(const uint64_t *bits, const uint64_t *begins, const uint32_t *before, size_t count,
+                           uint32_t least, uint64_t *group_bits) {
+    assert(least);
+    in_force()->begun_at_least(bits, begins, before, count, least, group_bits);
+}
+
+void kernel_begun_among(const uint64_t *group_bits, const uint64_t *begins, const uint32_t *before, size_t count,
+                        uint64_t *bits) {
+    in_force()->begun_among(group_bits, begins, before, count, bits);
 }
 
 /* Rows that all are in: a piece of this many at a time, groups of more rows in several pieces. */

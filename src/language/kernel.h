@@ -68,6 +68,15 @@ void kernel_group_at_least(const uint64_t *bits, const uint32_t *starts, size_t 
  * stand together. `bits` NULL: all `count` rows. */
 void kernel_owners_at_least(const uint64_t *bits, const uint16_t *owners, uint16_t base, uint16_t multiple,
                             size_t count, uint32_t least, size_t groups, uint64_t *group_bits);
+/* Elements that are cut into groups of at least one by bits: begins[i] is set where element i is its group's first. */
+/* before[w]: how many begin before word w; returns how many do in all. The first does: else the others below mean nothing. */
+size_t kernel_begins_fill(const uint64_t *begins, size_t count, uint32_t *before);
+/* Sets the bits of groups with `least` (not 0) elements in bits and more, and leaves the others as they are. */
+void kernel_begun_at_least(const uint64_t *bits, const uint64_t *begins, const uint32_t *before, size_t count,
+                           uint32_t least, uint64_t *group_bits);
+/* Takes out of `bits` the elements of groups that are not in group_bits, at a cost of those that are in it. */
+void kernel_begun_among(const uint64_t *group_bits, const uint64_t *begins, const uint32_t *before, size_t count,
+                        uint64_t *bits);
 /* False where a sum passes int64: then `sums` means nothing and the caller sums otherwise. */
 bool kernel_group_sum(const int64_t *values, const uint64_t *bits, const uint32_t *starts, size_t groups,
                       int64_t *sums);

@@ -45,6 +45,15 @@ struct kernel_table {
     /* The same where few rows are in: at a cost of those, and of a look at one start in sixteen. */
     void (*group_some_at_least)(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t least,
                                 uint64_t *group_bits);
+    void (*owners_at_least)(const uint64_t *bits, const uint16_t *owners, uint16_t base, uint16_t multiple,
+                            size_t count, uint32_t least, size_t groups, uint64_t *group_bits); /* adds to group_bits */
+    size_t (*begins_fill)(const uint64_t *begins, size_t count, uint32_t *before);
+    void (*begun_at_least)(const uint64_t *bits, const uint64_t *begins, const uint32_t *before, size_t count,
+                           uint32_t least, uint64_t *group_bits); /* adds */
+    void (*begun_among)(const uint64_t *group_bits, const uint64_t *begins, const uint32_t *before, size_t count,
+                        uint64_t *bits);
+    void (*members)(const void *raw, unsigned bytes, size_t count, uint32_t base, uint32_t multiple, uint32_t most,
+                    const uint64_t *set, uint64_t *bits); /* takes out of bits those that are none */
     /* Sums modulo 2^64; returns the greatest magnitude of a value that was added, rounded up to all ones below its top bit. */
     uint64_t (*group_sum)(const int64_t *values, const uint64_t *bits, const uint32_t *starts, size_t groups,
                           int64_t *sums);
@@ -409,6 +418,119 @@ KERNEL_INLINE void kernel_group_some_at_least_body(const uint64_t *bits, const u
             group_bits[group / 64] |= (uint64_t)(count >= least) << (group % 64);
         }
     }
+}
+
+/* --- rows that say whose they are --- */
+
+/* Sets a bit in a byte: a word of 64 would be stored and loaded again by the next row mostly, and that row would wait. */
+KERNEL_INLINE void kernel_put(uint64_t *bits, size_t i, bool value) {
+    ((uint8_t *)bits)[i / 8] |= (uint8_t)(value << (i % 8)); /* little-endian, as all that is mapped */
+}
+
+KERNEL_INLINE void kernel_owners_at_least_body(const uint64_t *bits, const uint16_t *owners, uint16_t base,
+                                               uint16_t multiple, size_t count, uint32_t least, size_t groups,
+                                               uint64_t *group_bits) {
+    static const uint64_t every[KERNEL_LIST_WORDS] = {[0 ... KERNEL_LIST_WORDS - 1] = UINT64_MAX};
+    const size_t words = (count + 63) / 64;
+    uint32_t list[KERNEL_LIST_WORDS * 64 + 8], before = 0;
+    size_t group = SIZE_MAX;
+    for (size_t w = 0; w < words; w += KERNEL_LIST_WORDS) {
+        size_t some = words - w < KERNEL_LIST_WORDS ? words - w : KERNEL_LIST_WORDS;
+        size_t listed = kernel_list_rows(bits ? bits + w : every, some, count - w * 64, (uint32_t)(w * 64), list);
+        for (size_t i = 0; i < listed; i++) {
+            size_t found = (base + (uint32_t)multiple * owners[list[i]]) & (groups - 1);
+            before = found == group ? before + 1 : 1;
+            group = found;
+            kernel_put(group_bits, group, before >= least);
+        }
+    }
+}
+
+/* --- elements that say where a group begins --- */
+
+KERNEL_INLINE size_t kernel_group_at(const uint64_t *begins, const uint32_t *before, size_t element) {
+    uint64_t up_to = begins[element / 64] & (UINT64_MAX >> (63 - element % 64));
+    return before[element / 64] + (size_t)__builtin_popcountll(up_to) - 1;
+}
+
+KERNEL_INLINE size_t kernel_begins_fill_body(const uint64_t *begins, size_t count, uint32_t *before) {
+    uint32_t all = 0;
+    for (size_t w = 0; w * 64 < count; w++) {
+        before[w] = all;
+        all += (uint32_t)__builtin_popcountll(begins[w] & kernel_mask(count - w * 64));
+    }
+    return all;
+}
+
+KERNEL_INLINE void kernel_begun_at_least_body(const uint64_t *bits, const uint64_t *begins, const uint32_t *before,
+                                              size_t count, uint32_t least, uint64_t *group_bits) {
+    const size_t words = (count + 63) / 64;
+    uint32_t list[KERNEL_LIST_WORDS * 64 + 8], seen = 0;
+    size_t group = SIZE_MAX;
+    for (size_t w = 0; w < words; w += KERNEL_LIST_WORDS) {
+        size_t some = words - w < KERNEL_LIST_WORDS ? words - w : KERNEL_LIST_WORDS;
+        size_t listed = kernel_list_rows(bits + w, some, count - w * 64, (uint32_t)(w * 64), list);
+        for (size_t i = 0; i < listed; i++) {
+            size_t found = kernel_group_at(begins, before, list[i]);
+            seen = found == group ? seen + 1 : 1;
+            group = found;
+            kernel_put(group_bits, group, seen >= least);
+        }
+    }
+}
+
+KERNEL_INLINE void kernel_begun_among_body(const uint64_t *group_bits, const uint64_t *begins, const uint32_t *before,
+                                           size_t count, uint64_t *bits) {
+    for (size_t w = 0; w * 64 < count; w++) {
+        uint64_t left = bits[w] & kernel_mask(count - w * 64), kept = 0;
+        for (; left; left &= left - 1) {
+            size_t group = kernel_group_at(begins, before, w * 64 + (size_t)__builtin_ctzll(left));
+            kept |= (left & (0 - left)) & (0 - (group_bits[group / 64] >> (group % 64) & 1));
+        }
+        bits[w] = kept;
+    }
+}
+
+/* --- members --- */
+
+/* Each row is a trip to a set that no first cache holds. So numbers are worked out a piece at a time, by vectors, and then there are five
+ * instructions a row, of which many rows fit into what a processor looks ahead: it has as many trips under way as it can. */
+#define KERNEL_MEMBERS_SOME 256
+
+/* Bits of the set, a byte each of which the lowest bit counts, eight bytes to eight bits. */
+KERNEL_INLINE uint64_t kernel_members_word(const uint32_t numbers[64], const uint64_t *set) {
+    uint64_t word = 0;
+    for (size_t k = 0; k < 64; k += 8) {
+        uint8_t bytes[8];
+        uint64_t eight;
+        for (size_t i = 0; i < 8; i++) {
+            uint32_t number = numbers[k + i];
+            uint64_t bit = set[number / 64] >> (number % 64);
+            __asm__("" : "+r"(bit)); /* one by one: compilers would gather, at twice the cost */
+            bytes[i] = (uint8_t)bit;
+        }
+        memcpy(&eight, bytes, 8);
+        word |= ((eight & 0x0101010101010101ull) * 0x0102040810204080ull >> 56) << k;
+    }
+    return word;
+}
+
+#define KERNEL_MEMBERS(n)                                                                                              \
+    for (size_t i = 0; i < count; i += KERNEL_MEMBERS_SOME) {                                                          \
+        size_t some = count - i < KERNEL_MEMBERS_SOME ? count - i : KERNEL_MEMBERS_SOME;                               \
+        for (size_t k = 0; k < some; k++) {                                                                            \
+            uint32_t value = (uint32_t)kernel_raw(raw, n, i + k);                                                      \
+            numbers[k] = base + multiple * (value < most ? value : most);                                              \
+        }                                                                                                              \
+        for (size_t k = 0; k < some; k += 64)                                                                          \
+            bits[(i + k) / 64] &= kernel_members_word(numbers + k, set);                                               \
+    }
+
+/* `most`: the greatest raw value that is in the set's range; `bits` has those up to it. Any other is looked up as that. */
+KERNEL_INLINE void kernel_members_body(const void *raw, unsigned bytes, size_t count, uint32_t base, uint32_t multiple,
+                                       uint32_t most, const uint64_t *set, uint64_t *bits) {
+    uint32_t numbers[KERNEL_MEMBERS_SOME] = {0};
+    KERNEL_BY_WIDTH(KERNEL_MEMBERS)
 }
 
 KERNEL_INLINE void kernel_group_first_body(const uint64_t *bits, const uint32_t *starts, size_t groups,

@@ -117,6 +117,30 @@ static void group_some_at_least(const uint64_t *bits, const uint32_t *starts, si
     kernel_group_some_at_least_body(bits, starts, groups, least, group_bits, ends_up_to);
 }
 
+static void owners_at_least(const uint64_t *bits, const uint16_t *owners, uint16_t base, uint16_t multiple,
+                            size_t count, uint32_t least, size_t groups, uint64_t *group_bits) {
+    kernel_owners_at_least_body(bits, owners, base, multiple, count, least, groups, group_bits);
+}
+
+static size_t begins_fill(const uint64_t *begins, size_t count, uint32_t *before) {
+    return kernel_begins_fill_body(begins, count, before);
+}
+
+static void begun_at_least(const uint64_t *bits, const uint64_t *begins, const uint32_t *before, size_t count,
+                           uint32_t least, uint64_t *group_bits) {
+    kernel_begun_at_least_body(bits, begins, before, count, least, group_bits);
+}
+
+static void begun_among(const uint64_t *group_bits, const uint64_t *begins, const uint32_t *before, size_t count,
+                        uint64_t *bits) {
+    kernel_begun_among_body(group_bits, begins, before, count, bits);
+}
+
+static void members(const void *raw, unsigned bytes, size_t count, uint32_t base, uint32_t multiple, uint32_t most,
+                    const uint64_t *set, uint64_t *bits) {
+    kernel_members_body(raw, bytes, count, base, multiple, most, set, bits);
+}
+
 static uint64_t group_sum(const int64_t *values, const uint64_t *bits, const uint32_t *starts, size_t groups,
                           int64_t *sums) {
     return kernel_group_sum_body(values, bits, starts, groups, sums);
@@ -145,7 +169,31 @@ static void spread(const uint64_t *group_bits, const uint32_t *starts, size_t gr
 }
 
 const struct kernel_table kernel_scalar = {
-    and_,      and_not,   or_,       count,       combine,    range,       codes,          between_real,
-    less,      equal,     widen,     look_up,     times,      group_count, group_at_least, group_some_at_least,
-    group_sum, group_min, group_max, group_first, group_last, spread,
+    and_,
+    and_not,
+    or_,
+    count,
+    combine,
+    range,
+    codes,
+    between_real,
+    less,
+    equal,
+    widen,
+    look_up,
+    times,
+    group_count,
+    group_at_least,
+    group_some_at_least,
+    owners_at_least,
+    begins_fill,
+    begun_at_least,
+    begun_among,
+    members,
+    group_sum,
+    group_min,
+    group_max,
+    group_first,
+    group_last,
+    spread,
 };

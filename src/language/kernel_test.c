@@ -540,6 +540,40 @@ static void owners_are_right(struct stage *s, const struct groups *g) {
     free(owners), free(enough);
 }
 
+/* The same groups, but for the empty ones, as bits where they begin. */
+static void begins_are_right(struct stage *s, const struct groups *g) {
+    const size_t rows = g->starts[g->count] - g->starts[0], words = words_of(rows);
+    uint64_t *begins = calloc(words + 1, 8), *among = malloc(words * 8 + 8), *enough = malloc(words * 8 + 8),
+             *in = malloc(words * 8 + 8);
+    uint32_t *before = malloc(words * 4 + 4), least = 1 + (uint32_t)random_below(&s->r, 3);
+    size_t full = 0;
+    for (size_t group = 0; group < g->count; group++)
+        if (g->starts[group] < g->starts[group + 1]) {
+            size_t row = g->starts[group] - g->starts[0];
+            begins[row / 64] |= 1ull << (row % 64);
+            full++;
+        }
+    for (size_t i = 0; i < words; i++)
+        in[i] = random_next(&s->r), enough[i] = 0, among[i] = g->bits[i];
+    if (rows % 64)
+        begins[words - 1] |= UINT64_MAX << (rows % 64); /* past the last none counts */
+    if (kernel_begins_fill(begins, rows, before) != full)
+        WRONG(s, "begins_fill");
+    kernel_begun_at_least(g->bits, begins, before, rows, least, enough);
+    kernel_begun_among(in, begins, before, rows, among);
+    for (size_t group = 0, at = 0; group < g->count; group++) {
+        if (g->starts[group] == g->starts[group + 1])
+            continue;
+        if ((enough[at / 64] >> (at % 64) & 1) != (truth_of(s, g, false, group).count >= least))
+            WRONG(s, "begun_at_least");
+        for (size_t row = g->starts[group] - g->starts[0]; row < g->starts[group + 1] - g->starts[0]; row++)
+            if ((among[row / 64] >> (row % 64) & 1) != (row_in(g, false, row) && (in[at / 64] >> (at % 64) & 1)))
+                WRONG(s, "begun_among");
+        at++;
+    }
+    free(begins), free(among), free(enough), free(in), free(before);
+}
+
 static void members(size_t count) {
     struct stage s;
     static const unsigned widths[] = {0, 1, 2, 4};
@@ -596,6 +630,7 @@ static void groups(size_t count) {
         groups_are_right(&s, &g, true);
         spread_is_right(&s, &g);
         owners_are_right(&s, &g);
+        begins_are_right(&s, &g);
         free(g.starts);
         free(g.bits);
         stage_close(&s);
