@@ -201,9 +201,9 @@ struct span_bits {
 static void read_bits(struct range *range, const struct span *span, void *context) {
     struct span_bits *bits = context;
     memset(bits->dirty, 0, SPAN_CUSTOMERS / 8);
-    if (range->identity)
+    if (bits->population && range->identity)
         identity_population(range->identity, range->span * SPAN_CUSTOMERS, SPAN_CUSTOMERS / 64, bits->population);
-    else
+    else if (bits->population)
         memset(bits->population, 0xff, SPAN_CUSTOMERS / 8);
     if (atomic_load_explicit(&((struct delta *)range->delta)->row_count, memory_order_acquire)) {
         for (uint32_t i = 0; i < range->want->rows_count; i++)
@@ -215,7 +215,8 @@ static void read_bits(struct range *range, const struct span *span, void *contex
     for (unsigned i = 0; some_gone && i < SPAN_CUSTOMERS / 64; i++) {
         uint64_t gone = atomic_load_explicit(&((struct span *)span)->gone[i], memory_order_acquire);
         bits->dirty[i] &= ~gone;
-        bits->population[i] &= ~gone;
+        if (bits->population)
+            bits->population[i] &= ~gone;
     }
 }
 

@@ -117,7 +117,7 @@ void range_free(struct range *range);
 
 /* Sets it on a whole span; false where the span does not exist. Customers 0 .. 4095 of the range are the span's. What is wanted is
  * prepared when asked for. `dirty` [SPAN_CUSTOMERS / 64] gets those whose answer must come from range_owners; `population` those that are
- * customers: known by a person's or device's identifier, not merged away, not a shared device's. Both leave out whom history merged away;
+ * customers: known by a person's or device's identifier, not merged away, not a shared device's; NULL: not asked. Both leave out whom history merged away;
  * rows of those and of dirty customers stand in the columns all the same and mean nothing. Without an identity everybody is a customer. */
 bool range_span(struct range *range, const struct range_want *want, uint32_t span, uint64_t *dirty,
                 uint64_t *population);

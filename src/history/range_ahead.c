@@ -11,6 +11,8 @@
 
 #define LINE_BYTES 64
 #define HEAD_LINES 14    /* of a table: its head and the columns' */
+#define TEXTS_FEW 40     /* entries of a dictionary that a condition asks each of */
+#define TEXTS_LINES 4    /* of their offsets and texts */
 #define LINES_AT_ONCE 36 /* some more than a core keeps on their way */
 
 /* --- which columns are gone over --- */
@@ -70,6 +72,8 @@ static void add_column(struct range *range, const struct table_head *t, const st
         return;
     uint32_t width = c->encoding == COLUMN_TEXT || c->encoding == COLUMN_ROWS ? 4 : c->width;
     add_fetch(range, t, c->data, (uint64_t)t->row_count * width);
+    if (c->encoding == COLUMN_TEXT_CODES && c->dictionary_count <= TEXTS_FEW)
+        add_fetch(range, t, c->dictionary, TEXTS_LINES * LINE_BYTES);
     if (c->absent)
         add_fetch(range, t, c->absent, t->row_count / 8);
 }

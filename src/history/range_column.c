@@ -67,7 +67,7 @@ uint64_t column_bytes(const struct range_column *c, uint32_t rows) {
     case COLUMN_TEXTS:
         return bytes + (c->texts ? sizeof(struct slice) : 4) * (uint64_t)rows;
     case COLUMN_CHILDREN:
-        return bytes + 4ull * rows;
+        return bytes + (c->child_begins ? c->child->end / 8 : 4ull * rows);
     default:
         return bytes + (uint64_t)c->width * rows;
     }

@@ -116,7 +116,7 @@ static inline uint32_t owner_of(const struct range_rows *rows, uint32_t row) {
 void range_rows_by_owner(const struct range_rows *rows, uint32_t customer, uint32_t *first, uint32_t *end) {
     uint32_t from = rows->first, left = rows->end - rows->first;
     for (; left > 1; left -= left / 2)
-        from += owner_of(rows, from + left / 2 - 1) < customer ? left / 2 : 0;
+        from += left / 2 & (0 - (uint32_t)(owner_of(rows, from + left / 2 - 1) < customer));
     from += left && owner_of(rows, from) < customer;
     *first = from;
     while (from < rows->end && owner_of(rows, from) == customer)

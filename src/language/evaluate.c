@@ -612,7 +612,7 @@ bool evaluator_span(struct evaluator *e, uint32_t span, int64_t now_ms) {
     e->dirty_count = 0;
     e->span = span;
     memset(e->dirty_bits, 0, sizeof e->dirty_bits);
-    if (!range_span(e->main.range, &e->plan->want, span, e->dirty_bits, e->population))
+    if (!range_span(e->main.range, &e->plan->want, span, e->dirty_bits, e->everybody ? NULL : e->population))
         return false;
     if (e->everybody)
         memset(e->population, 0xff, sizeof e->population);

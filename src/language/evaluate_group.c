@@ -787,29 +787,91 @@ static struct part part_of(struct state *s, const struct plan_node *n, const uin
     return (struct part){part.from - f->first, part.to - f->first};
 }
 
-/* Elements of these customers that count, one after the other; ends[i]: where those of among[i] end. Starts are made for them alone, where
- * nobody asked for all of them, and `values` (or NULL) are asked for: what is read of them lies in no cache. */
-static uint32_t *rows_among(struct state *s, const struct plan_node *n, const struct range_column *values,
-                            const uint32_t *among, uint32_t count, uint32_t *ends) {
-    const uint64_t *bits = rows_that_count(s, n);
+/* A list of elements of a frame, and which of them are still in. */
+struct listed {
+    uint16_t frame;
+    const uint32_t *rows; /* from the frame's first on */
+    uint32_t count;
+    uint8_t *in;
+};
+
+static void keep_in_window(struct state *s, const struct plan_node *n, const struct listed *list) {
+    const struct frame_now *f = state_frame(s, list->frame);
+    struct instants in = {1, 0};
+    bool known = window_of(s, n->window_kind, n->amount, n->unit, n->children, n->child_count, 0, &in);
+    for (uint32_t i = 0; i < list->count; i++) {
+        int64_t time = frame_time(f, list->rows[i]);
+        list->in[i] &= known && time >= in.low && time < in.high;
+    }
+}
+
+/* Keeps those for which the condition holds. Windows and what has a value are looked up for these alone. */
+static void keep_where(struct state *s, uint32_t node, const struct listed *list) {
+    const struct plan_node *n = state_node(s, node);
+    bool fresh = s->results[node].bits_stamp != s->stamp && n->frame == list->frame;
+    if (fresh && n->kind == PLAN_CALL && n->op == OP_AND) {
+        for (uint32_t i = 0; i < n->child_count; i++)
+            keep_where(s, n->children[i], list);
+        return;
+    }
+    if (fresh && n->kind == PLAN_WINDOW && s->plan->frames[n->frame].kind == FRAME_OF_ROWS && same_for_all(s, n)) {
+        keep_in_window(s, n, list);
+        return;
+    }
+    const struct plan_node *child =
+        n->kind == PLAN_CALL && n->op == OP_IS_PRESENT ? state_node(s, n->children[0]) : NULL;
+    if (fresh && child && child->kind == PLAN_COLUMN && child->frame == n->frame) {
+        const struct frame_now *f = NULL;
+        const struct range_column *c = state_column(s, child, &f);
+        for (uint32_t i = 0; i < list->count; i++) {
+            uint32_t row = f->first + list->rows[i];
+            list->in[i] &= column_fits(c, child->type) && !(c->absent && (c->absent[row / 8] >> (row % 8) & 1));
+        }
+        return;
+    }
+    const uint64_t *bits = state_bits(s, node, list->frame);
+    for (uint32_t i = 0; i < list->count; i++)
+        list->in[i] &= bit_of(bits, list->rows[i]);
+}
+
+/* Elements of these customers, one after the other; ends[i]: where those of among[i] end. Starts are made for them alone, where nobody asked for
+ * all of them, and `values` (or NULL) are asked for: what is read of them lies in no cache. */
+static uint32_t *all_among(struct state *s, const struct plan_node *n, const struct range_column *values,
+                           const uint32_t *among, uint32_t count, uint32_t *ends) {
     const char *data = values && values->data ? (const char *)values->data : NULL;
-    const uint32_t data_first = state_frame(s, n->source)->first;
+    const struct frame_now *f = state_frame(s, n->source);
     uint32_t groups, room = 0, listed = 0;
-    const uint32_t *starts =
-        rows_say_whose(s, state_frame(s, n->source)) ? NULL : state_groups(s, n->source, n->frame, &groups);
+    const uint32_t *starts = rows_say_whose(s, f) ? NULL : state_groups(s, n->source, n->frame, &groups);
     struct part *parts = state_new(s, count, sizeof *parts);
     for (uint32_t i = 0; i < count; i++) {
         parts[i] = part_of(s, n, starts, among[i]);
         room += parts[i].to - parts[i].from;
         if (data)
-            __builtin_prefetch(data + (size_t)values->width * (data_first + parts[i].from));
+            __builtin_prefetch(data + (size_t)values->width * (f->first + parts[i].from));
     }
     uint32_t *rows = state_new(s, room, sizeof *rows);
     for (uint32_t i = 0; i < count; i++) {
-        for (uint32_t row = bits_next(bits, parts[i].from, parts[i].to); row < parts[i].to;
-             row = bits_next(bits, row + 1, parts[i].to))
+        for (uint32_t row = parts[i].from; row < parts[i].to; row++)
             rows[listed++] = row;
         ends[i] = listed;
+    }
+    return rows;
+}
+
+/* Of those the ones that count. */
+static uint32_t *rows_among(struct state *s, const struct plan_node *n, const struct range_column *values,
+                            const uint32_t *among, uint32_t count, uint32_t *ends) {
+    uint32_t *rows = all_among(s, n, values, among, count, ends), all = count ? ends[count - 1] : 0, kept = 0;
+    if (n->children[0] == NODE_NONE)
+        return rows;
+    struct listed list = {n->source, rows, all, memset(state_new(s, all, 1), 1, all)};
+    keep_where(s, n->children[0], &list);
+    for (uint32_t i = 0, at = 0; i < count; i++) {
+        for (; at < ends[i]; at++) {
+            rows[kept] = rows[at]; /* as likely as not: no branch */
+            kept += list.in[at];
+        }
+        ends[i] = kept;
     }
     return rows;
 }

@@ -64,14 +64,14 @@ void kernel_group_any(const uint64_t *bits, const uint32_t *starts, size_t group
 /* counts[i] >= least, straight to bits: what "count(x) >= n" asks */
 void kernel_group_at_least(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t least,
                            uint64_t *group_bits);
-/* The same where rows say whose they are: row i is of group (base + multiple * owners[i]) % groups; groups are a power of two, rows of a group
- * stand together. `bits` NULL: all `count` rows. */
+/* The same where rows say whose they are: row i is of group (base + multiple * owners[i]) % groups; groups are a power of two, and
+ * ascend with the rows. `bits` NULL: all `count` rows. */
 void kernel_owners_at_least(const uint64_t *bits, const uint16_t *owners, uint16_t base, uint16_t multiple,
                             size_t count, uint32_t least, size_t groups, uint64_t *group_bits);
 /* Elements that are cut into groups of at least one by bits: begins[i] is set where element i is its group's first. */
 /* before[w]: how many begin before word w; returns how many do in all. The first does: else the others below mean nothing. */
 size_t kernel_begins_fill(const uint64_t *begins, size_t count, uint32_t *before);
-/* Sets the bits of groups with `least` (not 0) elements in bits and more, and leaves the others as they are. */
+/* Sets the bits of groups with `least` (not 0) elements in bits and more in group_bits, which are 0 before. */
 void kernel_begun_at_least(const uint64_t *bits, const uint64_t *begins, const uint32_t *before, size_t count,
                            uint32_t least, uint64_t *group_bits);
 /* Takes out of `bits` the elements of groups that are not in group_bits, at a cost of those that are in it. */

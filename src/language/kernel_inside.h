@@ -46,10 +46,10 @@ struct kernel_table {
     void (*group_some_at_least)(const uint64_t *bits, const uint32_t *starts, size_t groups, uint32_t least,
                                 uint64_t *group_bits);
     void (*owners_at_least)(const uint64_t *bits, const uint16_t *owners, uint16_t base, uint16_t multiple,
-                            size_t count, uint32_t least, size_t groups, uint64_t *group_bits); /* adds to group_bits */
+                            size_t count, uint32_t least, size_t groups, uint64_t *group_bits); /* group_bits are 0 */
     size_t (*begins_fill)(const uint64_t *begins, size_t count, uint32_t *before);
     void (*begun_at_least)(const uint64_t *bits, const uint64_t *begins, const uint32_t *before, size_t count,
-                           uint32_t least, uint64_t *group_bits); /* adds */
+                           uint32_t least, uint64_t *group_bits);
     void (*begun_among)(const uint64_t *group_bits, const uint64_t *begins, const uint32_t *before, size_t count,
                         uint64_t *bits);
     void (*members)(const void *raw, unsigned bytes, size_t count, uint32_t base, uint32_t multiple, uint32_t most,
@@ -422,9 +422,17 @@ KERNEL_INLINE void kernel_group_some_at_least_body(const uint64_t *bits, const u
 
 /* --- rows that say whose they are --- */
 
-/* Sets a bit in a byte: a word of 64 would be stored and loaded again by the next row mostly, and that row would wait. */
-KERNEL_INLINE void kernel_put(uint64_t *bits, size_t i, bool value) {
-    ((uint8_t *)bits)[i / 8] |= (uint8_t)(value << (i % 8)); /* little-endian, as all that is mapped */
+/* Bits of groups that come in ascending order: the word in hand is stored with each of them, and never loaded, as a load would wait for the
+ * store of the group before. */
+struct kernel_ascending {
+    size_t word;
+    uint64_t bits;
+};
+
+KERNEL_INLINE void kernel_put(struct kernel_ascending *a, uint64_t *bits, size_t group, bool value) {
+    a->bits = (a->bits & (0 - (uint64_t)(group / 64 == a->word))) | (uint64_t)value << (group % 64); /* no branch */
+    a->word = group / 64;
+    bits[a->word] = a->bits;
 }
 
 KERNEL_INLINE void kernel_owners_at_least_body(const uint64_t *bits, const uint16_t *owners, uint16_t base,
@@ -433,15 +441,16 @@ KERNEL_INLINE void kernel_owners_at_least_body(const uint64_t *bits, const uint1
     static const uint64_t every[KERNEL_LIST_WORDS] = {[0 ... KERNEL_LIST_WORDS - 1] = UINT64_MAX};
     const size_t words = (count + 63) / 64;
     uint32_t list[KERNEL_LIST_WORDS * 64 + 8], before = 0;
+    struct kernel_ascending put = {.word = SIZE_MAX};
     size_t group = SIZE_MAX;
     for (size_t w = 0; w < words; w += KERNEL_LIST_WORDS) {
         size_t some = words - w < KERNEL_LIST_WORDS ? words - w : KERNEL_LIST_WORDS;
         size_t listed = kernel_list_rows(bits ? bits + w : every, some, count - w * 64, (uint32_t)(w * 64), list);
         for (size_t i = 0; i < listed; i++) {
             size_t found = (base + (uint32_t)multiple * owners[list[i]]) & (groups - 1);
-            before = found == group ? before + 1 : 1;
+            before = (before & (0 - (uint32_t)(found == group))) + 1;
             group = found;
-            kernel_put(group_bits, group, before >= least);
+            kernel_put(&put, group_bits, group, before >= least);
         }
     }
 }
@@ -466,70 +475,71 @@ KERNEL_INLINE void kernel_begun_at_least_body(const uint64_t *bits, const uint64
                                               size_t count, uint32_t least, uint64_t *group_bits) {
     const size_t words = (count + 63) / 64;
     uint32_t list[KERNEL_LIST_WORDS * 64 + 8], seen = 0;
+    struct kernel_ascending put = {.word = SIZE_MAX};
     size_t group = SIZE_MAX;
     for (size_t w = 0; w < words; w += KERNEL_LIST_WORDS) {
         size_t some = words - w < KERNEL_LIST_WORDS ? words - w : KERNEL_LIST_WORDS;
         size_t listed = kernel_list_rows(bits + w, some, count - w * 64, (uint32_t)(w * 64), list);
         for (size_t i = 0; i < listed; i++) {
             size_t found = kernel_group_at(begins, before, list[i]);
-            seen = found == group ? seen + 1 : 1;
+            seen = (seen & (0 - (uint32_t)(found == group))) + 1;
             group = found;
-            kernel_put(group_bits, group, seen >= least);
+            kernel_put(&put, group_bits, group, seen >= least);
         }
     }
 }
 
 KERNEL_INLINE void kernel_begun_among_body(const uint64_t *group_bits, const uint64_t *begins, const uint32_t *before,
                                            size_t count, uint64_t *bits) {
-    for (size_t w = 0; w * 64 < count; w++) {
-        uint64_t left = bits[w] & kernel_mask(count - w * 64), kept = 0;
-        for (; left; left &= left - 1) {
-            size_t group = kernel_group_at(begins, before, w * 64 + (size_t)__builtin_ctzll(left));
-            kept |= (left & (0 - left)) & (0 - (group_bits[group / 64] >> (group % 64) & 1));
+    const size_t words = (count + 63) / 64;
+    uint32_t list[KERNEL_LIST_WORDS * 64 + 8];
+    struct kernel_ascending put = {.word = SIZE_MAX};
+    for (size_t w = 0; w < words; w += KERNEL_LIST_WORDS) {
+        size_t some = words - w < KERNEL_LIST_WORDS ? words - w : KERNEL_LIST_WORDS;
+        size_t listed = kernel_list_rows(bits + w, some, count - w * 64, (uint32_t)(w * 64), list);
+        for (size_t i = 0; i < listed; i++) {
+            size_t group = kernel_group_at(begins, before, list[i]);
+            kernel_put(&put, bits, list[i], group_bits[group / 64] >> (group % 64) & 1);
         }
-        bits[w] = kept;
     }
 }
 
 /* --- members --- */
 
-/* Each row is a trip to a set that no first cache holds. So numbers are worked out a piece at a time, by vectors, and then there are five
- * instructions a row, of which many rows fit into what a processor looks ahead: it has as many trips under way as it can. */
-#define KERNEL_MEMBERS_SOME 256
-
-/* Bits of the set, a byte each of which the lowest bit counts, eight bytes to eight bits. */
+/* Each row is a trip to a set that no first cache holds. So the numbers of 64 rows are worked out by vectors, and then there are seven instructions
+ * a row, of which many rows fit into what a processor looks ahead: it has as many trips under way as it can. */
 KERNEL_INLINE uint64_t kernel_members_word(const uint32_t numbers[64], const uint64_t *set) {
     uint64_t word = 0;
     for (size_t k = 0; k < 64; k += 8) {
-        uint8_t bytes[8];
-        uint64_t eight;
-        for (size_t i = 0; i < 8; i++) {
+        uint64_t eight = 0;
+        _Pragma("GCC unroll 8") for (size_t i = 0; i < 8; i++) {
             uint32_t number = numbers[k + i];
             uint64_t bit = set[number / 64] >> (number % 64);
             __asm__("" : "+r"(bit)); /* one by one: compilers would gather, at twice the cost */
-            bytes[i] = (uint8_t)bit;
+            eight |= (bit & 1) << i;
         }
-        memcpy(&eight, bytes, 8);
-        word |= ((eight & 0x0101010101010101ull) * 0x0102040810204080ull >> 56) << k;
+        word |= eight << k;
     }
     return word;
 }
 
 #define KERNEL_MEMBERS(n)                                                                                              \
-    for (size_t i = 0; i < count; i += KERNEL_MEMBERS_SOME) {                                                          \
-        size_t some = count - i < KERNEL_MEMBERS_SOME ? count - i : KERNEL_MEMBERS_SOME;                               \
-        for (size_t k = 0; k < some; k++) {                                                                            \
-            uint32_t value = (uint32_t)kernel_raw(raw, n, i + k);                                                      \
+    for (size_t i = 0; i < count; i += 64) {                                                                           \
+        const char *at = (const char *)raw + (n)*i;                                                                    \
+        if (count - i < 64)                                                                                            \
+            at = memcpy(rest, at, (n) * (count - i));                                                                  \
+        for (size_t k = 0; k < 64; k++) {                                                                              \
+            uint32_t value = (uint32_t)kernel_raw(at, n, k);                                                           \
             numbers[k] = base + multiple * (value < most ? value : most);                                              \
         }                                                                                                              \
-        for (size_t k = 0; k < some; k += 64)                                                                          \
-            bits[(i + k) / 64] &= kernel_members_word(numbers + k, set);                                               \
+        bits[i / 64] &= kernel_members_word(numbers, set);                                                             \
     }
 
 /* `most`: the greatest raw value that is in the set's range; `bits` has those up to it. Any other is looked up as that. */
 KERNEL_INLINE void kernel_members_body(const void *raw, unsigned bytes, size_t count, uint32_t base, uint32_t multiple,
                                        uint32_t most, const uint64_t *set, uint64_t *bits) {
-    uint32_t numbers[KERNEL_MEMBERS_SOME] = {0};
+    uint32_t numbers[64];
+    char rest[64 * 8] = {0};
     KERNEL_BY_WIDTH(KERNEL_MEMBERS)
 }
 
