@@ -122,6 +122,63 @@ void answer_note(struct answer *answer, const char *format, ...) {
     answer->notes[answer->note_count++] = arena_copy(&answer->arena, slice_of(text, bytes));
 }
 
+/* --- several answers as one --- */
+
+static struct answer_table *joined_table(struct answer *answer, size_t from, const char *column,
+                                         const struct answer_table *like) {
+    for (size_t i = from; i < answer->table_count; i++)
+        if (strcmp(answer->tables[i]->name, like->name) == 0)
+            return answer->tables[i];
+    struct answer_table *t = answer_table(answer, like->name);
+    answer_column(t, column, ANSWER_TEXT);
+    for (size_t i = 0; i < like->column_count; i++)
+        answer_column_text(t, like->columns[i].name, like->columns[i].type);
+    return t;
+}
+
+static void join_rows(struct answer_table *t, struct slice name, const struct answer_table *from) {
+    assert(t->column_count == from->column_count + 1);
+    for (size_t i = 0; i < from->cell_count; i++) {
+        const struct answer_cell *cell = &from->cells[i];
+        if (i % from->column_count == 0)
+            answer_text(t, name);
+        if (cell->missing)
+            answer_missing(t);
+        else if (type_of_next(t) == ANSWER_TEXT)
+            answer_text(t, cell->text);
+        else
+            answer_number(t, cell->number);
+    }
+}
+
+static size_t answers_with_note(struct answer *const *answers, size_t count, struct slice note) {
+    size_t with = 0;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < answers[i]->note_count; k++)
+            with += slice_equal(answers[i]->notes[k], note);
+    return with;
+}
+
+static void join_notes(struct answer *answer, const struct slice *names, struct answer *const *answers, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < answers[i]->note_count; k++) {
+            const struct slice note = answers[i]->notes[k];
+            if (count > 1 && answers_with_note(answers, count, note) == 1)
+                answer_note(answer, "%.*s: %.*s", SLICE_ARG(names[i]), SLICE_ARG(note));
+            else if (answers_with_note(answers, i, note) == 0)
+                answer_note(answer, "%.*s", SLICE_ARG(note));
+        }
+}
+
+void answer_join(struct answer *answer, const char *column, const struct slice *names, struct answer *const *answers,
+                 size_t count) {
+    const size_t from = answer->table_count;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < answers[i]->table_count; k++)
+            join_rows(joined_table(answer, from, column, answers[i]->tables[k]), names[i], answers[i]->tables[k]);
+    join_notes(answer, names, answers, count);
+}
+
 const struct answer_table *answer_find(const struct answer *answer, const char *name) {
     for (size_t i = 0; i < answer->table_count; i++)
         if (strcmp(answer->tables[i]->name, name) == 0)

@@ -55,6 +55,10 @@ void answer_share(struct answer_table *table, uint64_t part, uint64_t whole); /*
 void answer_missing(struct answer_table *table);
 /* One sentence for a person: a limit, a significance, what was left out. */
 void answer_note(struct answer *answer, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Adds the tables of answers of one kind, those of the same name as one, with a first column that says which. A note of several answers comes once,
+ * one of a single answer with its name. */
+void answer_join(struct answer *answer, const char *column, const struct slice *names, struct answer *const *answers,
+                 size_t count);
 
 /* --- reading it back: for tests, and for those who build on analyses --- */
 struct answer_cell {

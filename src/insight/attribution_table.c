@@ -115,6 +115,10 @@ void attribution_cost_names(const struct definition_part *d, struct channel_name
 
 enum status attribution_fixed_costs(const struct definition_part *d, struct attribution_found *found,
                                     struct fault *fault) {
+    if (d->group.size)
+        return definition_fail(d, "costs", fault,
+                               "amounts for everybody cannot be told apart by \"split\"; take one group as population, "
+                               "with its own amounts");
     const struct json *costs = definition_get(d, "costs");
     if (costs->kind != JSON_OBJECT)
         return definition_fail(d, "costs", fault,

@@ -42,6 +42,8 @@ enum status definition_fail_at(const struct definition_part *d, const char *key,
 
 const struct json *definition_get(const struct definition_part *d, const char *key) {
     const struct json *json = json_get(d->parser, d->object, key);
+    if (d->group.size && strcmp(key, "split") == 0)
+        return NULL;
     return json && json->kind != JSON_NULL ? json : NULL;
 }
 

@@ -28,6 +28,8 @@ struct definition_part {
     const struct json *object; /* NULL: nothing is given */
     struct arena *arena;
     char path[96]; /* "" at the top, "steps[1]" inside */
+    struct slice
+        group; /* of a run for one group (apart.h): what its customers fulfil beside the population; "split" is then not seen */
 };
 
 /* The member, or NULL; null counts as not there. */

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "insight/apart.h"
 #include "insight/insight.h"
 #include "insight/nodes.h"
 #include "insight/statistics.h"
@@ -78,8 +79,6 @@ static enum status read_definition(struct run *r, const struct definition_part *
         status = definition_length(d, "within", &within, fault);
     if (!status)
         status = definition_integer(d, "channels", 1, 200, &r->most, fault);
-    if (!status && definition_get(d, "split"))
-        status = definition_fail(d, "split", fault, "lift does not tell groups apart; take one as population");
     r->goals.period = (struct period){INT64_MIN, INT64_MAX};
     r->within_ms = length_ms(within);
     return status;
@@ -214,8 +213,10 @@ static void show(const struct run *r, struct answer *answer) {
 
 enum status insight_lift(const struct insight *insight, struct definition_part *d, struct answer *answer,
                          struct fault *fault) {
-    struct run *r = memory_get(1, sizeof *r);
     (void)insight;
+    if (apart_asked(d))
+        return apart_run(d, insight_lift, answer, fault);
+    struct run *r = memory_get(1, sizeof *r);
     enum status status = read_definition(r, d, fault);
     if (!status)
         status = nodes_find(&r->nodes, &r->trials, (uint32_t)r->most, fault);

@@ -51,7 +51,16 @@ enum status scan_create(const struct definition_part *definition, struct scan **
     scan->calendar = insight_calendar(definition->insight);
     scan->population = UINT32_MAX;
     enum status status = definition_text(definition, "population", &population, fault);
-    if (!status && slice_trim(population).size)
+    population = slice_trim(population);
+    if (definition->group.size) {
+        struct buffer both = {0};
+        buffer_print(&both, "(%.*s)", SLICE_ARG(definition->group));
+        if (population.size)
+            buffer_print(&both, " and (%.*s)", SLICE_ARG(population));
+        population = arena_copy(&scan->arena, buffer_slice(&both));
+        buffer_release(&both);
+    }
+    if (!status && population.size)
         status = scan_value(scan, population, "population", TERM_BOOL, &scan->population, fault);
     if (status) {
         scan_free(scan);
