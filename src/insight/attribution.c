@@ -8,8 +8,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "insight/apart.h"
 #include "insight/insight.h"
-#include "insight/stream.h"
+#include "insight/keys.h"
 
 struct value {
     bool given;
@@ -30,14 +31,16 @@ struct worker {
     struct channels channels;
     struct attribution *counts;
     struct stream_part *touches, *conversions, *costs;
+    struct keys keys;                         /* of touches */
+    uint64_t wanted[SPAN_CUSTOMERS / 64 + 1]; /* customers of the part whose touches are looked at in order */
     const struct vector *values[STREAM_SETS_MAX], *amounts[STREAM_SETS_MAX];
     __int128 cost[CHANNELS_MAX];
     uint64_t customers;
     uint8_t *codes;
     int64_t *touch_times, *conversion_times, *conversion_values;
     size_t touch_room, conversion_room;
-    uint64_t seen[256]; /* touches in the period, by code */
-    struct arena arena; /* of names */
+    uint64_t seen[256], met[256]; /* touches in the period, by code; and with those before it */
+    struct arena arena;           /* of names */
     struct slice names[CHANNELS_MAX];
     uint64_t direct_known; /* channels whose being direct was looked up */
 };
@@ -234,9 +237,12 @@ struct attribution *attribution_new(const struct attribution_asked *asked, const
     return t;
 }
 
+static uint8_t channel_of(void *context, uint32_t text) { return channels_code(context, text); }
+
 static void *begin(void *context) {
     struct worker *w = memory_get(1, sizeof *w);
     w->run = context;
+    w->keys = (struct keys){.code = channel_of, .context = &w->channels};
     w->counts = attribution_new(&w->run->asked, NULL, 0);
     w->touches = stream_part_create(&w->run->touches);
     w->conversions = stream_part_create(&w->run->conversions);
@@ -251,6 +257,7 @@ static void worker_free(struct worker *w) {
     stream_part_free(w->touches);
     stream_part_free(w->conversions);
     stream_part_free(w->costs);
+    keys_release(&w->keys);
     arena_release(&w->arena);
     free(w->codes);
     free(w->touch_times);
@@ -303,20 +310,58 @@ static void know_rooms(struct worker *w, size_t touches, size_t conversions) {
     }
 }
 
-static size_t take_touches(struct worker *w, const struct stream_row *rows, size_t count) {
+/* --- all touches of the part --- */
+
+/* Touches by channel. Rows of who is not asked for stand between: neighbours who are asked for are gone over together. */
+static void count_seen(struct worker *w, const struct scan_part *part) {
     const int64_t from_ms = w->run->asked.rule.counted_from;
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint8_t code = channels_code(&w->channels, rows[i].text);
-        w->codes[kept] = code;
-        w->touch_times[kept] = rows[i].time;
-        kept += code != CHANNEL_NONE;
-        w->seen[code] += rows[i].time >= from_ms;
+    for (uint32_t i = scan_next(part, 0), end; i < part->count; i = scan_next(part, end)) {
+        for (end = i + 1; end < part->count && bit_of(part->asked, end);)
+            end++;
+        for (unsigned r = 0; r < w->keys.run_count; r++) {
+            const struct key_run *run = &w->keys.runs[r];
+            for (uint32_t k = run->starts[i] - run->starts[0]; k < run->starts[end] - run->starts[0]; k++) {
+                w->met[key_code(run->keys[k])]++;
+                w->seen[key_code(run->keys[k])] += key_time(run->keys[k]) >= from_ms;
+            }
+        }
     }
-    if (w->direct_known < w->channels.count)
-        know_direct(w);
-    return kept;
 }
+
+/* Whose touches led to nothing is only counted, where no model looks at such paths: their order does not matter. */
+static void count_only(struct worker *w, uint32_t customer) {
+    const int64_t from_ms = w->run->asked.rule.counted_from;
+    bool any = false, counted = false;
+    for (unsigned r = 0; r < w->keys.run_count; r++) {
+        const struct key_run *run = &w->keys.runs[r];
+        const uint32_t begin = run->starts[customer], end = run->starts[customer + 1];
+        any |= end > begin;
+        counted |= end > begin && key_time(run->keys[end - run->starts[0] - 1]) >= from_ms;
+    }
+    w->customers += any;
+    w->counts->misses += counted;
+}
+
+static bool may_have_converted(const struct worker *w, uint32_t customer) {
+    bool any = false;
+    for (unsigned set = 0; set < w->conversions->stream->count; set++) {
+        const struct scan_rows *rows = &w->conversions->sources[set].rows;
+        any |= rows->count && rows->starts[customer + 1] > rows->starts[customer];
+    }
+    return any;
+}
+
+/* Whose touches must be in order: everybody's where paths that came to nothing are looked at, else of who converted. The others are counted. */
+static void find_wanted(struct worker *w, const struct scan_part *part) {
+    memcpy(w->wanted, part->asked, SPAN_CUSTOMERS / 8);
+    for (uint32_t i = scan_next(part, 0); i < part->count && !w->run->asked.want_book; i = scan_next(part, i + 1))
+        if (!may_have_converted(w, i)) {
+            w->wanted[i / 64] &= ~(UINT64_C(1) << (i % 64));
+            count_only(w, i);
+        }
+}
+
+/* --- a customer --- */
 
 static void take_conversions(struct worker *w, size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -326,27 +371,25 @@ static void take_conversions(struct worker *w, size_t count) {
     }
 }
 
-/* Whose touches led to nothing is only counted, where no model looks at such paths: their order does not matter. */
-static void counted_only(const struct worker *w, size_t touches) {
-    bool any = false;
-    for (size_t i = 0; i < touches; i++)
-        any |= w->touch_times[i] >= w->run->asked.rule.counted_from;
-    w->counts->misses += any;
+static void take_touches(struct worker *w, const uint64_t *keys, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        w->codes[i] = key_code(keys[i]);
+        w->touch_times[i] = key_time(keys[i]);
+    }
 }
 
-static void visit_customer(struct worker *w, uint32_t customer) {
+static void visit_customer(struct worker *w, uint32_t customer, const uint64_t *keys, size_t touches) {
     const struct run *r = w->run;
-    size_t touches = stream_gather(w->touches, customer), conversions = stream_customer(w->conversions, customer);
+    const size_t conversions = may_have_converted(w, customer) ? stream_customer(w->conversions, customer) : 0;
+    if (conversions == 0 && !r->asked.want_book) {
+        count_only(w, customer);
+        return;
+    }
     if (touches == 0 && conversions == 0)
         return;
     know_rooms(w, touches, conversions);
     w->customers++;
-    if (conversions == 0 && !r->asked.want_book) {
-        counted_only(w, take_touches(w, w->touches->raw, touches));
-        return;
-    }
-    stream_sort(w->touches, touches);
-    touches = take_touches(w, w->touches->rows, touches);
+    take_touches(w, keys, touches);
     take_conversions(w, conversions);
     const struct attribution_history h = {w->touch_times,       w->codes,   touches, w->conversion_times,
                                           w->conversion_values, conversions};
@@ -358,6 +401,7 @@ static void take_costs(struct worker *w, uint32_t customer) {
     for (size_t i = 0; i < count; i++) {
         const struct stream_row *row = &w->costs->raw[i];
         uint8_t code = channels_code(&w->channels, row->text);
+        w->met[code]++;
         if (code != CHANNEL_NONE)
             w->cost[code] += in_units(w->amounts[row->set], row->element);
     }
@@ -371,11 +415,30 @@ static void visit(void *state, struct scan_part *part) {
     begin_part(w->touches, part, NULL, NULL);
     begin_part(w->conversions, part, r->values, w->values);
     begin_part(w->costs, part, r->amounts, w->amounts);
-    for (uint32_t i = scan_next(part, 0); i < part->count; i = scan_next(part, i + 1)) {
-        visit_customer(w, i);
-        if (r->costs.count)
-            take_costs(w, i);
+    keys_begin(&w->keys, w->touches, part->asked);
+    know_direct(w);
+    count_seen(w, part);
+    find_wanted(w, part);
+    for (uint32_t first = 0; first < part->count; first += KEY_CUSTOMERS) {
+        (void)keys_next(&w->keys, first, w->wanted);
+        const struct key_order *o = &w->keys.order;
+        const uint32_t end = part->count - first < KEY_CUSTOMERS ? part->count - first : KEY_CUSTOMERS;
+        for (uint32_t i = 0; i < end; i++)
+            if (bit_of(w->wanted, first + i))
+                visit_customer(w, first + i, o->all + o->starts[i], o->starts[i + 1] - o->starts[i]);
     }
+    for (uint32_t i = scan_next(part, 0); i < part->count && r->costs.count; i = scan_next(part, i + 1))
+        take_costs(w, i);
+}
+
+/* Drops channels that only rows of customers not asked for have. */
+static void merge_names(struct channel_names *all, const struct worker *w) {
+    struct slice met[CHANNELS_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < w->channels.count; i++)
+        if (w->met[i])
+            met[count++] = w->names[i];
+    channel_names_add(all, met, count);
 }
 
 static void merge(void *context, void *state, struct scan_worker *texts) {
@@ -399,7 +462,7 @@ static void merge_all(struct run *r, const struct definition_part *d) {
     if (f->costed && !f->cost_of_customers)
         attribution_cost_names(d, &f->channels);
     for (struct worker *w = r->done; w; w = w->next) {
-        channel_names_add(&f->channels, w->names, w->channels.count);
+        merge_names(&f->channels, w);
         f->too_many = f->too_many || w->channels.full;
     }
     f->too_many = f->too_many || f->channels.full;
@@ -409,10 +472,12 @@ static void merge_all(struct run *r, const struct definition_part *d) {
         uint8_t map[CHANNELS_MAX];
         next = w->next;
         for (uint32_t i = 0; i < w->channels.count && !f->too_many; i++) {
-            map[i] = channel_names_code(&f->channels, w->names[i]);
+            map[i] = w->met[i] ? channel_names_code(&f->channels, w->names[i]) : 0; /* not met: nothing to add */
             f->costs[map[i]] += w->cost[i];
             f->seen[map[i]] += w->seen[i];
         }
+        if (f->channels.count == 0)
+            w->counts->channel_count = 0;
         if (!f->too_many)
             attribution_merge_mapped(f->all, w->counts, map);
         f->customers += w->customers;
@@ -437,13 +502,15 @@ static enum status of_histories(struct run *r, const struct definition_part *d, 
 
 enum status insight_attribution(const struct insight *insight, struct definition_part *d, struct answer *answer,
                                 struct fault *fault) {
-    struct run *r = memory_get(1, sizeof *r);
     (void)insight;
+    if (apart_asked(d) && !definition_get(d, "table"))
+        return apart_run(d, insight_attribution, answer, fault);
+    struct run *r = memory_get(1, sizeof *r);
     enum status status = attribution_read(&r->asked, d, fault);
     r->asked.ready = definition_get(d, "table") != NULL;
     r->found.costed = definition_get(d, "costs") != NULL;
-    if (!status && definition_get(d, "split"))
-        status = definition_fail(d, "split", fault, "attribution does not tell groups apart; take one as population");
+    if (!status && r->asked.ready && definition_get(d, "split"))
+        status = definition_fail(d, "split", fault, "ready paths have no customers to be told apart");
     if (!status)
         status = r->asked.ready ? attribution_of_table(&r->asked, d, &r->found, fault) : of_histories(r, d, fault);
     if (!status && r->found.costed && !r->found.cost_of_customers)

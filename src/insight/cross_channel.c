@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "insight/apart.h"
 #include "insight/attribution_models.h"
 #include "insight/insight.h"
 #include "insight/nodes.h"
@@ -121,8 +122,6 @@ static enum status read_definition(struct run *r, const struct definition_part *
         status = definition_integer(d, "channels", 1, CHANNELS_SHOWN, &r->most, fault);
     if (!status)
         status = definition_integer(d, "paths", 0, 100000, &r->paths_shown, fault);
-    if (!status && definition_get(d, "split"))
-        status = definition_fail(d, "split", fault, "cross_channel does not tell groups apart; take one as population");
     r->settings = (struct flow_settings){.steps = (uint32_t)steps,
                                          .gap_ms = length_ms(session),
                                          .collapse = true,
@@ -168,7 +167,7 @@ static void end(void *state) {
 
 static void merge(void *context, void *state, struct scan_worker *texts) {
     struct counts *c = &((struct run *)context)->counts;
-    const struct counts *from = ((struct worker *)state)->counts;
+    struct counts *from = ((struct worker *)state)->counts;
     (void)texts;
     c->customers += from->customers;
     c->buyers += from->buyers;
@@ -450,8 +449,10 @@ static enum status make_goal(struct run *r, const struct definition_part *d, str
 
 enum status insight_cross_channel(const struct insight *insight, struct definition_part *d, struct answer *answer,
                                   struct fault *fault) {
-    struct run *r = memory_get(1, sizeof *r);
     (void)insight;
+    if (apart_asked(d))
+        return apart_run(d, insight_cross_channel, answer, fault);
+    struct run *r = memory_get(1, sizeof *r);
     enum status status = read_definition(r, d, fault);
     if (!status)
         status = nodes_find(&r->nodes, &r->stream, (uint32_t)r->most, fault);

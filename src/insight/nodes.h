@@ -37,10 +37,6 @@ static inline uint8_t node_code(const struct node_codes *codes, uint32_t text) {
         return NODE_NONE;
     return text < codes->room && codes->codes[text] ? (uint8_t)(codes->codes[text] - 1) : codes->others;
 }
-/* A customer's rows with a code, as times and codes in order; `times` and `codes` have room for nodes_most(p, i). The short way for few rows of
- * different times; else by stream_customer. */
-size_t nodes_customer(const struct node_codes *codes, struct stream_part *p, uint32_t i, int64_t *times, uint8_t *out);
-size_t nodes_most(const struct stream_part *p, uint32_t i);
 void node_codes_release(struct node_codes *codes);
 
 #endif

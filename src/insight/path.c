@@ -4,7 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "insight/apart.h"
 #include "insight/insight.h"
+#include "insight/keys.h"
 #include "insight/nodes.h"
 #include "insight/path_flow.h"
 #include "insight/path_show.h"
@@ -105,8 +107,6 @@ static enum status read_definition(struct run *r, const struct definition_part *
         status = definition_integer(d, "paths", 0, 100000, &r->paths_shown, fault);
     if (!status)
         status = definition_flag(d, "collapse", &r->settings.collapse, fault);
-    if (!status && definition_get(d, "split"))
-        status = definition_fail(d, "split", fault, "paths do not tell groups apart; take one as population");
     r->settings.steps = (uint32_t)steps;
     return status;
 }
@@ -117,16 +117,17 @@ struct worker {
     struct run *run;
     struct stream_part *rows;
     struct node_codes nodes;
+    struct keys keys;
     struct flow flow;
-    uint8_t *codes;
-    int64_t *times;
-    size_t room;
 };
+
+static uint8_t node_of(void *context, uint32_t text) { return node_code(context, text); }
 
 static void *begin(void *context) {
     struct worker *w = memory_get(1, sizeof *w);
     w->run = context;
     w->rows = stream_part_create(&w->run->stream);
+    w->keys = (struct keys){.code = node_of, .context = &w->nodes};
     flow_init(&w->flow, &w->run->settings);
     return w;
 }
@@ -135,9 +136,8 @@ static void end(void *state) {
     struct worker *w = state;
     stream_part_free(w->rows);
     node_codes_release(&w->nodes);
+    keys_release(&w->keys);
     flow_release(&w->flow);
-    free(w->codes);
-    free(w->times);
     free(w);
 }
 
@@ -152,16 +152,10 @@ static void visit(void *state, struct scan_part *part) {
     stream_part_begin(w->rows, part);
     if (!w->nodes.bound)
         node_codes_bind(&w->nodes, &w->run->nodes, part->worker);
-    for (uint32_t i = scan_next(part, 0); i < part->count; i = scan_next(part, i + 1)) {
-        size_t most = nodes_most(w->rows, i);
-        if (most == 0)
-            continue;
-        if (most > w->room) {
-            w->room = most * 2;
-            w->codes = memory_resize(w->codes, w->room, 1);
-            w->times = memory_resize(w->times, w->room, sizeof *w->times);
-        }
-        flow_customer(&w->flow, w->times, w->codes, nodes_customer(&w->nodes, w->rows, i, w->times, w->codes));
+    keys_begin(&w->keys, w->rows, part->asked);
+    for (uint32_t first = 0; first < part->count; first += KEY_CUSTOMERS) {
+        const size_t count = keys_next(&w->keys, first, part->asked);
+        flow_keys(&w->flow, w->keys.order.all, count);
     }
 }
 
@@ -314,8 +308,10 @@ static void show(const struct run *r, struct answer *answer) {
 
 enum status insight_path(const struct insight *insight, struct definition_part *d, struct answer *answer,
                          struct fault *fault) {
-    struct run *r = memory_get(1, sizeof *r);
     (void)insight;
+    if (apart_asked(d))
+        return apart_run(d, insight_path, answer, fault);
+    struct run *r = memory_get(1, sizeof *r);
     enum status status = read_definition(r, d, fault);
     if (!status)
         status = nodes_find(&r->nodes, &r->stream, (uint32_t)r->most, fault);

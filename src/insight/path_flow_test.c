@@ -58,8 +58,10 @@ static void take_back(struct flow *f, const struct model_session *m) {
             n->before_goal--;
             n->before_goal_converted -= converted;
         }
-        if (i + 1 < m->all_count)
+        if (i + 1 < m->all_count) {
             n->dwell_ms -= m->times[i + 1] - m->times[i];
+            n->dwells[0]--; /* their sum, before */
+        }
     }
     for (size_t i = 0; i < m->path_count; i++) {
         f->at_step[(m->first_step + i) * NODES + m->path[i]]--;
@@ -83,7 +85,7 @@ static void nothing_is_left(const struct flow *f, uint64_t seed) {
     for (size_t i = 0; i < NODES; i++) {
         const struct flow_node *n = &f->nodes[i];
         clean = clean && !n->visits && !n->sessions && !n->entries && !n->exits && !n->before_goal &&
-                !n->before_goal_converted && !n->dwell_ms;
+                !n->before_goal_converted && !n->dwell_ms && !n->dwells[0];
     }
     for (size_t i = 0; i < (size_t)f->settings.steps * NODES * NODES; i++)
         clean = clean && !f->links[i].count && !f->links[i].ms;
@@ -111,15 +113,25 @@ static void a_round(uint64_t seed) {
     flow_init(&workers[1], &s);
     flow_init(&all, &s);
     static struct rows customers[CUSTOMERS];
+    static uint64_t keys[CUSTOMERS * MODEL_ROWS_MAX];
     uint64_t asked = 0;
+    size_t key_count = 0;
     for (size_t i = 0; i < CUSTOMERS; i++) {
         random_rows(&r, &customers[i]);
-        struct rows copy = customers[i];
-        flow_customer(&workers[random_below(&r, 2)], copy.times, copy.codes, copy.count);
+        const struct rows *c = &customers[i];
+        if (random_below(&r, 3) == 0)
+            flow_customer(&workers[1], c->times, c->codes, c->count);
+        else
+            for (size_t k = 0; k < c->count; k++)
+                keys[key_count++] = (uint64_t)i << (KEY_TIME_BITS + 8) | key_of(c->times[k], c->codes[k]);
     }
+    flow_keys(&workers[0], keys, key_count);
     flow_merge(&all, &workers[1]);
     flow_merge(&all, &workers[0]);
     flow_finish(&all);
+    for (size_t i = 0; i < NODES; i++)
+        for (size_t k = 1; k < FLOW_BUCKETS; k++)
+            all.nodes[i].dwells[0] += all.nodes[i].dwells[k];
     for (size_t i = 0; i < CUSTOMERS; i++) {
         const struct rows *c = &customers[i];
         size_t count = flow_model_sessions(&s, c->times, c->codes, c->count, sessions);
@@ -147,6 +159,7 @@ static void durations_are_told_to_within_5_percent(void **state) {
         struct flow f;
         flow_init(&f, &s);
         flow_customer(&f, (int64_t[]){5, 5 + ms}, (uint8_t[]){0, 1}, 2);
+        flow_finish(&f);
         assert_true(fabs(flow_dwell_median(&f.nodes[0]) - (double)ms) <= 0.05 * (double)ms);
         assert_true(flow_dwell_median(&f.nodes[1]) == -1);
         flow_release(&f);

@@ -2,8 +2,10 @@
  * comparisons an instruction and no branch to mispredict; merging the sets row by row mispredicts about once a row. */
 #include "insight/stream.h"
 
-#include <assert.h>
 #include <stdlib.h>
+
+#define FEW 32                    /* rows ordered by counting: fewer */
+#define TIME_MAX (INT64_MAX >> 8) /* with a byte below it */
 
 enum status stream_add(struct stream *stream, const struct definition_rows *rows, struct slice value,
                        const char *value_path, unsigned *number, struct fault *fault) {
@@ -163,10 +165,9 @@ static void settle_ties(struct stream_part *p, size_t count) {
 
 typedef int64_t two __attribute__((vector_size(16)));
 
-/* Each key's place is how many keys are below it. Equal ones would take the same place, and are told by the sum of places. */
-static bool place_keys(int64_t *key, size_t count, int64_t place[STREAM_KEYS_MAX]) {
+/* Each key's place is how many keys are below it. No two are equal. */
+static void place_keys(int64_t *key, size_t count, int64_t place[FEW]) {
     const size_t pairs = (count + 1) / 2;
-    int64_t sum = 0;
     key[count | 1] = key[count] = INT64_MAX; /* of an odd count: the last of its pair */
     for (size_t v = 0; v < pairs; v++) {
         two mine, below = {0, 0};
@@ -175,33 +176,14 @@ static bool place_keys(int64_t *key, size_t count, int64_t place[STREAM_KEYS_MAX
             below -= mine > (two){key[i], key[i]};
         memcpy(place + 2 * v, &below, sizeof below);
     }
-    for (size_t i = 0; i < count; i++)
-        sum += place[i];
-    return sum == (int64_t)(count * (count - 1) / 2);
-}
-
-bool stream_sort_keys(int64_t keys[STREAM_KEYS_MAX], size_t count, int64_t *out) {
-    int64_t place[STREAM_KEYS_MAX];
-    bool ties = false;
-    assert(count < STREAM_KEYS_MAX);
-    if (count == 0)
-        return true;
-    if (!place_keys(keys, count, place))
-        return false;
-    for (size_t i = 0; i < count; i++)
-        out[place[i]] = keys[i];
-    for (size_t i = 1; i < count; i++)
-        ties |= out[i - 1] >> 8 == out[i] >> 8;
-    return !ties;
 }
 
 /* Keys are times with the row's number below, so no two are equal. */
 static void sort_few(struct stream_part *p, size_t count) {
-    int64_t keys[STREAM_KEYS_MAX], place[STREAM_KEYS_MAX];
+    int64_t keys[FEW], place[FEW];
     for (size_t i = 0; i < count; i++)
         keys[i] = (int64_t)((uint64_t)p->raw[i].time << 8 | i);
-    if (!place_keys(keys, count, place))
-        assert(!"keys of rows are different");
+    place_keys(keys, count, place);
     for (size_t i = 0; i < count; i++)
         p->rows[place[i]] = p->raw[i];
 }
@@ -219,8 +201,8 @@ void stream_sort(struct stream_part *p, size_t count) {
     if (count == 0)
         return;
     for (size_t i = 0; i < count; i++)
-        wide |= p->raw[i].time > STREAM_TIME_MAX || p->raw[i].time < -STREAM_TIME_MAX;
-    if (count < STREAM_KEYS_MAX && !wide)
+        wide |= p->raw[i].time > TIME_MAX || p->raw[i].time < -TIME_MAX;
+    if (count < FEW && !wide)
         sort_few(p, count);
     else
         sort_many(p, count);

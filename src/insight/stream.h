@@ -65,12 +65,6 @@ size_t stream_customer(struct stream_part *p, uint32_t i);
 size_t stream_gather(struct stream_part *p, uint32_t i);
 void stream_sort(struct stream_part *p, size_t count);
 
-/* Sorts keys that are times with a byte below them (time << 8 | byte); `out` has room for one more than `count`. False where two have the same
- * time: what order they are in is then for stream_customer to say. `count` below STREAM_KEYS_MAX. */
-#define STREAM_KEYS_MAX 32
-#define STREAM_TIME_MAX (INT64_MAX >> 8)
-bool stream_sort_keys(int64_t keys[STREAM_KEYS_MAX], size_t count, int64_t *out);
-
 /* The stable order of `count` times: order[k] is the index of the k-th. `room` [count]. Cost: n log n. */
 void stream_order(const int64_t *times, size_t count, uint32_t *order, uint32_t *room);
 
