@@ -16,6 +16,7 @@
 struct network_runs {
     struct serve_parts parts;
     struct background *background;
+    uint64_t appended;    /* the position of the last command of a run; its thread alone looks */
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t wake;
     pthread_t clock;
@@ -166,6 +167,7 @@ static bool append(void *context, struct slice command) {
     struct log_record record = {.received_ms = os_now_ms(runs->parts.os), .kind = LOG_COMMAND, .payload = command};
     if (log_append(runs->parts.log, &record, 1, NULL))
         return false;
+    runs->appended = record.position;
     while (record.position > COMMANDS_AHEAD && !background_cancelled(runs->background) &&
            !history_wait(runs->parts.history, record.position - COMMANDS_AHEAD, 100))
         ;
@@ -180,7 +182,7 @@ static enum status refresh(struct network_runs *runs, const struct network *netw
     int64_t at_ms = os_now_ms(runs->parts.os);
     enum status status = network_refresh(&parts, network, append, runs, &run, fault);
     while (!status && !background_cancelled(runs->background) &&
-           !history_wait(runs->parts.history, log_durable(runs->parts.log), 100))
+           !history_wait(runs->parts.history, runs->appended, 100))
         ;
     if (!status)
         keep_found(runs, network, &run, at_ms, position);
