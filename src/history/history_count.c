@@ -7,14 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/clones.h"
 #include "history/history_inside.h"
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&               \
-    !defined(__SANITIZE_THREAD__)
-#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define CLONES
-#endif
 
 /* Rows [0, count) whose raw value lies in [low, low + width]. Counted in blocks so that the counters stay as narrow as the
  * values. */

@@ -312,19 +312,43 @@ static void know_rooms(struct worker *w, size_t touches, size_t conversions) {
 
 /* --- all touches of the part --- */
 
+enum { LANES = 4 }; /* so that touches of one channel in a row need not wait for each other */
+
+static void count_codes(uint64_t lanes[LANES][256], const uint64_t *keys, uint32_t count) {
+    uint32_t k = 0;
+    for (; k + LANES <= count; k += LANES)
+        for (uint32_t lane = 0; lane < LANES; lane++)
+            lanes[lane][key_code(keys[k + lane])]++;
+    for (; k < count; k++)
+        lanes[0][key_code(keys[k])]++;
+}
+
+static void count_codes_since(uint64_t counts[256], const uint64_t *keys, uint32_t count, int64_t from_ms) {
+    for (uint32_t k = 0; k < count; k++)
+        counts[key_code(keys[k])] += key_time(keys[k]) >= from_ms;
+}
+
 /* Touches by channel. Rows of who is not asked for stand between: neighbours who are asked for are gone over together. */
 static void count_seen(struct worker *w, const struct scan_part *part) {
     const int64_t from_ms = w->run->asked.rule.counted_from;
+    const bool all = w->keys.low >= from_ms;
+    uint64_t lanes[LANES][256] = {{0}};
     for (uint32_t i = scan_next(part, 0), end; i < part->count; i = scan_next(part, end)) {
         for (end = i + 1; end < part->count && bit_of(part->asked, end);)
             end++;
         for (unsigned r = 0; r < w->keys.run_count; r++) {
             const struct key_run *run = &w->keys.runs[r];
-            for (uint32_t k = run->starts[i] - run->starts[0]; k < run->starts[end] - run->starts[0]; k++) {
-                w->met[key_code(run->keys[k])]++;
-                w->seen[key_code(run->keys[k])] += key_time(run->keys[k]) >= from_ms;
-            }
+            const uint64_t *keys = run->keys + (run->starts[i] - run->starts[0]);
+            const uint32_t count = run->starts[end] - run->starts[i];
+            count_codes(lanes, keys, count);
+            if (!all)
+                count_codes_since(w->seen, keys, count, from_ms);
         }
+    }
+    for (unsigned code = 0; code < 256; code++) {
+        const uint64_t met = lanes[0][code] + lanes[1][code] + lanes[2][code] + lanes[3][code];
+        w->met[code] += met;
+        w->seen[code] += all ? met : 0;
     }
 }
 
@@ -351,14 +375,35 @@ static bool may_have_converted(const struct worker *w, uint32_t customer) {
     return any;
 }
 
+/* Bit i: customer i of `count`, at most 64, has rows by these starts. */
+static uint64_t with_rows(const uint32_t *starts, uint32_t count) {
+    uint64_t bits = 0;
+    for (uint32_t i = 0; i < count; i++)
+        bits |= (uint64_t)(starts[i + 1] > starts[i]) << i;
+    return bits;
+}
+
 /* Whose touches must be in order: everybody's where paths that came to nothing are looked at, else of who converted. The others are counted. */
 static void find_wanted(struct worker *w, const struct scan_part *part) {
+    const bool all = w->keys.low >= w->run->asked.rule.counted_from;
     memcpy(w->wanted, part->asked, SPAN_CUSTOMERS / 8);
-    for (uint32_t i = scan_next(part, 0); i < part->count && !w->run->asked.want_book; i = scan_next(part, i + 1))
-        if (!may_have_converted(w, i)) {
-            w->wanted[i / 64] &= ~(UINT64_C(1) << (i % 64));
-            count_only(w, i);
+    for (uint32_t first = 0; first < part->count && !w->run->asked.want_book; first += 64) {
+        const uint32_t count = part->count - first < 64 ? part->count - first : 64;
+        uint64_t converted = 0, touched = 0;
+        for (unsigned set = 0; set < w->conversions->stream->count; set++)
+            if (w->conversions->sources[set].rows.count)
+                converted |= with_rows(w->conversions->sources[set].rows.starts + first, count);
+        for (unsigned r = 0; r < w->keys.run_count; r++)
+            touched |= with_rows(w->keys.runs[r].starts + first, count);
+        touched &= w->wanted[first / 64] & ~converted;
+        w->wanted[first / 64] &= converted;
+        if (all) {
+            w->customers += (unsigned)__builtin_popcountll(touched);
+            w->counts->misses += (unsigned)__builtin_popcountll(touched);
         }
+        for (; touched && !all; touched &= touched - 1)
+            count_only(w, first + (uint32_t)__builtin_ctzll(touched));
+    }
 }
 
 /* --- a customer --- */
@@ -409,6 +454,19 @@ static void take_costs(struct worker *w, uint32_t customer) {
         know_direct(w);
 }
 
+/* The first bit set in [i, end), or `end`. */
+static uint32_t next_bit(const uint64_t *bits, uint32_t i, uint32_t end) {
+    while (i < end) {
+        uint64_t word = bits[i / 64] >> (i % 64);
+        if (word) {
+            i += (uint32_t)__builtin_ctzll(word);
+            return i < end ? i : end;
+        }
+        i = (i / 64 + 1) * 64;
+    }
+    return end;
+}
+
 static void visit(void *state, struct scan_part *part) {
     struct worker *w = state;
     const struct run *r = w->run;
@@ -423,9 +481,9 @@ static void visit(void *state, struct scan_part *part) {
         (void)keys_next(&w->keys, first, w->wanted);
         const struct key_order *o = &w->keys.order;
         const uint32_t end = part->count - first < KEY_CUSTOMERS ? part->count - first : KEY_CUSTOMERS;
-        for (uint32_t i = 0; i < end; i++)
-            if (bit_of(w->wanted, first + i))
-                visit_customer(w, first + i, o->all + o->starts[i], o->starts[i + 1] - o->starts[i]);
+        for (uint32_t i = next_bit(w->wanted, first, first + end) - first; i < end;
+             i = next_bit(w->wanted, first + i + 1, first + end) - first)
+            visit_customer(w, first + i, o->all + o->starts[i], o->starts[i + 1] - o->starts[i]);
     }
     for (uint32_t i = scan_next(part, 0); i < part->count && r->costs.count; i = scan_next(part, i + 1))
         take_costs(w, i);

@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/clones.h"
+
 #define CODE_NEW 254 /* in a map: not looked up yet */
 
 void keys_release(struct keys *k) {
@@ -92,21 +94,23 @@ struct span_of_time {
     int64_t low, high;
 };
 
-/* `codes` NULL: all rows have `code`. */
-static struct span_of_time keys_of_all(uint64_t *keys, const int64_t *times, const uint8_t *codes, uint8_t code,
-                                       uint32_t count) {
+CLONES static struct span_of_time span_of(const int64_t *times, uint32_t count) {
     struct span_of_time span = {INT64_MAX, INT64_MIN};
     for (uint32_t e = 0; e < count; e++) {
         span.low = times[e] < span.low ? times[e] : span.low;
         span.high = times[e] > span.high ? times[e] : span.high;
     }
-    if (codes)
-        for (uint32_t e = 0; e < count; e++)
-            keys[e] = (uint64_t)(times[e] + KEY_TIME_MAX + 1) << 8 | codes[e];
-    else
-        for (uint32_t e = 0; e < count; e++)
-            keys[e] = (uint64_t)(times[e] + KEY_TIME_MAX + 1) << 8 | code;
     return span;
+}
+
+CLONES static void keys_of_codes(uint64_t *restrict keys, const int64_t *times, const uint8_t *codes, uint32_t count) {
+    for (uint32_t e = 0; e < count; e++)
+        keys[e] = (uint64_t)(times[e] + KEY_TIME_MAX + 1) << 8 | codes[e];
+}
+
+CLONES static void keys_of_one(uint64_t *restrict keys, const int64_t *times, uint8_t code, uint32_t count) {
+    for (uint32_t e = 0; e < count; e++)
+        keys[e] = (uint64_t)(times[e] + KEY_TIME_MAX + 1) << 8 | code;
 }
 
 static bool take_all(struct keys *k, const struct stream_set *set, const struct stream_source *s,
@@ -116,9 +120,13 @@ static bool take_all(struct keys *k, const struct stream_set *set, const struct 
     const uint8_t code = set->valued ? 0 : code_of(k, s->text);
     if (s->own || (set->valued && !codes_of_all(k, &s->texts, count)) || code == KEYS_NO_CODE)
         return false;
-    struct span_of_time span = keys_of_all(out->keys, s->rows.times, set->valued ? k->codes : NULL, code, count);
+    struct span_of_time span = span_of(s->rows.times, count);
     if (span.low < period.from_ms || span.high >= period.to_ms || span.low < -KEY_TIME_MAX || span.high > KEY_TIME_MAX)
         return false;
+    if (set->valued)
+        keys_of_codes(out->keys, s->rows.times, k->codes, count);
+    else
+        keys_of_one(out->keys, s->rows.times, code, count);
     k->low = span.low < k->low ? span.low : k->low;
     k->high = span.high > k->high ? span.high : k->high;
     out->starts = s->rows.starts;
