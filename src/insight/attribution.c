@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/clones.h"
 #include "insight/apart.h"
 #include "insight/insight.h"
 #include "insight/keys.h"
@@ -375,11 +376,20 @@ static bool may_have_converted(const struct worker *w, uint32_t customer) {
     return any;
 }
 
+CLONES static void flag_rows(uint8_t *restrict flags, const uint32_t *starts, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        flags[i] = starts[i + 1] != starts[i];
+}
+
 /* Bit i: customer i of `count`, at most 64, has rows by these starts. */
 static uint64_t with_rows(const uint32_t *starts, uint32_t count) {
-    uint64_t bits = 0;
-    for (uint32_t i = 0; i < count; i++)
-        bits |= (uint64_t)(starts[i + 1] > starts[i]) << i;
+    uint8_t flags[64] = {0};
+    uint64_t bits = 0, eight;
+    flag_rows(flags, starts, count);
+    for (uint32_t i = 0; i < 8; i++) { /* the lowest bits of eight bytes come together in the highest byte */
+        memcpy(&eight, flags + 8 * i, 8);
+        bits |= eight * UINT64_C(0x0102040810204080) >> 56 << (8 * i);
+    }
     return bits;
 }
 
