@@ -13,7 +13,6 @@
 struct shop_database {
     const char *folder; /* where its files are */
     void *library, *connection;
-    bool warm; /* was asked something */
     /* Runs a statement; the first row's whole numbers go to `values` [SHOP_VALUES_MAX], where that is not NULL. TIMEOUT where it took longer than
      * `limit_s` and was stopped; 0: no limit. IO: what it said. */
     enum status (*run)(struct shop_database *database, const char *sql, double limit_s, uint64_t *values,
