@@ -1,62 +1,14 @@
 #!/usr/bin/env python3
 """match_api_test: matching inside the platform: a server, people who share no identifier, a run in the background, pairs accepted, rejected and
 taken back, and that decisions outlive a restart. Finds the program in $ONEFOLD; run by `make test`."""
-import base64
-import json
 import os
 import random
-import re
-import signal
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 
-program = os.environ.get("ONEFOLD", "build/release/onefold")
-results = {True: 0, False: 0}
-
-
-def check(name, good, seen=""):
-    results[bool(good)] += 1
-    print(f"{'ok  ' if good else 'FAIL'} {name} {'' if good else seen}")
-
-
-class Server:
-    def __init__(self, folder, key=None):
-        self.process = subprocess.Popen([program, "serve", "--data", folder, "--port", "0"], stdout=subprocess.PIPE, text=True)
-        self.key, self.address = key, None
-        for line in self.process.stdout:
-            found = re.match(r"admin key: (\S+)", line)
-            self.key = found.group(1) if found else self.key
-            found = re.match(r"listening on (\S+)", line)
-            if found:
-                self.address = found.group(1)
-                break
-
-    def ask(self, method, path, body=None, key=None):
-        request = urllib.request.Request(self.address + path, method=method, data=None if body is None else json.dumps(body).encode())
-        request.add_header("Authorization", f"Bearer {self.key}" if key is None else "Basic " + base64.b64encode(f"{key}:".encode()).decode())
-        request.add_header("Content-Type", "application/json")
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, json.loads(answer.read() or b"{}")
-        except urllib.error.HTTPError as fault:
-            return fault.code, json.loads(fault.read() or b"{}")
-
-    def run(self):
-        status, told = self.ask("POST", "/v1/identity/matches/run", {})
-        for _ in range(300):
-            state = self.ask("GET", "/v1/identity/matches")[1]
-            if status != 200 or not state.get("running"):
-                return status, state
-            time.sleep(0.1)
-        return status, told
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from served import Server, check, finish  # noqa: E402
 
 
 def oneid(server, user):
@@ -87,7 +39,7 @@ with tempfile.TemporaryDirectory() as folder:
             if oneid(server, people[-1][0]):
                 break
             time.sleep(0.1)
-        status, state = server.run()
+        status, state = server.run("/v1/identity/matches/run", "/v1/identity/matches")
         check("a run ends well", status == 200 and state.get("last_run") and not state.get("fault"), state)
         pairs = state.get("matches", [])
         want = {frozenset((oneid(server, f"u{n}"), oneid(server, f"v{n}"))) for n in range(20)}
@@ -124,7 +76,7 @@ with tempfile.TemporaryDirectory() as folder:
             if oneid(server, "w0"):
                 break
             time.sleep(0.1)
-        status, state = server.run()
+        status, state = server.run("/v1/identity/matches/run", "/v1/identity/matches")
         last = state.get("last_run") or {}
         check("the next run compares what is new", status == 200 and last.get("learnt") is False and last.get("new") == 1 and last.get("compared", 1e9) < 500, state.get("last_run"))
         check("and finds it", frozenset((oneid(server, "u0"), oneid(server, "w0"))) in {frozenset((p["a"], p["b"])) for p in state.get("matches", [])})
@@ -147,5 +99,4 @@ with tempfile.TemporaryDirectory() as folder:
         check("sure ones are merged where asked for", not proposed(one) and oneid(server, "u3") == oneid(server, "v3"))
     finally:
         server.stop()
-print(f"{results[True]} passed, {results[False]} failed")
-sys.exit(1 if results[False] else 0)
+finish()

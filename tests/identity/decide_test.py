@@ -2,56 +2,23 @@
 """decide_test: identity on the command line: customers merged, split and taken back, explained and audited, on a data folder and on a running
 server; rules changed in between. The audit must find the state as the log says, and find what is not so. Finds the program in $ONEFOLD;
 run by `make test`."""
-import base64
 import json
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 
-program = os.environ.get("ONEFOLD", "build/release/onefold")
-results = {True: 0, False: 0}
-
-
-def check(name, good, seen=""):
-    results[bool(good)] += 1
-    print(f"{'ok  ' if good else 'FAIL'} {name} {'' if good else seen}")
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from served import Server, check, finish, program  # noqa: E402
 
 
 def onefold(*words):
     run = subprocess.run([program, "identity", *words], capture_output=True, text=True, timeout=120)
     return run.returncode, run.stdout + run.stderr
-
-
-class Server:
-    def __init__(self, folder, key=None):
-        self.process = subprocess.Popen([program, "serve", "--data", folder, "--port", "0"], stdout=subprocess.PIPE, text=True)
-        self.key = key
-        for line in self.process.stdout:
-            found = re.match(r"admin key: (\S+)", line)
-            self.key = found.group(1) if found else self.key
-            found = re.match(r"listening on (\S+)", line)
-            if found:
-                self.address = found.group(1)
-                break
-
-    def ask(self, method, path, body=None, write_key=None):
-        request = urllib.request.Request(self.address + path, method=method, data=None if body is None else json.dumps(body).encode())
-        request.add_header("Authorization", f"Bearer {self.key}" if write_key is None else "Basic " + base64.b64encode(f"{write_key}:".encode()).decode())
-        request.add_header("Content-Type", "application/json")
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read() or b"{}")
-
-    def stop(self, how=signal.SIGTERM):
-        self.process.send_signal(how)
-        self.process.wait(60)
 
 
 def people(draw, first, count):
@@ -76,7 +43,7 @@ with tempfile.TemporaryDirectory() as folder:
     server = Server(data)
     try:
         server.ask("POST", "/v1/sources", {"name": "web", "kind": "segment"})
-        made = server.ask("POST", "/v1/sources/web/keys", {})
+        made = server.ask("POST", "/v1/sources/web/keys", {})[1]
         write_key = made.get("key") or made.get("write_key")
         for part in range(0, 800, 100):
             server.ask("POST", "/v1/batch", {"batch": list(people(draw, part, 100))}, write_key)
@@ -84,7 +51,7 @@ with tempfile.TemporaryDirectory() as folder:
             server.ask("POST", "/v1/batch", {"batch": [{"type": "track", "event": "Viewed", "userId": user, "anonymousId": f"dev-{user}", "messageId": user}]}, write_key)
         for _ in range(200):  # what is durable is not folded yet
             try:
-                if server.ask("GET", "/v1/profiles/user_id:two").get("oneid"):
+                if server.get("/v1/profiles/user_id:two").get("oneid"):
                     break
             except urllib.error.HTTPError:
                 time.sleep(0.05)
@@ -127,7 +94,7 @@ with tempfile.TemporaryDirectory() as folder:
         for variant, other in enumerate(folders):  # as many records in both logs; the state of one, the log of the other
             server = Server(other)
             server.ask("POST", "/v1/sources", {"name": "web", "kind": "segment"})
-            made = server.ask("POST", "/v1/sources/web/keys", {})
+            made = server.ask("POST", "/v1/sources/web/keys", {})[1]
             server.ask("POST", "/v1/batch", {"batch": [{"type": "track", "event": "Viewed", "userId": f"u{n * variant}", "anonymousId": f"a{n}", "messageId": f"x{n}"}
                                                        for n in range(1, 6)]}, made.get("key") or made.get("write_key"))
             server.stop()
@@ -140,5 +107,4 @@ with tempfile.TemporaryDirectory() as folder:
     finally:
         if server.process.poll() is None:
             server.stop()
-print(f"{results[True]} passed, {results[False]} failed")
-sys.exit(1 if results[False] else 0)
+finish()

@@ -2,69 +2,18 @@
 """network_test: households and networks of a running server: people who share addresses, telephones and devices are proposed, crowds are not;
 accepted, rejected, taken back, accepted unasked; and measures of relations as attributes that segments ask for, after a restart too.
 Finds the program in $ONEFOLD; run by `make test`."""
-import base64
 import json
 import os
-import re
-import signal
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 
-program = os.environ.get("ONEFOLD", "build/release/onefold")
-results = {True: 0, False: 0}
-
-
-def check(name, good, seen=""):
-    results[bool(good)] += 1
-    print(f"{'ok  ' if good else 'FAIL'} {name} {'' if good else seen}")
-
-
-class Server:
-    def __init__(self, folder, key=None):
-        self.process = subprocess.Popen([program, "serve", "--data", folder, "--port", "0"], stdout=subprocess.PIPE, text=True)
-        self.key, self.address = key, None
-        for line in self.process.stdout:
-            found = re.match(r"admin key: (\S+)", line)
-            self.key = found.group(1) if found else self.key
-            found = re.match(r"listening on (\S+)", line)
-            if found:
-                self.address = found.group(1)
-                break
-
-    def ask(self, method, path, body=None, key=None):
-        request = urllib.request.Request(self.address + path, method=method, data=None if body is None else json.dumps(body).encode())
-        request.add_header("Authorization", f"Bearer {self.key}" if key is None else "Basic " + base64.b64encode(f"{key}:".encode()).decode())
-        request.add_header("Content-Type", "application/json")
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, json.loads(answer.read() or b"{}")
-        except urllib.error.HTTPError as fault:
-            return fault.code, json.loads(fault.read() or b"{}")
-
-    def get(self, path):
-        return self.ask("GET", path)[1]
-
-    def run(self, path, state, body=None):
-        """Starts a run and waits for its end; what `state` answers then."""
-        status, told = self.ask("POST", path, {} if body is None else body)
-        for _ in range(300):
-            seen = self.get(state)
-            if status != 200 or not seen.get("running"):
-                return seen if status == 200 else told
-            time.sleep(0.05)
-        return told
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from served import Server, check, finish  # noqa: E402
 
 
 def households(server, body=None):
-    return server.run("/v1/households/run", "/v1/households?limit=500", body)
+    return server.run("/v1/households/run", "/v1/households?limit=500", body)[1]
 
 
 def sets_of(answer):
@@ -146,7 +95,7 @@ with tempfile.TemporaryDirectory() as folder:
         check("a ready network", status == 200 and told.get("name") == "referrals" and told.get("refreshed", 1) is None, told)
         check("a segment over it before its first run", server.ask("POST", "/v1/segments", {
             "name": "referrers", "kind": "live", "expression": "network.referrals.in_degree >= 2"})[0] == 200)
-        state = server.run("/v1/networks/referrals/run", "/v1/networks")
+        state = server.run("/v1/networks/referrals/run", "/v1/networks")[1]
         found = state["networks"][0]["refreshed"]
         check("refreshed", found and found["customers"] == 8 and found["related_pairs"] == 6 and found["components"] == 2 and found["written"] == 8, state)
         top = server.get("/v1/networks/referrals/top?measure=in_degree&limit=2")["customers"]
@@ -156,16 +105,16 @@ with tempfile.TemporaryDirectory() as folder:
         check("the live segment followed", server.get("/v1/segments/referrers").get("size") == 1, server.get("/v1/segments/referrers"))
         check("it stands in the profile", server.get("/v1/profiles/user_id:s0")["attributes"].get("network.referrals.component_size") == 6,
               server.get("/v1/profiles/user_id:s0")["attributes"])
-        again = server.run("/v1/networks/referrals/run", "/v1/networks")["networks"][0]["refreshed"]
+        again = server.run("/v1/networks/referrals/run", "/v1/networks")[1]["networks"][0]["refreshed"]
         check("nothing is written where nothing changed", again["written"] == 0, again)
         server.ask("POST", "/v1/relations", {"type": "referred_by", "from": "user_id:s11", "to": "user_id:s10", "end": True})
         server.ask("POST", "/v1/relations", {"type": "referred_by", "from": "user_id:s6", "to": "user_id:s1"})
         status, told = server.ask("POST", "/v1/identity/merge", {"customer": "user_id:s2", "other": "user_id:s3"})
-        state = server.run("/v1/networks/referrals/run", "/v1/networks")["networks"][0]["refreshed"]
+        state = server.run("/v1/networks/referrals/run", "/v1/networks")[1]["networks"][0]["refreshed"]
         check("ends, new ones and merges are followed", state["customers"] == 6 + (status != 200) and server.get("/v1/segments/referrers").get("size") == 2, (status, told, state))
         check("who is in no relation any more has no value", "network.referrals.in_degree" not in server.get("/v1/profiles/user_id:s10")["attributes"])
         communities = server.ask("POST", "/v1/networks", {"name": "homes", "types": ["household"], "measures": ["community", "community_size", "degree"]})
-        state = server.run("/v1/networks/homes/run", "/v1/networks/homes")
+        state = server.run("/v1/networks/homes/run", "/v1/networks/homes")[1]
         for _ in range(100):
             state = server.get("/v1/networks/homes")
             if state.get("refreshed"):
@@ -191,5 +140,4 @@ with tempfile.TemporaryDirectory() as folder:
         check("deleted", server.ask("DELETE", "/v1/networks/once")[0] == 200 and server.ask("GET", "/v1/networks/once")[0] == 404)
     finally:
         server.stop()
-print(f"{results[True]} passed, {results[False]} failed")
-sys.exit(1 if results[False] else 0)
+finish()
