@@ -163,32 +163,37 @@ void govern_claim_canonical(struct govern *g, const struct namespace *ns, struct
     out->claims[out->claim_count++] = (struct claim){ns->number, value};
 }
 
-enum quarantine_reason govern_claim_reason(const struct namespace *ns) {
+static enum quarantine_reason bad_identifier(const struct namespace *ns) {
     return ns->normaliser == NORMALISE_PHONE    ? QUARANTINE_BAD_PHONE
            : ns->normaliser == NORMALISE_EMAIL  ? QUARANTINE_BAD_EMAIL
            : ns->normaliser == NORMALISE_IDCARD ? QUARANTINE_BAD_IDCARD
                                                 : QUARANTINE_BAD_IDENTIFIER;
 }
 
-void govern_claim(struct govern *g, const struct namespace *ns, struct slice raw, struct slice field) {
-    struct slice canonical;
+bool govern_identifier(struct govern *g, const struct namespace *ns, struct slice raw, struct slice field,
+                       struct slice *canonical) {
     raw = slice_trim(raw);
     if (raw.size == 0)
-        return;
+        return false;
     if (text_is_placeholder(raw)) {
         count_up(&g->count->placeholders);
-        return;
+        return false;
     }
     if (ns->kind == NAMESPACE_DOCUMENT) {
-        govern_refuse(g, QUARANTINE_BAD_IDENTIFIER, field, SLICE("names a document's key, not a person or device"));
-        return;
+        govern_refuse(g, QUARANTINE_BAD_IDENTIFIER, field, SLICE("names a document's key, not a customer"));
+        return false;
     }
-    if (govern_normalise_identifier(ns, raw, &g->scratch, &canonical, &g->fault) == STATUS_OK) {
-        govern_claim_canonical(g, ns, canonical, field);
-        return;
-    }
-    govern_refuse(g, govern_claim_reason(ns), field, slice_text(g->fault.text));
+    if (govern_normalise_identifier(ns, raw, &g->scratch, canonical, &g->fault) == STATUS_OK)
+        return true;
+    govern_refuse(g, bad_identifier(ns), field, slice_text(g->fault.text));
     g->fault.text[0] = 0;
+    return false;
+}
+
+void govern_claim(struct govern *g, const struct namespace *ns, struct slice raw, struct slice field) {
+    struct slice canonical;
+    if (govern_identifier(g, ns, raw, field, &canonical))
+        govern_claim_canonical(g, ns, canonical, field);
 }
 
 /* Strongest namespace first; within one, in the order they came. */

@@ -86,10 +86,12 @@ void govern_refuse_whole(struct govern *g, enum quarantine_reason reason, struct
 struct record_builder *govern_begin(struct govern *g, enum type_kind kind, struct slice type_name);
 /* Ends the record begun last and keeps it. */
 void govern_end(struct govern *g);
+/* What `raw` is in `ns`, trimmed and normalised, for the record's own identifiers and for other customers' alike. False: it is empty, a
+ * placeholder (counted), a document's key or none of the namespace (refused, at `field`). */
+bool govern_identifier(struct govern *g, const struct namespace *ns, struct slice raw, struct slice field,
+                       struct slice *canonical);
 /* Claims `raw` in `ns`: trimmed, normalised; placeholders are dropped, bad ones refused. */
 void govern_claim(struct govern *g, const struct namespace *ns, struct slice raw, struct slice field);
-/* Why a value that is none of the namespace is refused. */
-enum quarantine_reason govern_claim_reason(const struct namespace *ns);
 /* The same for a value that is canonical already. */
 void govern_claim_canonical(struct govern *g, const struct namespace *ns, struct slice value, struct slice field);
 /* The record's time by event_time's rules, from the device's time as the source wrote it (`value` empty: none). */

@@ -68,22 +68,8 @@ static struct party *party_for(struct govern *g, const struct naming_place *plac
 
 void govern_name_party(struct govern *g, const struct naming_place *place, struct slice raw) {
     struct slice canonical;
-    raw = slice_trim(raw);
-    if (raw.size == 0)
+    if (!govern_identifier(g, place->ns, raw, place->field, &canonical))
         return;
-    if (text_is_placeholder(raw)) {
-        count_up(&g->count->placeholders);
-        return;
-    }
-    if (place->ns->kind == NAMESPACE_DOCUMENT) {
-        govern_refuse(g, QUARANTINE_BAD_IDENTIFIER, place->field, SLICE("names a document's key, not a customer"));
-        return;
-    }
-    if (govern_normalise_identifier(place->ns, raw, &g->scratch, &canonical, &g->fault) != STATUS_OK) {
-        govern_refuse(g, govern_claim_reason(place->ns), place->field, slice_text(g->fault.text));
-        g->fault.text[0] = 0;
-        return;
-    }
     struct party *party = named_before(g, place, canonical) ? NULL : party_for(g, place);
     if (party == NULL)
         return;
