@@ -1,7 +1,7 @@
 /* bench/live: segments that follow every event, as a subscriber sees them: a server of its own process with customers in it, live segments
  * of mixed kinds, events over HTTP at a steady rate, and one reader of the stream of entries and exits. From just before a request is sent until
  * the entry it caused was read; the request, its sync, the fold and the way back are in it. Then the rate when events come as fast
- * as they can, without and with the segments, and with many more.
+ * as they can: without the segments, with them, without again, and with many.
  *
  * Nothing may be missing: of every segment the entries less the exits are what its size changed by, a customer enters only who is out
  * and leaves only who is in, and the sizes are what a query over everybody finds. */
@@ -173,6 +173,24 @@ static enum status define_segments(struct live *t, uint64_t from, uint64_t end, 
     }
     buffer_release(&expression);
     return status;
+}
+
+static enum status end_definition(struct live *t, const char *path, struct fault *fault) {
+    struct buffer answer = {0};
+    enum status status = load_request(t->child.admin, "DELETE", path, SLICE_NONE, &answer, fault);
+    buffer_release(&answer);
+    return status;
+}
+
+/* The last first: some read others before them, and the tag. */
+static enum status end_segments(struct live *t, uint64_t count, struct fault *fault) {
+    char path[60];
+    enum status status = STATUS_OK;
+    for (uint64_t i = count; i > 0 && !status; i--) {
+        snprintf(path, sizeof path, "/v1/segments/live%%20%llu", (unsigned long long)(i - 1));
+        status = end_definition(t, path, fault);
+    }
+    return status ? status : end_definition(t, "/v1/tags/looks%20a%20lot", fault);
 }
 
 /* Sizes by number of the segment. */
@@ -436,7 +454,7 @@ static enum status check_told(struct live *t, struct reader *r, const int64_t *b
 
 struct figures {
     double p50[BENCH_REPEATS_MAX], p99[BENCH_REPEATS_MAX], most[BENCH_REPEATS_MAX], rate[BENCH_REPEATS_MAX];
-    double without[BENCH_REPEATS_MAX], with[BENCH_REPEATS_MAX], share[BENCH_REPEATS_MAX];
+    double before[BENCH_REPEATS_MAX], with[BENCH_REPEATS_MAX], after[BENCH_REPEATS_MAX];
     double entries_s[BENCH_REPEATS_MAX];
 };
 
@@ -501,65 +519,82 @@ static double median(const double *values, size_t count) {
 
 static enum status many_segments(struct live *t, struct fault *fault) {
     double seconds, folded_s, began = bench_now_s();
-    enum status status = define_segments(t, t->segments, t->many, fault);
+    enum status status = define_segments(t, 0, t->many, fault);
     if (status)
         return status;
-    bench_value(t->bench, "defining the rest of the many segments, each", "ms",
-                (bench_now_s() - began) * 1e3 / (double)(t->many - t->segments));
+    bench_value(t->bench, "defining the many segments, each", "ms", (bench_now_s() - began) * 1e3 / (double)t->many);
     status = send_events(t, t->flat_events, false, &seconds, &folded_s, fault);
     bench_value(t->bench, "folded with the many segments", "events/s", (double)t->flat_events / folded_s);
     return status;
 }
 
+/* What a row costs grows with the history: bases are written anew with what came. So the rate without segments is that before the rounds
+ * with them and that after. */
+static double share_of(const struct figures *f, size_t rounds) {
+    return 100 * median(f->with, rounds) / ((median(f->before, rounds) + median(f->after, rounds)) / 2);
+}
+
 static void report(struct live *t, struct figures *f) {
-    double share = 100 * median(f->with, t->rounds) / median(f->without, t->rounds);
+    double share = share_of(f, t->rounds);
     size_t n = t->rounds;
     bench_figure(t->bench, &(struct bench_figure){"sent at", "events/s", BENCH_HIGHER, 0}, f->rate, n);
     bench_figure(t->bench, &(struct bench_figure){"entries and exits", "/s", BENCH_HIGHER, 0}, f->entries_s, n);
     bench_figure(t->bench, &(struct bench_figure){"sent to seen, p50", "ms", BENCH_LOWER, 0}, f->p50, n);
     bench_figure(t->bench, &(struct bench_figure){"sent to seen, p99", "ms", BENCH_LOWER, 20}, f->p99, n);
     bench_figure(t->bench, &(struct bench_figure){"sent to seen, longest", "ms", BENCH_LOWER, 0}, f->most, n);
-    bench_figure(t->bench, &(struct bench_figure){"folded without segments", "events/s", BENCH_HIGHER, 0}, f->without,
-                 n);
+    bench_figure(t->bench, &(struct bench_figure){"folded before there are segments", "events/s", BENCH_HIGHER, 0},
+                 f->before, n);
     bench_figure(t->bench, &(struct bench_figure){"folded with segments", "events/s", BENCH_HIGHER, 0}, f->with, n);
+    bench_figure(t->bench, &(struct bench_figure){"folded after they were ended", "events/s", BENCH_HIGHER, 0},
+                 f->after, n);
     bench_figure(t->bench, &(struct bench_figure){"with segments, of the rate without", "%", BENCH_HIGHER, 80}, &share,
                  1);
 }
 
+/* Rounds as fast as they go, and what the server's threads spend on an event of them. */
+static enum status flat_phase(struct live *t, double *rates, const char *what, struct fault *fault) {
+    struct bench_cpu before[BENCH_CPU_MAX];
+    bench_child_cpu(&t->child, before);
+    enum status status = flat_rounds(t, rates, fault);
+    if (!status)
+        bench_child_report_cpu(t->bench, &t->child, before, (double)(t->flat_events * t->rounds), what);
+    return status;
+}
+
+static enum status followed_phases(struct live *t, struct figures *f, struct fault *fault) {
+    double began = bench_now_s();
+    enum status status = define_segments(t, 0, t->segments, fault);
+    bench_value(t->bench, "defining the segments, each", "ms", (bench_now_s() - began) * 1e3 / (double)t->segments);
+    if (!status)
+        status = paced_rounds(t, f, fault);
+    if (!status)
+        status = check_batch(t, fault);
+    if (!status)
+        status = flat_phase(t, f->with, "event with segments", fault);
+    return status;
+}
+
+/* Many segments come last, as the rate without any must not see what they leave behind. */
 static enum status measure(struct live *t, struct fault *fault) {
     struct figures *f = memory_get(1, sizeof *f);
     struct buffer authorization = {0};
-    struct bench_cpu before[BENCH_CPU_MAX];
-    double began;
     enum status status = bench_child_start(t->bench, t->bench->folder, &t->child, fault);
     if (!status)
         status = bench_child_source(&t->child, "app", t->write_key, fault);
     segment_basic_header(slice_text(t->write_key), &authorization);
     snprintf(t->authorization, sizeof t->authorization, "%.*s", SLICE_ARG(buffer_slice(&authorization)));
     buffer_release(&authorization);
-    bench_child_cpu(&t->child, before);
     if (!status)
-        status = flat_rounds(t, f->without, fault);
+        status = flat_phase(t, f->before, "event before there are segments", fault);
     if (!status)
-        bench_child_report_cpu(t->bench, &t->child, before, (double)(t->flat_events * t->rounds),
-                               "event without segments");
-    began = bench_now_s();
+        status = followed_phases(t, f, fault);
     if (!status)
-        status = define_segments(t, 0, t->segments, fault);
-    bench_value(t->bench, "defining the segments, each", "ms", (bench_now_s() - began) * 1e3 / (double)t->segments);
+        status = end_segments(t, t->segments, fault);
     if (!status)
-        status = paced_rounds(t, f, fault);
-    if (!status)
-        status = check_batch(t, fault);
-    bench_child_cpu(&t->child, before);
-    if (!status)
-        status = flat_rounds(t, f->with, fault);
-    if (!status)
-        bench_child_report_cpu(t->bench, &t->child, before, (double)(t->flat_events * t->rounds),
-                               "event with segments");
+        status = flat_phase(t, f->after, "event after they were ended", fault);
     if (!status)
         report(t, f);
-    if (!status && t->many > t->segments)
+    if (!status && t->many)
         status = many_segments(t, fault);
     if (!status)
         status = bench_child_stop(&t->child, fault);
@@ -572,7 +607,7 @@ static enum status run(struct live *t, struct fault *fault) {
     struct bench *b = t->bench;
     t->flat_events -= t->flat_events % t->batch;
     t->data = (struct bench_data){t->seed, t->customers};
-    uint64_t events = t->rate * t->seconds * t->rounds + t->flat_events * (2 * t->rounds + 1);
+    uint64_t events = t->rate * t->seconds * t->rounds + t->flat_events * (3 * t->rounds + 1);
     enum status status = bench_folder(b, (events + 3 * t->customers) * RECORD_BYTES + (1u << 30), fault);
     if (status)
         return status;
@@ -612,7 +647,7 @@ enum status bench_live(struct bench *b, int argc, char **argv, struct fault *fau
                                 {"seconds", ARG_NUMBER, &t.seconds, "a round (10)"},
                                 {"rounds", ARG_NUMBER, &t.rounds, "(3)"},
                                 {"segments", ARG_NUMBER, &t.segments, "live ones (50)"},
-                                {"many", ARG_NUMBER, &t.many, "and in the end; 0: no more (1000)"},
+                                {"many", ARG_NUMBER, &t.many, "at once, in the end; 0: no more (1000)"},
                                 {"flat-events", ARG_NUMBER, &t.flat_events, "a round as fast as they go (1000000)"},
                                 {"connections", ARG_NUMBER, &t.connections, "(16)"},
                                 {"batch", ARG_NUMBER, &t.batch, "events a request (50)"},
