@@ -5,58 +5,12 @@
 #include <stdlib.h>
 
 #include "base/decimal.h"
-#include "base/hash.h"
 #include "base/json_write.h"
+#include "history/distinct.h"
 #include "history/history.h"
 #include "history/table.h"
 
 #define KIND_ABSENT TABLE_NO_VALUE
-
-/* Distinct texts of one column, numbered in order of appearance. */
-struct interner {
-    struct slice *texts;
-    uint32_t count, capacity;
-    uint32_t *slots; /* text number + 1; a power of two of them */
-    uint32_t slot_count;
-    struct arena arena; /* texts of numbers written out */
-};
-
-static void interner_release(struct interner *n) {
-    free(n->texts);
-    free(n->slots);
-    arena_release(&n->arena);
-    *n = (struct interner){0};
-}
-
-static void interner_grow(struct interner *n) {
-    uint32_t slots = n->slot_count ? n->slot_count * 2 : 64;
-    free(n->slots);
-    n->slots = memory_get(slots, sizeof *n->slots);
-    n->slot_count = slots;
-    for (uint32_t i = 0; i < n->count; i++) {
-        uint32_t at = (uint32_t)hash_bytes(n->texts[i], 0) & (slots - 1);
-        while (n->slots[at])
-            at = (at + 1) & (slots - 1);
-        n->slots[at] = i + 1;
-    }
-}
-
-/* The text itself is borrowed: sources outlive the build. */
-static uint32_t intern(struct interner *n, struct slice text) {
-    if (n->count * 2 >= n->slot_count)
-        interner_grow(n);
-    uint32_t at = (uint32_t)hash_bytes(text, 0) & (n->slot_count - 1);
-    for (; n->slots[at]; at = (at + 1) & (n->slot_count - 1))
-        if (slice_equal(n->texts[n->slots[at] - 1], text))
-            return n->slots[at] - 1;
-    if (n->count == n->capacity) {
-        n->capacity = n->capacity ? n->capacity * 2 : 64;
-        n->texts = memory_resize(n->texts, n->capacity, sizeof *n->texts);
-    }
-    n->texts[n->count] = text;
-    n->slots[at] = ++n->count;
-    return n->count - 1;
-}
 
 /* One output column while it is gathered. */
 struct gather {
@@ -67,6 +21,7 @@ struct gather {
     uint8_t *kinds;  /* enum value_kind, or KIND_ABSENT */
     uint8_t *scales;
     struct interner texts;
+    struct arena arena; /* texts that had to be put together */
     struct column_head head;
 };
 
@@ -84,12 +39,44 @@ struct build {
     unsigned leader_count;
     const struct table_source *source;
     uint32_t count;
+    const struct table_head *older; /* the one older table that rows come from; NULL: none */
+    uint32_t *older_row;            /* per row: in that table, or ROW_FRESH */
+    uint32_t *fresh;                /* rows that come from records, in order */
+    uint32_t fresh_count;
     struct gather *columns;
     uint16_t column_count, column_capacity;
     uint16_t *column_of; /* by property: index + 1 */
     size_t start;        /* of this table in `out` */
     struct buffer *out;
 };
+
+#define ROW_FRESH UINT32_MAX
+
+/* Sources are large; what most loops ask of them is which of both kinds they are. */
+static void part_rows(struct build *b) {
+    b->older_row = memory_get(b->count ? b->count : 1, sizeof *b->older_row);
+    b->fresh = memory_get(b->count ? b->count : 1, sizeof *b->fresh);
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct table_head *t = b->source[i].table;
+        assert(!t || !b->older || t == b->older);
+        b->older_row[i] = t ? b->source[i].row : ROW_FRESH;
+        if (t)
+            b->older = t;
+        else
+            b->fresh[b->fresh_count++] = i;
+    }
+}
+
+/* Records of a delta lie in order of arrival and are asked for in order of their customers: each is a trip to memory. */
+#define RECORDS_AHEAD 8
+static void fetch_record(const struct build *b, uint32_t k) {
+    if (k + RECORDS_AHEAD >= b->fresh_count)
+        return;
+    const struct table_source *s = &b->source[b->fresh[k + RECORDS_AHEAD]];
+    const char *values = (const char *)s->values;
+    for (size_t i = 0; i < s->value_count * sizeof *s->values + 64; i += 64)
+        __builtin_prefetch(values + i);
+}
 
 static struct gather *column_for(struct build *b, uint16_t property) {
     if (!b->column_of[property]) {
@@ -104,21 +91,20 @@ static struct gather *column_for(struct build *b, uint16_t property) {
 }
 
 static void find_columns(struct build *b) {
-    const struct table_head *last = NULL;
-    for (uint32_t i = 0; i < b->count; i++) {
-        const struct table_source *s = &b->source[i];
-        if (s->table && s->table != last) {
-            const struct column_head *c = table_columns(s->table);
-            for (unsigned k = 0; k < s->table->column_count && c[k].property < TABLE_SYSTEM; k++) {
-                struct gather *g = column_for(b, c[k].property);
-                if (c[k].encoding == COLUMN_ROWS) {
-                    g->rows = true;
-                    g->rows_kind = c[k].kind;
-                }
-            }
-            last = s->table;
+    for (unsigned k = 0; b->older && k < b->older->column_count; k++) {
+        const struct column_head *c = &table_columns(b->older)[k];
+        if (c->property >= TABLE_SYSTEM)
+            break;
+        struct gather *g = column_for(b, c->property);
+        if (c->encoding == COLUMN_ROWS) {
+            g->rows = true;
+            g->rows_kind = c->kind;
         }
-        for (uint32_t k = 0; !s->table && k < s->value_count; k++) {
+    }
+    for (uint32_t i = 0; i < b->fresh_count; i++) {
+        const struct table_source *s = &b->source[b->fresh[i]];
+        fetch_record(b, i);
+        for (uint32_t k = 0; k < s->value_count; k++) {
             struct gather *g = column_for(b, s->values[k].property);
             if (s->values[k].kind >= VALUE_LIST) {
                 g->rows = true;
@@ -145,15 +131,15 @@ static void gather_value(struct gather *g, uint32_t row, const struct record_hea
 }
 
 /* Interns a text whose column's common beginning and end were taken off. */
-static uint32_t intern_whole(struct interner *n, const struct table_affix *affix, struct slice middle) {
+static uint32_t intern_whole(struct gather *g, const struct table_affix *affix, struct slice middle) {
     if (affix->prefix.size + affix->suffix.size == 0)
-        return intern(n, middle);
+        return intern(&g->texts, middle);
     size_t size = affix->prefix.size + middle.size + affix->suffix.size;
-    char *whole = arena_get(&n->arena, size);
+    char *whole = arena_get(&g->arena, size);
     memcpy(whole, affix->prefix.data, affix->prefix.size);
     memcpy(whole + affix->prefix.size, middle.data, middle.size);
     memcpy(whole + affix->prefix.size + middle.size, affix->suffix.data, affix->suffix.size);
-    return intern(n, slice_of(whole, size));
+    return intern(&g->texts, slice_of(whole, size));
 }
 
 static struct slice text_between(const struct table_head *t, const struct column_head *c, const char *texts,
@@ -162,62 +148,111 @@ static struct slice text_between(const struct table_head *t, const struct column
     return slice_of(texts + from, column_offset(t, c, i + 1) - from);
 }
 
-/* Scalar values of one older table's column, for every output row that comes from that table. */
-static void gather_from_table(struct build *b, struct gather *g, const struct table_head *t,
-                              const struct column_head *c) {
-    uint32_t *number_of = NULL; /* text number by code, + 1 */
-    const char *base = (const char *)t;
-    const char *bytes = base + column_texts(c);
+/* Kinds of the older table's column, for every output row that comes from there. */
+static void gather_kinds(const struct build *b, struct gather *g, const struct column_head *c) {
+    const struct table_head *t = b->older;
+    for (uint32_t i = 0; i < b->count; i++) {
+        uint32_t row = b->older_row[i];
+        if (row == ROW_FRESH)
+            continue;
+        g->scales[i] = c->scale;
+        g->kinds[i] = !bitmap_get(t, c->absent, row) ? c->kind
+                      : bitmap_get(t, c->nulls, row) ? VALUE_MISSING
+                                                     : KIND_ABSENT;
+    }
+}
+
+/* Values of an integer column, for every output row that comes from there; absent ones too, whatever they are. */
+#define GATHER_WIDTH(type)                                                                                             \
+    for (uint32_t i = 0; i < b->count; i++)                                                                            \
+        if (b->older_row[i] != ROW_FRESH)                                                                              \
+    values[i] = (int64_t)((uint64_t)c->base + (uint64_t)c->multiple * ((const type *)raw)[b->older_row[i]])
+static void gather_integers(const struct build *b, const struct column_head *c, int64_t *values) {
+    const char *raw = (const char *)b->older + c->data;
+    unsigned width = c->encoding == COLUMN_INTEGER ? c->width : UINT8_MAX;
+    switch (width) {
+    case 1:
+        GATHER_WIDTH(uint8_t);
+        break;
+    case 2:
+        GATHER_WIDTH(uint16_t);
+        break;
+    case 4:
+        GATHER_WIDTH(uint32_t);
+        break;
+    case 8:
+        GATHER_WIDTH(uint64_t);
+        break;
+    default:
+        for (uint32_t i = 0; i < b->count; i++)
+            if (b->older_row[i] != ROW_FRESH)
+                values[i] = column_integer(b->older, c, b->older_row[i]);
+    }
+}
+
+static void gather_texts(const struct build *b, struct gather *g, const struct column_head *c) {
+    const struct table_head *t = b->older;
+    const char *bytes = (const char *)t + column_texts(c);
+    const struct table_affix affix = table_affix_of(t, c);
+    for (uint32_t i = 0; i < b->count; i++)
+        if (b->older_row[i] != ROW_FRESH && g->kinds[i] == VALUE_TEXT)
+            g->values[i] = intern_whole(g, &affix, text_between(t, c, bytes, b->older_row[i]));
+}
+
+/* A text is looked up once, not once a row. */
+static void gather_codes(const struct build *b, struct gather *g, const struct column_head *c) {
+    const struct table_head *t = b->older;
+    const char *bytes = (const char *)t + column_texts(c);
     const struct table_affix affix = table_affix_of(t, c);
     const struct column_head codes = {.encoding = COLUMN_INTEGER, .width = c->width, .data = c->data, .multiple = 1};
-    if (c->encoding == COLUMN_TEXT_CODES)
-        number_of = memory_get(c->dictionary_count, sizeof *number_of);
+    uint32_t *number_of = memory_get(c->dictionary_count, sizeof *number_of); /* by code, + 1 */
+    gather_integers(b, &codes, g->values);
     for (uint32_t i = 0; i < b->count; i++) {
-        uint32_t row = b->source[i].row;
-        if (b->source[i].table != t)
+        if (b->older_row[i] == ROW_FRESH || g->kinds[i] != VALUE_TEXT)
             continue;
-        if (bitmap_get(t, c->absent, row)) {
-            g->kinds[i] = bitmap_get(t, c->nulls, row) ? VALUE_MISSING : KIND_ABSENT;
-            continue;
-        }
-        g->kinds[i] = c->kind;
-        g->scales[i] = c->scale;
-        if (c->encoding == COLUMN_REAL) {
-            memcpy(&g->values[i], base + c->data + 8ull * row, 8);
-        } else if (c->encoding == COLUMN_TEXT) {
-            g->values[i] = intern_whole(&g->texts, &affix, text_between(t, c, bytes, row));
-        } else if (c->encoding == COLUMN_TEXT_CODES) {
-            uint32_t code = (uint32_t)column_integer(t, &codes, row);
-            assert(code < c->dictionary_count);
-            if (!number_of[code])
-                number_of[code] = 1 + intern_whole(&g->texts, &affix, text_between(t, c, bytes, code));
-            g->values[i] = number_of[code] - 1;
-        } else {
-            g->values[i] = column_integer(t, c, row);
-        }
+        uint32_t code = (uint32_t)g->values[i];
+        assert(code < c->dictionary_count);
+        if (!number_of[code])
+            number_of[code] = 1 + intern_whole(g, &affix, text_between(t, c, bytes, code));
+        g->values[i] = number_of[code] - 1;
     }
     free(number_of);
 }
 
+/* Scalar values of the older table's column. */
+static void gather_from_table(const struct build *b, struct gather *g, const struct column_head *c) {
+    const char *base = (const char *)b->older;
+    gather_kinds(b, g, c);
+    if (c->encoding == COLUMN_REAL) {
+        for (uint32_t i = 0; i < b->count; i++)
+            if (b->older_row[i] != ROW_FRESH)
+                memcpy(&g->values[i], base + c->data + 8ull * b->older_row[i], 8);
+    } else if (c->encoding == COLUMN_TEXT) {
+        gather_texts(b, g, c);
+    } else if (c->encoding == COLUMN_TEXT_CODES) {
+        gather_codes(b, g, c);
+    } else {
+        gather_integers(b, c, g->values);
+    }
+}
+
 /* Gathers those of the columns [from, end) that hold no rows. */
 static void gather_scalars(struct build *b, unsigned from, unsigned end) {
-    const struct table_head *last = NULL;
-    for (uint32_t i = 0; i < b->count; i++) {
-        const struct table_source *s = &b->source[i];
-        for (uint32_t k = 0; !s->table && k < s->value_count; k++) {
+    for (unsigned k = 0; b->older && k < b->older->column_count; k++) {
+        const struct column_head *c = &table_columns(b->older)[k];
+        if (c->property >= TABLE_SYSTEM)
+            break;
+        unsigned column = b->column_of[c->property] - 1u;
+        if (column >= from && column < end && !b->columns[column].rows)
+            gather_from_table(b, &b->columns[column], c);
+    }
+    for (uint32_t i = 0; i < b->fresh_count; i++) {
+        const struct table_source *s = &b->source[b->fresh[i]];
+        fetch_record(b, i);
+        for (uint32_t k = 0; k < s->value_count; k++) {
             unsigned column = b->column_of[s->values[k].property] - 1u;
             if (column >= from && column < end && !b->columns[column].rows)
-                gather_value(&b->columns[column], i, s->record, &s->values[k]);
-        }
-        if (s->table && s->table != last) { /* at most one older table feeds a build */
-            assert(!last);
-            last = s->table;
-            for (unsigned k = 0; k < last->column_count && table_columns(last)[k].property < TABLE_SYSTEM; k++) {
-                const struct column_head *c = &table_columns(last)[k];
-                unsigned column = b->column_of[c->property] - 1u;
-                if (column >= from && column < end && !b->columns[column].rows)
-                    gather_from_table(b, &b->columns[column], last, c);
-            }
+                gather_value(&b->columns[column], b->fresh[i], s->record, &s->values[k]);
         }
     }
 }
@@ -253,11 +288,6 @@ static uint64_t write_bitmap(struct build *b, const uint8_t *kinds, uint32_t cou
             to[i / 8] |= (uint8_t)(1 << (i % 8));
     b->out->size += bytes;
     return offset;
-}
-
-static int by_value(const void *a, const void *b) {
-    const int64_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
 }
 
 static uint64_t gcd(uint64_t a, uint64_t b) {
@@ -298,46 +328,38 @@ static void write_integers(struct build *b, struct column_head *h, const int64_t
 
 /* Codes into the sorted distinct values where that is smaller than the plain way; for system columns only. */
 static void write_codes_or_integers(struct build *b, struct column_head *h, const int64_t *values, uint32_t count) {
-    int64_t *sorted = memory_get(count, sizeof *sorted);
-    memcpy(sorted, values, count * sizeof *sorted);
-    qsort(sorted, count, sizeof *sorted, by_value);
-    uint32_t distinct = 0;
-    for (uint32_t i = 0; i < count; i++)
-        if (i == 0 || sorted[i] != sorted[distinct - 1])
-            sorted[distinct++] = sorted[i];
-    uint64_t span = count ? (uint64_t)sorted[distinct - 1] - (uint64_t)sorted[0] : 0;
-    uint8_t code_width = width_for(distinct ? distinct - 1 : 0);
+    int64_t low = count ? values[0] : 0, high = low;
+    for (uint32_t i = 0; i < count; i++) {
+        low = values[i] < low ? values[i] : low;
+        high = values[i] > high ? values[i] : high;
+    }
+    uint64_t span = (uint64_t)high - (uint64_t)low;
     bool narrow = span <= UINT32_MAX;
-    if ((uint64_t)distinct * (narrow ? 4 : 8) + (uint64_t)count * code_width >= (uint64_t)count * width_for(span)) {
+    uint64_t plain = (uint64_t)count * width_for(span), entry_bytes = narrow ? 4 : 8;
+    struct distinct d;
+    bool few = distinct_find(&d, values, count, plain / entry_bytes);
+    uint8_t code_width = width_for(d.count ? d.count - 1 : 0);
+    if (!few || d.count * entry_bytes + (uint64_t)count * code_width >= plain) {
         write_integers(b, h, values, NULL, count);
-        free(sorted);
+        distinct_release(&d);
         return;
     }
     uint64_t *codes = memory_get(count, sizeof *codes);
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t low = 0, high = distinct;
-        while (low < high) {
-            uint32_t middle = (low + high) / 2;
-            if (sorted[middle] < values[i])
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        codes[i] = low;
-    }
+    for (uint32_t i = 0; i < count; i++)
+        codes[i] = d.code_of[d.number[i]];
     h->encoding = COLUMN_INTEGER_CODES;
     h->width = code_width;
-    h->dictionary_count = distinct;
+    h->dictionary_count = d.count;
     h->data = write_raw(b, codes, count, code_width);
-    h->multiple = narrow ? 4 : 8;
-    h->base = narrow && distinct ? sorted[0] : 0;
+    h->multiple = (int64_t)entry_bytes;
+    h->base = narrow ? low : 0;
     h->dictionary = align_out(b);
-    for (uint32_t i = 0; i < distinct; i++) { /* little endian: the low bytes come first */
-        uint64_t entry = (uint64_t)sorted[i] - (uint64_t)h->base;
+    for (uint32_t i = 0; i < d.count; i++) { /* little endian: the low bytes come first */
+        uint64_t entry = (uint64_t)d.sorted[i] - (uint64_t)h->base;
         buffer_add(b->out, &entry, (size_t)h->multiple);
     }
     free(codes);
-    free(sorted);
+    distinct_release(&d);
 }
 
 struct numbered_text {
@@ -523,7 +545,7 @@ void table_value_text(uint8_t kind, uint8_t scale, int64_t bits, struct buffer *
 static void to_text(struct gather *g, uint32_t i) {
     struct buffer text = {0};
     table_value_text(g->kinds[i], g->scales[i], g->values[i], &text);
-    struct slice kept = arena_copy(&g->texts.arena, buffer_slice(&text));
+    struct slice kept = arena_copy(&g->arena, buffer_slice(&text));
     g->values[i] = intern(&g->texts, kept);
     g->kinds[i] = VALUE_TEXT;
     buffer_release(&text);
@@ -666,8 +688,7 @@ static void write_rows_column(struct build *b, struct gather *g) {
     buffer_release(&children);
 }
 
-/* `column` is the older table's column of the same kind, NULL where the row comes from a record. */
-static int64_t system_value(const struct table_source *s, uint16_t which, const struct column_head *column) {
+static int64_t order_value(const struct table_source *s, uint16_t which) {
     switch (which) {
     case TABLE_TIME_S:
         return s->time_ms / 1000 - (s->time_ms % 1000 < 0);
@@ -675,23 +696,36 @@ static int64_t system_value(const struct table_source *s, uint16_t which, const 
         return ((s->time_ms % 1000) + 1000) % 1000;
     case TABLE_POSITION:
         return (int64_t)s->position;
-    case TABLE_OWNER:
-        return s->owner;
     default:
-        break;
+        return s->owner;
     }
-    if (s->table)
-        return column ? column_integer(s->table, column, s->row) : 0;
+}
+
+static int64_t record_value(const struct record_head *record, uint16_t which) {
     switch (which) {
     case TABLE_ARRIVAL:
-        return s->record->arrival;
+        return record->arrival;
     case TABLE_SOURCE:
-        return s->record->source;
+        return record->source;
     case TABLE_TRAITS:
-        return (int64_t)s->record->priority << 16 | s->record->flags;
+        return (int64_t)record->priority << 16 | record->flags;
     default:
-        return s->record->document;
+        return record->document;
     }
+}
+
+static void system_values(const struct build *b, uint16_t which, int64_t *values) {
+    if (which == TABLE_TIME_S || which == TABLE_TIME_MS || which == TABLE_POSITION || which == TABLE_OWNER) {
+        for (uint32_t i = 0; i < b->count; i++)
+            values[i] = order_value(&b->source[i], which);
+        return;
+    }
+    const struct column_head *column = b->older ? table_column(b->older, which) : NULL;
+    memset(values, 0, b->count * sizeof *values);
+    if (column)
+        gather_integers(b, column, values);
+    for (uint32_t i = 0; i < b->fresh_count; i++)
+        values[b->fresh[i]] = record_value(b->source[b->fresh[i]].record, which);
 }
 
 /* Up to so many rows a column says whose each is, beside starts: who looks for the customers of some rows needs nothing else, and two bytes a row
@@ -754,7 +788,8 @@ static unsigned integer_width(const int64_t *values, uint32_t count) {
 
 /* Received time, as it is or as the distance to the event's time, whichever is narrower: live calls come a moment after, imports all
  * at once. */
-static void add_received(struct build *b, const struct table_head *older, struct column_head *h, int64_t *values) {
+static void add_received(struct build *b, struct column_head *h, int64_t *values) {
+    const struct table_head *older = b->older;
     const struct column_head *received = older ? table_column(older, TABLE_RECEIVED) : NULL;
     const struct column_head *delay = older ? table_column(older, TABLE_DELAY) : NULL;
     int64_t *delays = memory_get(b->count, sizeof *delays);
@@ -776,21 +811,16 @@ static void add_received(struct build *b, const struct table_head *older, struct
 
 static void add_system_columns(struct build *b, struct column_head *heads, unsigned *at, bool with_owner) {
     int64_t *values = memory_get(b->count, sizeof *values);
-    const struct table_head *older = NULL;
-    for (uint32_t i = 0; i < b->count && !older; i++)
-        older = b->source[i].table;
     for (uint16_t which = TABLE_SYSTEM; which < TABLE_DELAY; which++) {
         if (which == TABLE_OWNER && !with_owner)
             continue;
         struct column_head *h = &heads[(*at)++];
         if (which == TABLE_RECEIVED) {
-            add_received(b, older, h, values);
+            add_received(b, h, values);
             continue;
         }
         *h = (struct column_head){.property = which, .kind = VALUE_NUMBER};
-        const struct column_head *column = older ? table_column(older, which) : NULL;
-        for (uint32_t i = 0; i < b->count; i++)
-            values[i] = system_value(&b->source[i], which, column);
+        system_values(b, which, values);
         if (which == TABLE_ARRIVAL || which == TABLE_SOURCE || which == TABLE_TRAITS)
             write_codes_or_integers(b, h, values, b->count);
         else
@@ -823,6 +853,7 @@ static struct column_head write_column(struct build *b, struct gather *g) {
     free(g->kinds);
     free(g->scales);
     interner_release(&g->texts);
+    arena_release(&g->arena);
     return g->head;
 }
 
@@ -843,6 +874,7 @@ void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const s
     bool with_owner = top && (!with_starts || (count <= OWNERS_MOST && (kind == TYPE_EVENT || form == TABLE_CURRENT)));
     assert(out->size % 8 == 0);
     b.column_of = memory_get(UINT16_MAX + 1, sizeof *b.column_of);
+    part_rows(&b);
     find_columns(&b);
     unsigned most = b.column_count + (TABLE_SYSTEM_END - TABLE_SYSTEM), written = 0;
     struct table_head head = {.magic = TABLE_MAGIC, .type = type, .kind = (uint8_t)kind, .row_count = count};
@@ -880,4 +912,6 @@ void table_build(struct buffer *out, uint16_t type, enum type_kind kind, const s
     free(heads);
     free(b.columns);
     free(b.column_of);
+    free(b.older_row);
+    free(b.fresh);
 }
