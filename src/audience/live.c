@@ -281,6 +281,15 @@ struct touching {
     bool sure;  /* and counts where it matters, at a moment for which what turns is known */
 };
 
+/* Whether the root's sum holds against the amount of a document. */
+static bool takes_amount(const struct live *l, const struct live_root *root, const struct touching *t,
+                         const struct record_head *record) {
+    if (!t->document || !t->slack || !(root->amount.part > 0) || !keeps_slack(l, root))
+        return false;
+    uint32_t parts = amount_parts(&root->amount, record);
+    return parts != SLACK_ANY && slack_take_parts(&t->slack[root->slot], parts);
+}
+
 /* Whether the root holds against it whatever is in it. After a document what turns it is not known any more: it may change another operand
  * than the one that keeps the answer as it is. */
 static bool holds_anyway(const struct live *l, const struct live_root *root, const struct touching *t) {
@@ -315,7 +324,7 @@ static void touch_asked(struct live *l, struct planned *p, const struct record_h
         if (holds_anyway(l, root, t))
             continue;
         enum event_relevance relevance = relevance_of(root->relevance, record);
-        if (relevance != EVENT_NOTHING)
+        if (relevance != EVENT_NOTHING && !takes_amount(l, root, t, record))
             touch_root(l, p, list->roots[i], t, relevance);
     }
 }
@@ -327,7 +336,8 @@ static void touch_slots(struct live *l, struct planned *p, const struct record_h
         uint32_t r = p->by_slot[word * 8 + (uint32_t)__builtin_ctzll(left) / 8];
         if (t->event)
             touch_root(l, p, r, t, EVENT_COUNTS);
-        else if (relevance_of(p->roots[r].relevance, record) != EVENT_NOTHING)
+        else if (relevance_of(p->roots[r].relevance, record) != EVENT_NOTHING &&
+                 !takes_amount(l, &p->roots[r], t, record))
             touch_root(l, p, r, t, EVENT_MAY_MATTER);
     }
 }

@@ -50,6 +50,7 @@ struct live_root {
     bool upload, stored;
     uint64_t event_clauses;      /* those that an event can change */
     struct relevance *relevance; /* which events matter to it; NULL: all of the types it reads */
+    struct hold_amount amount;   /* what its slack counts, if not events */
 };
 struct group {
     struct plan *plan;

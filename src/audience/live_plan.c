@@ -187,6 +187,7 @@ static enum status plan_roots(struct live *live, struct planned *p, uint32_t fir
         root->index = i;
         root->timed = plan_timed(plan, i) && !root->stored;
         root->event_clauses = evaluate_clauses_of_events(p->groups[p->group_count].then, i);
+        root->amount = evaluate_amount(p->groups[p->group_count].then, i);
         bit_set(p->all, first + i);
         if (root->timed)
             bit_set(p->timed, first + i);

@@ -2,7 +2,8 @@
  *
  * A customer's bytes are neighbours, so that an event with thirty segments to ask looks at one cache line. A byte has a count of events: 0, not
  * known, and 1: the next is evaluated; else so many until one is evaluated, or SLACK_ANY_EVENTS. With SLACK_DOCUMENTS records of
- * documents change nothing besides. With SLACK_TURNS the last of the events is not
+ * documents change nothing besides. Of a segment that hangs on one sum over documents it counts parts of the sum's bound instead
+ * (slack_take_parts). With SLACK_TURNS the last of the events is not
  * evaluated either, if all of them surely counted and it comes before the customer's `sure_ms`: it turns the answer, which then
  * holds against any number until `sure_ms`. One such instant a customer, the earliest of its segments', not one for each: it
  * may be too early, which costs an evaluation, and what was turned is looked at again by then.
@@ -66,6 +67,17 @@ static inline enum slack_says slack_take(uint8_t *byte, bool sure) {
         return SLACK_UNKNOWN;
     *byte = SLACK_ANY_EVENTS; /* documents: of the answer that was */
     return SLACK_TURNED;
+}
+
+/* A document whose amount is so many parts, of a segment whose count is one of parts (evaluate_amount). False where it must be evaluated. */
+static inline bool slack_take_parts(uint8_t *byte, uint32_t parts) {
+    unsigned left = slack_events(*byte);
+    if (left == SLACK_ANY_EVENTS)
+        return true;
+    if (parts >= left)
+        return false;
+    *byte = (uint8_t)(*byte - parts);
+    return true;
 }
 
 /* Eight slots together: `which` has SLACK_TURNS in the bytes that are meant, and so has what is returned. slack_take_word: of those, the ones

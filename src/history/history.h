@@ -27,7 +27,8 @@
 struct history;
 struct history_options {
     uint64_t
-        delta_bytes; /* budget of all deltas; past half of it the compactor works, past it the fold waits; default 1 GiB */
+        delta_bytes; /* budget of all deltas; past three quarters of it the compactor works (the fuller deltas are, the less often bases are
+                        written anew), past it the fold waits; default 1 GiB */
 };
 /* `folder` is where span files go (made where missing). NULL: rows in memory alone, for trying something out; never compacted or saved. */
 enum status history_create(struct os *os, const char *folder, const struct dictionary *dictionary,

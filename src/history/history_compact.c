@@ -26,7 +26,7 @@ static struct span *largest(struct history *h, uint64_t *bytes) {
 
 static bool due(const struct history *h, uint64_t bytes, uint32_t base_rows, uint32_t delta_rows) {
     uint64_t all = atomic_load_explicit(&((struct history *)h)->delta_bytes, memory_order_relaxed);
-    if (all > h->delta_budget / 2)
+    if (all > h->delta_budget / 4 * 3)
         return true;
     return bytes > WORTH_BYTES && delta_rows > base_rows; /* each row is then rewritten about twice in its life */
 }

@@ -589,6 +589,7 @@ void evaluator_free(struct evaluator *e) {
     arena_release(&e->answers);
     free(e->traits);
     free(e->turning);
+    free(e->amounts);
     free(e->inners);
     free(e);
 }

@@ -83,9 +83,11 @@ struct evaluator {
         *targets; /* for each inner plan: bits of all customers that fulfil it, and of who was merged into such a one;
                      NULL: not known before */
     uint32_t target_words;
-    struct profile *profile; /* NULL: not measured */
-    uint8_t *traits;         /* of nodes, for holds; NULL: not asked yet */
-    uint8_t *turning;        /* of roots: hangs on one aggregate of events alone */
+    struct profile *profile;     /* NULL: not measured */
+    uint8_t *traits;             /* of nodes, for holds; NULL: not asked yet */
+    uint8_t *turning;            /* of roots: hangs on one aggregate of events alone */
+    struct hold_amount *amounts; /* of roots */
+    bool by_amount;              /* the root in hand has one */
     struct arena answers;
 };
 

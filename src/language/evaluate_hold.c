@@ -11,14 +11,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "language/evaluate.h"
-
-enum trait {
-    READS_EVENTS = 1,   /* an event of the customer can change the value */
-    SETTLED = 2,        /* the value of a row that is there is not changed by other events */
-    ONLY_LEAVES = 4,    /* a condition on rows that time can make false, not true, while no row lies in the future */
-    READS_DOCUMENTS = 8 /* a document of the customer can change the value */
-};
+#include "language/evaluate_hold.h"
 
 /* --- traits of nodes, once a plan --- */
 
@@ -103,10 +96,6 @@ static uint8_t *make_traits(const struct plan *plan) {
     return traits;
 }
 
-static bool has_trait(const struct state *s, uint32_t node, enum trait trait) {
-    return node == NODE_NONE || s->evaluator->traits[node] & trait;
-}
-
 /* --- holds, of customer `i` of the range in hand --- */
 
 static struct hold hold_of(struct state *s, uint32_t node, uint32_t i);
@@ -115,14 +104,21 @@ static bool is_true(struct state *s, uint32_t node, uint32_t i) {
     return bit_of(state_bits(s, node, FRAME_CUSTOMER), i);
 }
 
-static int64_t until_of(struct state *s, uint32_t node, uint32_t i) {
+int64_t until_of(struct state *s, uint32_t node, uint32_t i) {
     if (!state_node(s, node)->timed)
         return INSTANT_NEVER;
     const struct untils *u = state_until(s, node);
     return u->each[i & u->mask];
 }
 
+/* Few events come to one customer while one part keeps the answer as it is. So one that some events and any document leave alone is
+ * better than one that is evaluated with each document: it is at its end once, the other again and again. */
+#define MANY_EVENTS 4
+
 static bool lasts_longer(const struct hold *a, const struct hold *b) {
+    bool a_lasts = a->documents && a->slack >= MANY_EVENTS, b_lasts = b->documents && b->slack >= MANY_EVENTS;
+    if (a_lasts != b_lasts)
+        return a_lasts;
     if ((a->slack == SLACK_ANY) != (b->slack == SLACK_ANY))
         return a->slack == SLACK_ANY;
     if (a->documents != b->documents)
@@ -247,6 +243,21 @@ static bool any_in_future(struct state *s, uint16_t frame, uint32_t i) {
 
 static uint32_t slack_to(int64_t distance) { return distance < SLACK_ANY ? (uint32_t)distance : SLACK_ANY - 1; }
 
+/* Whether an event of now, or one as late as may be, lies in all the windows of a condition: not in one about a moment of the customer's own. */
+static bool windows_have_now(struct state *s, uint32_t condition) {
+    const struct plan_node *n = condition == NODE_NONE ? NULL : state_node(s, condition);
+    if (n && n->kind == PLAN_WINDOW && (n->window_kind == WINDOW_SINCE || n->window_kind == WINDOW_AFTER)) {
+        const struct plan_node *from = state_node(s, n->children[0]);
+        return from->kind == PLAN_CONSTANT && from->number.integer < s->now - HOLD_LATE_MS;
+    }
+    if (n && n->kind == PLAN_WINDOW)
+        return n->window_kind == WINDOW_ROLLING;
+    for (uint32_t k = 0; n && n->kind == PLAN_CALL && n->op == OP_AND && k < n->child_count; k++)
+        if (!windows_have_now(s, n->children[k]))
+            return false;
+    return true;
+}
+
 /* How long a row stays that fulfils `condition`; false where that is not so plain. */
 static bool stay_of(struct state *s, uint32_t condition, int64_t *stay_ms) {
     const struct plan_node *n = condition == NODE_NONE ? NULL : state_node(s, condition);
@@ -265,7 +276,7 @@ static bool stay_of(struct state *s, uint32_t condition, int64_t *stay_ms) {
 /* Until when none of the rows that fulfil the condition leaves, nor any that comes; 0: not known. */
 static int64_t rows_stay(struct state *s, const struct plan_node *a, uint32_t i) {
     int64_t stay_ms = INSTANT_NEVER, until = INSTANT_NEVER;
-    if (!stay_of(s, a->children[0], &stay_ms))
+    if (!stay_of(s, a->children[0], &stay_ms) || !windows_have_now(s, a->children[0]))
         return 0;
     if (stay_ms == INSTANT_NEVER)
         return INSTANT_NEVER;
@@ -337,6 +348,8 @@ static struct hold hold_of(struct state *s, uint32_t node, uint32_t i) {
         return junction_hold(s, node, i);
     if (n->frame == FRAME_CUSTOMER && n->kind == PLAN_CALL && n->op == OP_NOT)
         return hold_of(s, n->children[0], i);
+    if (s->evaluator->by_amount && amount_hold(s, node, i, &out))
+        return out;
     if (!has_trait(s, node, READS_EVENTS))
         out = hold_to(until_of(s, node, i), SLACK_ANY, 0);
     else if (n->frame == FRAME_CUSTOMER && n->kind == PLAN_AGGREGATE && (n->op == OP_ANY || n->op == OP_NONE))
@@ -372,15 +385,18 @@ static void know_traits(struct evaluator *e) {
         return;
     e->traits = make_traits(e->plan);
     e->turning = memory_get(e->plan->root_count + 1, 1);
+    e->amounts = memory_get(e->plan->root_count + 1, sizeof *e->amounts);
     for (uint32_t r = 0; r < e->plan->root_count; r++) {
         uint32_t found = NODE_NONE;
         e->turning[r] = event_readers(&e->main, e->plan->roots[r], &found) == 1;
+        e->amounts[r] = amount_of(&e->main, e->plan->roots[r]);
     }
 }
 
 /* --- questions --- */
 
 static struct hold root_hold(struct state *s, size_t root, uint32_t i) {
+    s->evaluator->by_amount = s->evaluator->amounts[root].part > 0;
     struct hold hold = hold_of(s, s->plan->roots[root], i);
     if (!s->evaluator->turning[root] || hold.slack == SLACK_ANY || hold.turns_ms <= s->now + HOLD_LATE_MS)
         hold.turns_ms = 0;
@@ -393,6 +409,11 @@ struct hold evaluate_hold(struct evaluator *e, size_t root, bool *answer) {
     know_traits(e);
     *answer = is_true(&e->main, e->plan->roots[root], 0);
     return root_hold(&e->main, root, 0);
+}
+
+struct hold_amount evaluate_amount(struct evaluator *e, size_t root) {
+    know_traits(e);
+    return e->amounts[root];
 }
 
 void evaluate_holds(struct evaluator *e, size_t root, uint64_t *bits, struct hold *holds) {

@@ -24,6 +24,7 @@ struct bed {
     struct node *roots[ROOTS];
     struct buffer texts[ROOTS];
     struct relevance *relevance[ROOTS];
+    struct hold_amount amounts[ROOTS];
     size_t root_count;
     char folder[64];
 };
@@ -32,11 +33,12 @@ struct bed {
 struct known {
     struct hold hold;
     bool answer, turned;
-    bool silent;   /* a record came of which nothing is said */
-    uint32_t left; /* events until it turns; 0: not known any more */
+    bool silent;    /* a record came of which nothing is said */
+    uint32_t left;  /* events until it turns; 0: not known any more */
+    uint32_t parts; /* of its bound that new documents took */
 };
 
-static uint64_t stops, loose, turns, documents;
+static uint64_t stops, loose, turns, documents, amounts;
 
 /* --- expressions --- */
 
@@ -99,6 +101,39 @@ static void condition_text(struct bed *b, struct buffer *out, unsigned depth) {
         buffer_print(out, ") %s %u", compares[random_below(r, 6)], bound);
 }
 
+static const struct type *document_type(const struct bed *b) {
+    for (size_t i = 0; i < b->w.type_count; i++)
+        if (b->w.types[i]->kind == TYPE_DOCUMENT)
+            return b->w.types[i];
+    return NULL;
+}
+
+/* A number of documents; NULL where they have none. */
+static const struct property *amount_property(const struct type *type) {
+    for (uint16_t i = 1; i <= type->property_count; i++)
+        if (dictionary_property_at(type, i)->type == PROPERTY_NUMBER)
+            return dictionary_property_at(type, i);
+    return NULL;
+}
+
+/* A sum over documents, alone or with what no event and no other document changes. */
+static void amount_text(struct bed *b, struct buffer *out) {
+    struct random *r = &b->w.random;
+    const struct type *type = document_type(b);
+    const struct property *p = amount_property(type);
+    if (!p)
+        return;
+    buffer_print(out, random_below(r, 5) ? "(" : "not (");
+    buffer_print(out, "sum(`%.*s`.`%.*s`", SLICE_ARG(type->name), SLICE_ARG(p->name));
+    if (random_below(r, 3) == 0)
+        buffer_print(out, " where `%.*s` > %u", SLICE_ARG(p->name), (unsigned)random_below(r, 3));
+    window_text(b, out);
+    buffer_print(out, ") %s %u.%02u)", random_below(r, 2) ? ">" : ">=", (unsigned)random_below(r, 40),
+                 1 + (unsigned)random_below(r, 99));
+    if (random_below(r, 4) == 0)
+        buffer_print(out, random_below(r, 2) ? " and birthday is missing" : " or birthday is missing");
+}
+
 static void make_roots(struct bed *b) {
     for (unsigned tries = 0; tries < 4 * ROOTS && b->root_count < ROOTS; tries++) {
         struct buffer *text = &b->texts[b->root_count];
@@ -106,6 +141,8 @@ static void make_roots(struct bed *b) {
         buffer_clear(text);
         if (tries % 4 == 0)
             random_expression(&b->w, true, text);
+        else if (tries % 4 == 1 && amount_property(document_type(b)))
+            amount_text(b, text);
         else
             condition_text(b, text, 2);
         if (check_text(&b->w.vocabulary, buffer_slice(text), TERM_BOOL, &b->arena, &b->roots[b->root_count], &fault,
@@ -189,28 +226,57 @@ static void add_event(struct bed *b, struct customer_id customer, int64_t now_ms
     free(record);
 }
 
+/* Makes a copy of a document one that was never seen, of an amount that is seldom negative. */
+static void make_new(struct bed *b, struct record_head *record) {
+    const struct property *p = amount_property(document_type(b));
+    struct record_value *values = (struct record_value *)record_values(record);
+    record->document = 1000000 + (uint32_t)b->w.position;
+    record->flags &= (uint16_t)~RECORD_ITEMS_APPEND;
+    for (uint32_t i = 0; p && i < record->value_count; i++)
+        if (values[i].property == p->number && values[i].kind == VALUE_NUMBER) {
+            values[i].integer = (int64_t)random_below(&b->w.random, 1000) - 30;
+            values[i].scale = 2;
+        }
+}
+
+static void note_document(struct bed *b, const struct record_head *record, struct known *known) {
+    for (size_t i = 0; i < b->root_count; i++) {
+        struct known *k = &known[i];
+        uint32_t parts = b->amounts[i].part > 0 ? amount_parts(&b->amounts[i], record) : SLACK_ANY;
+        if (parts != SLACK_ANY && (k->hold.slack == SLACK_ANY || k->parts + parts < k->hold.slack)) {
+            k->parts += parts;
+            amounts += !k->silent;
+        } else {
+            k->silent |= !k->hold.documents || k->turned;
+        }
+        documents += k->hold.documents;
+        k->left = 0;
+    }
+}
+
 /* A document, at any time. */
 static void add_document(struct bed *b, struct customer_id customer, int64_t now_ms, struct known *known) {
     struct random *r = &b->w.random;
     const struct record_head *like = NULL;
     for (unsigned tries = 0; tries < 200 && (!like || like->kind != TYPE_DOCUMENT); tries++)
         like = b->w.steps[random_below(r, b->w.step_count)].record;
-    if (like->kind != TYPE_DOCUMENT)
+    if (!like || like->kind != TYPE_DOCUMENT)
         return;
     struct record_head *record = memory_get(like->bytes, 1);
+    bool is_new = random_below(r, 3) > 0;
     memcpy(record, like, like->bytes);
     record->flags &= (uint16_t)~RECORD_REPLACES;
     record->position = ++b->w.position;
     record->received_ms = now_ms;
     record->message_hash = 0;
     record->time_ms = now_ms + DAY_MS - (int64_t)random_below(r, 9 * DAY_MS);
+    if (is_new)
+        make_new(b, record);
     history_append(b->history, customer, record);
     history_advance(b->history, b->w.position);
-    for (size_t i = 0; i < b->root_count; i++) {
-        known[i].silent |= !known[i].hold.documents || known[i].turned;
-        documents += known[i].hold.documents;
-        known[i].left = 0;
-    }
+    if (is_new)
+        record->flags |= RECORD_NEW_DOCUMENT;
+    note_document(b, record, known);
     free(record);
 }
 
@@ -227,7 +293,8 @@ static void check_stop(struct bed *b, const struct outside *outside, const struc
     for (size_t i = 0; i < b->root_count; i++) {
         const struct hold *hold = &known[i].hold;
         bool turned = known[i].turned && now_ms < hold->turns_ms;
-        if (known[i].silent || (!turned && (events >= hold->slack || now_ms >= hold->until_ms)))
+        bool by_amount = b->amounts[i].part > 0; /* its slack counts no events */
+        if (known[i].silent || (!turned && ((!by_amount && events >= hold->slack) || now_ms >= hold->until_ms)))
             continue;
         stops++;
         turns += turned;
@@ -252,6 +319,7 @@ static void evaluate_all(struct bed *b, struct evaluator *e, struct customer_id 
     for (size_t i = 0; i < b->root_count; i++) {
         known[i] = (struct known){0};
         known[i].hold = evaluate_hold(e, i, &known[i].answer);
+        b->amounts[i] = evaluate_amount(e, i);
         if (evaluate_clauses_told(e, i, known[i].answer, &clauses) && clauses != evaluate_clauses(e, i))
             fail_msg("seed %llu: clauses of %.*s", (unsigned long long)b->w.seed,
                      SLICE_ARG(buffer_slice(&b->texts[i])));
@@ -284,7 +352,7 @@ static void one_customer(struct bed *b, const struct plan *plan, struct customer
         if (random_below(&b->w.random, 3)) {
             add_event(b, customer, now_ms, known);
             events++;
-        } else if (random_below(&b->w.random, 4) == 0) {
+        } else if (random_below(&b->w.random, 2) == 0) {
             add_document(b, customer, now_ms, known);
         }
         check_stop(b, &outside, known, customer, now_ms, events);
@@ -314,9 +382,10 @@ static void answers_hold(void **state) {
     (void)state;
     for (uint64_t seed = from; seed < from + count; seed++)
         one_seed(seed);
-    print_message("%llu answers held, %llu against events, %llu turned as was said\n", (unsigned long long)stops,
-                  (unsigned long long)loose, (unsigned long long)turns);
-    assert_true(loose > 0 && (first || (turns > 0 && documents > 0)));
+    print_message("%llu answers held, %llu against events, %llu turned as was said, %llu against amounts\n",
+                  (unsigned long long)stops, (unsigned long long)loose, (unsigned long long)turns,
+                  (unsigned long long)amounts);
+    assert_true(loose > 0 && (first || (turns > 0 && documents > 0 && amounts > 0)));
 }
 
 int main(void) {

@@ -70,6 +70,16 @@ struct hold {
     int64_t turns_ms;
 };
 struct hold evaluate_hold(struct evaluator *e, size_t root, bool *answer);
+/* Of a root that reads no events, and documents in one `sum(order.total ...) > bound` alone, the slack of holds counts parts of the bound, not
+ * events: each new document of `type` takes amount_parts of them, and none but such documents may come. */
+struct hold_amount {
+    uint16_t type, property;
+    double part; /* of the bound; 0: the root is no such one */
+};
+#define HOLD_PARTS 60 /* of a bound */
+struct hold_amount evaluate_amount(struct evaluator *e, size_t root);
+/* SLACK_ANY: of this record it cannot be told. */
+uint32_t amount_parts(const struct hold_amount *amount, const struct record_head *record);
 /* The same of a span in hand: bits as evaluate_bits, and holds [SPAN_CUSTOMERS] of the population. */
 void evaluate_holds(struct evaluator *e, size_t root, uint64_t *bits, struct hold *holds);
 /* Which of the root's clauses an event of the customer can change. No customer need be in hand. */
