@@ -7,7 +7,7 @@
 #include "collect/payload.h"
 
 #define IDENTIFIERS_SHOWN 5
-#define IDENTIFIERS_LOOKED_AT 64 /* keys of documents stand among them */
+#define IDENTIFIERS_LOOKED_AT 64 /* some may be of namespaces that were made keys of documents since */
 #define STEP_POSITIONS 5000      /* the log's reader walks on this far before it is opened anew */
 
 struct entry_writer {
@@ -70,7 +70,7 @@ static void write_identifiers(struct entry_writer *writer, uint32_t customer, st
     json_key(w, "identifiers");
     json_array(w);
     if (now.number)
-        identity_identifiers(writer->parts.identity, now, IDENTIFIERS_LOOKED_AT, show_identifier, &shown);
+        identity_names(writer->parts.identity, now, IDENTIFIERS_LOOKED_AT, show_identifier, &shown);
     json_end_array(w);
 }
 

@@ -119,6 +119,9 @@ uint64_t identity_first_position(const struct identity *identity, struct identif
 /* Calls `each` for the identifiers that belong to `customer` now, in order of number, at most `limit`. */
 void identity_identifiers(const struct identity *identity, struct customer_id customer, size_t limit,
                           void (*each)(void *context, struct identifier_id identifier), void *context);
+/* The same without keys of documents, of which a customer may have thousands. */
+void identity_names(const struct identity *identity, struct customer_id customer, size_t limit,
+                    void (*each)(void *context, struct identifier_id identifier), void *context);
 
 /* Journal: what happened to whom and why. */
 enum journal_kind {

@@ -506,8 +506,22 @@ bool identity_settled(const struct identity *identity, unsigned attempt, uint64_
     return attempt && ((before == *generation && !(before & 1)) || attempt >= IDENTITY_ATTEMPTS);
 }
 
-void identity_identifiers(const struct identity *identity, struct customer_id customer, size_t limit,
-                          void (*each)(void *context, struct identifier_id identifier), void *context) {
+/* Few enough to be put into order as they stand. */
+static void sort_numbers(uint32_t *numbers, size_t count) {
+    if (count > 16) {
+        qsort(numbers, count, sizeof *numbers, identity_compare_numbers);
+        return;
+    }
+    for (size_t i = 1; i < count; i++)
+        for (size_t k = i; k > 0 && numbers[k] < numbers[k - 1]; k--) {
+            uint32_t swap = numbers[k];
+            numbers[k] = numbers[k - 1];
+            numbers[k - 1] = swap;
+        }
+}
+
+static void list_each(const struct identity *identity, struct customer_id customer, bool documents, size_t limit,
+                      void (*each)(void *context, struct identifier_id identifier), void *context) {
     struct buffer numbers = {0};
     uint64_t generation = 0;
     for (unsigned attempt = 0; !identity_settled(identity, attempt, &generation); attempt++) {
@@ -516,14 +530,25 @@ void identity_identifiers(const struct identity *identity, struct customer_id cu
         if (!root)
             break;
         list_collect(identity, &customer_at(identity, root)->first, &numbers);
-        list_collect(identity, &customer_at(identity, root)->first_document, &numbers);
+        if (documents)
+            list_collect(identity, &customer_at(identity, root)->first_document, &numbers);
     }
-    size_t count = numbers.size / sizeof(uint32_t);
-    if (count)
-        qsort(numbers.data, count, sizeof(uint32_t), identity_compare_numbers);
+    uint32_t *all = (uint32_t *)(void *)numbers.data;
+    size_t count = numbers.size / sizeof *all;
+    sort_numbers(all, count);
     for (size_t i = 0; i < count && i < limit; i++)
-        each(context, (struct identifier_id){((const uint32_t *)(const void *)numbers.data)[i]});
+        each(context, (struct identifier_id){all[i]});
     buffer_release(&numbers);
+}
+
+void identity_identifiers(const struct identity *identity, struct customer_id customer, size_t limit,
+                          void (*each)(void *context, struct identifier_id identifier), void *context) {
+    list_each(identity, customer, true, limit, each, context);
+}
+
+void identity_names(const struct identity *identity, struct customer_id customer, size_t limit,
+                    void (*each)(void *context, struct identifier_id identifier), void *context) {
+    list_each(identity, customer, false, limit, each, context);
 }
 
 void identity_edges(const struct identity *identity, struct identifier_id identifier, size_t limit,

@@ -60,7 +60,11 @@ static struct feed_place place_of(const struct feed_entry *e) { return (struct f
 static void write_event(struct stream *s, const struct audience_snapshot *snapshot, const struct feed_entry *entry) {
     struct json_writer w = {.out = &s->out};
     char id[ENTRY_ID_BYTES];
-    buffer_print(&s->out, "id: %s\nevent: %s\ndata: ", entry_id(place_of(entry), id), feed_kind_name(entry->kind));
+    buffer_add_slice(&s->out, SLICE("id: "));
+    buffer_add_slice(&s->out, slice_text(entry_id(place_of(entry), id)));
+    buffer_add_slice(&s->out, SLICE("\nevent: "));
+    buffer_add_slice(&s->out, slice_text(feed_kind_name(entry->kind)));
+    buffer_add_slice(&s->out, SLICE("\ndata: "));
     entry_write(s->writer, snapshot, entry, &w);
     buffer_add(&s->out, "\n\n", 2);
 }
