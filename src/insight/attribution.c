@@ -8,9 +8,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/clones.h"
 #include "insight/apart.h"
 #include "insight/attribution_window.h"
+#include "insight/code_kernel.h"
 #include "insight/insight.h"
 
 struct value {
@@ -345,52 +345,6 @@ static void know_conversion_room(struct worker *w, size_t conversions) {
 
 /* --- all touches of the part --- */
 
-enum {
-    LANES = 4, /* so that touches of one channel in a row need not wait for each other */
-    FEW = 8    /* channels counted one after the other */
-};
-
-static void count_codes(uint64_t counts[256], const uint8_t *codes, uint32_t count) {
-    uint64_t lanes[LANES][256] = {{0}};
-    uint32_t k = 0;
-    for (; k + LANES <= count; k += LANES)
-        for (uint32_t lane = 0; lane < LANES; lane++)
-            lanes[lane][codes[k + lane]]++;
-    for (; k < count; k++)
-        lanes[0][codes[k]]++;
-    for (unsigned code = 0; code < 256; code++)
-        counts[code] += lanes[0][code] + lanes[1][code] + lanes[2][code] + lanes[3][code];
-}
-
-typedef uint8_t bytes __attribute__((vector_size(16)));
-
-/* Summed in bytes, which are emptied before they overflow. */
-static uint64_t count_code(const uint8_t *codes, uint32_t count, uint8_t code) {
-    uint64_t sum = 0;
-    uint32_t k = 0;
-    while (k + sizeof(bytes) <= count) {
-        bytes sums = {0}, each;
-        for (uint32_t round = 0; round < 255 && k + sizeof each <= count; round++, k += sizeof each) {
-            memcpy(&each, codes + k, sizeof each);
-            sums -= (bytes)(each == code);
-        }
-        for (uint32_t lane = 0; lane < sizeof sums; lane++)
-            sum += sums[lane];
-    }
-    for (; k < count; k++)
-        sum += codes[k] == code;
-    return sum;
-}
-
-static void count_all(const struct worker *w, uint64_t counts[256], const uint8_t *codes, uint32_t count) {
-    if (w->channels.count > FEW || count < 256) {
-        count_codes(counts, codes, count);
-        return;
-    }
-    for (uint32_t code = 0; code < w->channels.count; code++)
-        counts[code] += count_code(codes, count, (uint8_t)code);
-}
-
 static void count_since(uint64_t counts[256], const struct code_run *run, uint32_t begin, uint32_t end,
                         int64_t from_ms) {
     for (uint32_t k = begin; k < end; k++)
@@ -412,7 +366,7 @@ static void count_seen(struct worker *w, const struct scan_part *part) {
         for (unsigned r = 0; r < w->rows.run_count; r++) {
             const struct code_run *run = &w->rows.runs[r];
             const uint32_t from = code_run_begin(run, i), to = code_run_begin(run, end);
-            count_all(w, counts, run->codes + from, to - from);
+            code_count(counts, run->codes + from, to - from, w->channels.count);
             if (!all)
                 count_since(w->seen, run, from, to, w->run->asked.rule.counted_from);
         }
@@ -446,23 +400,6 @@ static bool may_have_converted(const struct worker *w, uint32_t customer) {
     return any;
 }
 
-CLONES static void flag_rows(uint8_t *restrict flags, const uint32_t *starts, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++)
-        flags[i] = starts[i + 1] != starts[i];
-}
-
-/* Bit i: customer i of `count`, at most 64, has rows by these starts. */
-static uint64_t with_rows(const uint32_t *starts, uint32_t count) {
-    uint8_t flags[64] = {0};
-    uint64_t bits = 0, eight;
-    flag_rows(flags, starts, count);
-    for (uint32_t i = 0; i < 8; i++) { /* the lowest bits of eight bytes come together in the highest byte */
-        memcpy(&eight, flags + 8 * i, 8);
-        bits |= eight * UINT64_C(0x0102040810204080) >> 56 << (8 * i);
-    }
-    return bits;
-}
-
 /* Whose touches must be in order: everybody's where paths that came to nothing are looked at, else of who converted. The others are counted. */
 static void find_wanted(struct worker *w, const struct scan_part *part) {
     const bool all = all_counted(w);
@@ -472,9 +409,9 @@ static void find_wanted(struct worker *w, const struct scan_part *part) {
         uint64_t converted = 0, touched = 0;
         for (unsigned set = 0; set < w->conversions->stream->count; set++)
             if (w->conversions->sources[set].rows.count)
-                converted |= with_rows(w->conversions->sources[set].rows.starts + first, count);
+                converted |= code_owners(w->conversions->sources[set].rows.starts + first, count);
         for (unsigned r = 0; r < w->rows.run_count; r++)
-            touched |= with_rows(w->rows.runs[r].starts + first, count);
+            touched |= code_owners(w->rows.runs[r].starts + first, count);
         touched &= w->wanted[first / 64] & ~converted;
         w->wanted[first / 64] &= converted;
         if (all) {

@@ -270,9 +270,9 @@ static inline void gather(struct gathered *g, const struct code_run *run, struct
     const int64_t first_time = any ? run->times[any ? rows.from : 0] : INT64_MAX,
                   last_time = any ? run->times[last] : INT64_MIN;
     const bool first = any & (first_time < g->first_time), later = any & (last_time > g->last_time);
-    g->tied |= any & (g->count > 0) &
-               (((first_time == g->first_time) & (code_at(g->codes, g->first) != (codes & 0xff))) |
-                ((last_time == g->last_time) & (code_at(g->codes, g->last) != code_at(codes, count - 1))));
+    const bool firsts = first_time == g->first_time && code_at(g->codes, g->first) != (codes & 0xff),
+               lasts = last_time == g->last_time && code_at(g->codes, g->last) != code_at(codes, count - 1);
+    g->tied |= any & (g->count > 0) & (firsts | lasts);
     g->first = first ? (uint32_t)g->count : g->first;
     g->first_time = first ? first_time : g->first_time;
     g->last = later ? (uint32_t)g->count + count - 1 : g->last;

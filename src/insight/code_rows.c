@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 #include "base/clones.h"
+#include "insight/code_kernel.h"
 
 #define CODE_NEW 254 /* in a map: not looked up yet */
-#define FEW 16       /* texts of a column, whose codes are mapped without a table */
 
 void code_rows_release(struct code_rows *c) {
     for (size_t i = 0; i < STREAM_SETS_MAX; i++) {
@@ -47,52 +47,16 @@ static uint8_t code_of_row(const struct code_rows *c, const struct scan_texts *t
     return c->map[code];
 }
 
-typedef uint8_t bytes __attribute__((vector_size(16)));
-
-/* Compared with each of `kinds`, a power of two of them, which are written out: no look-up a row. Returns whether all were below `kinds`. */
-static inline __attribute__((always_inline)) bool map_kinds(uint8_t *restrict out, const uint8_t *data, uint32_t count,
-                                                            const uint8_t *map, const unsigned kinds) {
-    bytes all = {0};
-    uint32_t e = 0;
-    uint8_t any = 0;
-    for (; e + sizeof all <= count; e += sizeof all) {
-        bytes code = {0}, each;
-        memcpy(&each, data + e, sizeof each);
-#pragma GCC unroll 16
-        for (unsigned k = 0; k < kinds; k++)
-            code |= (bytes)(each == (uint8_t)k) & map[k];
-        all |= each;
-        memcpy(out + e, &code, sizeof code);
-    }
-    for (; e < count; e++) {
-        any |= data[e];
-        out[e] = map[data[e] % kinds];
-    }
-    for (unsigned lane = 0; lane < sizeof all; lane++)
-        any |= all[lane];
-    return any < kinds;
-}
-
-static bool map_four(uint8_t *restrict out, const uint8_t *data, uint32_t count, const uint8_t *map) {
-    return map_kinds(out, data, count, map, 4);
-}
-static bool map_few(uint8_t *restrict out, const uint8_t *data, uint32_t count, const uint8_t *map) {
-    return map_kinds(out, data, count, map, FEW);
-}
-
 /* Of a byte a row, of few texts, all of which have a code. */
 static bool codes_of_few(const struct code_rows *c, const struct scan_texts *texts, uint32_t count, uint8_t *out) {
     const uint8_t *data = (const uint8_t *)texts->codes.column->data + texts->codes.first;
-    uint8_t map[FEW];
-    memset(map, 0, sizeof map);
+    uint8_t map[CODE_KINDS_FEW];
     for (uint32_t k = 0; k < texts->codes.count; k++) {
         map[k] = code_rows_code(c, texts->known[k] ? texts->known[k] - 1 : scan_text_new(texts, k));
         if (map[k] == CODE_NONE_ROW)
             return false;
     }
-    if (texts->codes.count <= 4)
-        return map_four(out, data, count, map);
-    return map_few(out, data, count, map);
+    return code_map(out, data, count, map, texts->codes.count);
 }
 
 /* Of a byte a row, without missing ones: what most columns of not too many texts are. */
@@ -116,7 +80,7 @@ static bool codes_of_all(const struct code_rows *c, const struct scan_texts *tex
     if (column)
         range_scans(column);
     if (column && column->width == 1 && !column->absent)
-        return (texts->codes.count <= FEW && count > 64 && codes_of_few(c, texts, count, out)) ||
+        return (texts->codes.count <= CODE_KINDS_FEW && count > 64 && codes_of_few(c, texts, count, out)) ||
                codes_of_bytes(c, texts, count, out);
     for (uint32_t e = 0; e < count; e++) {
         out[e] = code_of_row(c, texts, e);
