@@ -8,10 +8,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/clones.h"
 #include "insight/apart.h"
+#include "insight/attribution_window.h"
+#include "insight/code_kernel.h"
 #include "insight/insight.h"
-#include "insight/keys.h"
 
 struct value {
     bool given;
@@ -26,18 +26,24 @@ struct run {
     struct worker *done; /* merged when all are */
 };
 
+/* A set's values of the part in hand, in millionths. */
+struct units {
+    const struct vector *vector; /* NULL: none, all 0 */
+    int64_t multiple;            /* 0: each has a scale of its own, or is a double */
+};
 struct worker {
     struct worker *next;
     struct run *run;
     struct channels channels;
     struct attribution *counts;
     struct stream_part *touches, *conversions, *costs;
-    struct keys keys;                         /* of touches */
+    struct code_rows rows;                    /* of touches */
     uint64_t wanted[SPAN_CUSTOMERS / 64 + 1]; /* customers of the part whose touches are looked at in order */
-    const struct vector *values[STREAM_SETS_MAX], *amounts[STREAM_SETS_MAX];
+    struct attribution_windows windows;
+    struct units values[STREAM_SETS_MAX], amounts[STREAM_SETS_MAX];
     __int128 cost[CHANNELS_MAX];
     uint64_t customers;
-    uint8_t *codes;
+    uint8_t *codes; /* of a customer's touches in order */
     int64_t *touch_times, *conversion_times, *conversion_values;
     size_t touch_room, conversion_room;
     uint64_t seen[256], met[256]; /* touches in the period, by code; and with those before it */
@@ -240,11 +246,16 @@ struct attribution *attribution_new(const struct attribution_asked *asked, const
 
 static uint8_t channel_of(void *context, uint32_t text) { return channels_code(context, text); }
 
+static void touches_in_order(void *context, uint32_t customer, struct attribution_history *h);
+
 static void *begin(void *context) {
     struct worker *w = memory_get(1, sizeof *w);
     w->run = context;
-    w->keys = (struct keys){.code = channel_of, .context = &w->channels};
+    w->rows = (struct code_rows){
+        .code = channel_of, .context = &w->channels, .bounded = w->run->asked.rule.counted_from != INT64_MIN};
     w->counts = attribution_new(&w->run->asked, NULL, 0);
+    w->windows = (struct attribution_windows){
+        .tally = w->counts, .rule = &w->run->asked.rule, .in_order = touches_in_order, .context = w};
     w->touches = stream_part_create(&w->run->touches);
     w->conversions = stream_part_create(&w->run->conversions);
     w->costs = stream_part_create(&w->run->costs);
@@ -258,7 +269,8 @@ static void worker_free(struct worker *w) {
     stream_part_free(w->touches);
     stream_part_free(w->conversions);
     stream_part_free(w->costs);
-    keys_release(&w->keys);
+    code_rows_release(&w->rows);
+    attribution_windows_release(&w->windows);
     arena_release(&w->arena);
     free(w->codes);
     free(w->touch_times);
@@ -267,24 +279,41 @@ static void worker_free(struct worker *w) {
     free(w);
 }
 
-static int64_t in_units(const struct vector *v, uint32_t element) {
-    if (!v || !vector_has(v, element))
-        return 0;
+static int64_t in_units_slowly(const struct vector *v, uint32_t element) {
     struct number n = vector_number(v, element);
     if (n.scale == NUMBER_REAL)
         return fabs(n.real) < 9e12 ? llround(n.real * ATTRIBUTION_VALUE_UNIT) : 0;
     return decimal_rescale(&n.integer, n.scale, DECIMAL_SCALE_MAX) ? n.integer : 0;
 }
+
+static int64_t in_units(const struct units *u, uint32_t element) {
+    int64_t units;
+    if (!u->vector || !vector_has(u->vector, element))
+        return 0;
+    if (!u->multiple)
+        return in_units_slowly(u->vector, element);
+    return __builtin_mul_overflow(u->vector->integers[element & u->vector->mask], u->multiple, &units) ? 0 : units;
+}
 _Static_assert(ATTRIBUTION_VALUE_UNIT == 1000000 && DECIMAL_SCALE_MAX == 6,
                "values are in units of the finest decimal");
 
+static struct units units_of(const struct vector *v) {
+    struct units u = {v, 0};
+    if (v->form == VECTOR_NUMBERS && v->scale <= DECIMAL_SCALE_MAX) {
+        u.multiple = 1;
+        for (unsigned scale = v->scale; scale < DECIMAL_SCALE_MAX; scale++)
+            u.multiple *= 10;
+    }
+    return u;
+}
+
 static void begin_part(struct stream_part *p, struct scan_part *part, const struct value *numbers,
-                       const struct vector **vectors) {
+                       struct units *units) {
     stream_part_begin(p, part);
     for (unsigned i = 0; numbers && i < p->stream->count; i++)
-        vectors[i] = numbers[i].given && p->sources[i].rows.count
-                         ? scan_part_row_values(part, p->stream->sets[i].rows, numbers[i].number)
-                         : NULL;
+        units[i] = numbers[i].given && p->sources[i].rows.count
+                       ? units_of(scan_part_row_values(part, p->stream->sets[i].rows, numbers[i].number))
+                       : (struct units){0};
 }
 
 /* Channels are direct by name: looked at when a channel is new to the worker. */
@@ -298,58 +327,53 @@ static void know_direct(struct worker *w) {
     w->counts->channel_count = w->channels.count;
 }
 
-static void know_rooms(struct worker *w, size_t touches, size_t conversions) {
-    if (touches > w->touch_room) {
-        w->touch_room = touches * 2;
-        w->codes = memory_resize(w->codes, w->touch_room, 1);
-        w->touch_times = memory_resize(w->touch_times, w->touch_room, sizeof *w->touch_times);
-    }
-    if (conversions > w->conversion_room) {
-        w->conversion_room = conversions * 2;
-        w->conversion_times = memory_resize(w->conversion_times, w->conversion_room, sizeof *w->conversion_times);
-        w->conversion_values = memory_resize(w->conversion_values, w->conversion_room, sizeof *w->conversion_values);
-    }
+static void know_touch_room(struct worker *w, size_t touches) {
+    if (touches <= w->touch_room)
+        return;
+    w->touch_room = touches * 2;
+    w->codes = memory_resize(w->codes, w->touch_room, 1);
+    w->touch_times = memory_resize(w->touch_times, w->touch_room, sizeof *w->touch_times);
+}
+
+static void know_conversion_room(struct worker *w, size_t conversions) {
+    if (conversions <= w->conversion_room)
+        return;
+    w->conversion_room = conversions * 2;
+    w->conversion_times = memory_resize(w->conversion_times, w->conversion_room, sizeof *w->conversion_times);
+    w->conversion_values = memory_resize(w->conversion_values, w->conversion_room, sizeof *w->conversion_values);
 }
 
 /* --- all touches of the part --- */
 
-enum { LANES = 4 }; /* so that touches of one channel in a row need not wait for each other */
-
-static void count_codes(uint64_t lanes[LANES][256], const uint64_t *keys, uint32_t count) {
-    uint32_t k = 0;
-    for (; k + LANES <= count; k += LANES)
-        for (uint32_t lane = 0; lane < LANES; lane++)
-            lanes[lane][key_code(keys[k + lane])]++;
-    for (; k < count; k++)
-        lanes[0][key_code(keys[k])]++;
+static void count_since(uint64_t counts[256], const struct code_run *run, uint32_t begin, uint32_t end,
+                        int64_t from_ms) {
+    for (uint32_t k = begin; k < end; k++)
+        counts[run->codes[k]] += run->times[k] >= from_ms;
 }
 
-static void count_codes_since(uint64_t counts[256], const uint64_t *keys, uint32_t count, int64_t from_ms) {
-    for (uint32_t k = 0; k < count; k++)
-        counts[key_code(keys[k])] += key_time(keys[k]) >= from_ms;
+/* Touches of the part are all in the period. */
+static bool all_counted(const struct worker *w) {
+    return w->run->asked.rule.counted_from == INT64_MIN || w->rows.low >= w->run->asked.rule.counted_from;
 }
 
 /* Touches by channel. Rows of who is not asked for stand between: neighbours who are asked for are gone over together. */
 static void count_seen(struct worker *w, const struct scan_part *part) {
-    const int64_t from_ms = w->run->asked.rule.counted_from;
-    const bool all = w->keys.low >= from_ms;
-    uint64_t lanes[LANES][256] = {{0}};
+    const bool all = all_counted(w);
+    uint64_t counts[256] = {0};
     for (uint32_t i = scan_next(part, 0), end; i < part->count; i = scan_next(part, end)) {
         for (end = i + 1; end < part->count && bit_of(part->asked, end);)
             end++;
-        for (unsigned r = 0; r < w->keys.run_count; r++) {
-            const struct key_run *run = &w->keys.runs[r];
-            const uint64_t *keys = run->keys + (run->starts[i] - run->starts[0]);
-            const uint32_t count = run->starts[end] - run->starts[i];
-            count_codes(lanes, keys, count);
+        for (unsigned r = 0; r < w->rows.run_count; r++) {
+            const struct code_run *run = &w->rows.runs[r];
+            const uint32_t from = code_run_begin(run, i), to = code_run_begin(run, end);
+            code_count(counts, run->codes + from, to - from, w->channels.count);
             if (!all)
-                count_codes_since(w->seen, keys, count, from_ms);
+                count_since(w->seen, run, from, to, w->run->asked.rule.counted_from);
         }
     }
     for (unsigned code = 0; code < 256; code++) {
-        const uint64_t met = lanes[0][code] + lanes[1][code] + lanes[2][code] + lanes[3][code];
-        w->met[code] += met;
-        w->seen[code] += all ? met : 0;
+        w->met[code] += counts[code];
+        w->seen[code] += all ? counts[code] : 0;
     }
 }
 
@@ -357,11 +381,11 @@ static void count_seen(struct worker *w, const struct scan_part *part) {
 static void count_only(struct worker *w, uint32_t customer) {
     const int64_t from_ms = w->run->asked.rule.counted_from;
     bool any = false, counted = false;
-    for (unsigned r = 0; r < w->keys.run_count; r++) {
-        const struct key_run *run = &w->keys.runs[r];
-        const uint32_t begin = run->starts[customer], end = run->starts[customer + 1];
+    for (unsigned r = 0; r < w->rows.run_count; r++) {
+        const struct code_run *run = &w->rows.runs[r];
+        const uint32_t begin = code_run_begin(run, customer), end = code_run_begin(run, customer + 1);
         any |= end > begin;
-        counted |= end > begin && key_time(run->keys[end - run->starts[0] - 1]) >= from_ms;
+        counted |= end > begin && run->times[end - 1] >= from_ms;
     }
     w->customers += any;
     w->counts->misses += counted;
@@ -376,35 +400,18 @@ static bool may_have_converted(const struct worker *w, uint32_t customer) {
     return any;
 }
 
-CLONES static void flag_rows(uint8_t *restrict flags, const uint32_t *starts, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++)
-        flags[i] = starts[i + 1] != starts[i];
-}
-
-/* Bit i: customer i of `count`, at most 64, has rows by these starts. */
-static uint64_t with_rows(const uint32_t *starts, uint32_t count) {
-    uint8_t flags[64] = {0};
-    uint64_t bits = 0, eight;
-    flag_rows(flags, starts, count);
-    for (uint32_t i = 0; i < 8; i++) { /* the lowest bits of eight bytes come together in the highest byte */
-        memcpy(&eight, flags + 8 * i, 8);
-        bits |= eight * UINT64_C(0x0102040810204080) >> 56 << (8 * i);
-    }
-    return bits;
-}
-
 /* Whose touches must be in order: everybody's where paths that came to nothing are looked at, else of who converted. The others are counted. */
 static void find_wanted(struct worker *w, const struct scan_part *part) {
-    const bool all = w->keys.low >= w->run->asked.rule.counted_from;
+    const bool all = all_counted(w);
     memcpy(w->wanted, part->asked, SPAN_CUSTOMERS / 8);
     for (uint32_t first = 0; first < part->count && !w->run->asked.want_book; first += 64) {
         const uint32_t count = part->count - first < 64 ? part->count - first : 64;
         uint64_t converted = 0, touched = 0;
         for (unsigned set = 0; set < w->conversions->stream->count; set++)
             if (w->conversions->sources[set].rows.count)
-                converted |= with_rows(w->conversions->sources[set].rows.starts + first, count);
-        for (unsigned r = 0; r < w->keys.run_count; r++)
-            touched |= with_rows(w->keys.runs[r].starts + first, count);
+                converted |= code_owners(w->conversions->sources[set].rows.starts + first, count);
+        for (unsigned r = 0; r < w->rows.run_count; r++)
+            touched |= code_owners(w->rows.runs[r].starts + first, count);
         touched &= w->wanted[first / 64] & ~converted;
         w->wanted[first / 64] &= converted;
         if (all) {
@@ -418,37 +425,69 @@ static void find_wanted(struct worker *w, const struct scan_part *part) {
 
 /* --- a customer --- */
 
-static void take_conversions(struct worker *w, size_t count) {
+/* Of one set they lie in order. */
+static size_t conversions_of_set(struct worker *w, uint32_t customer) {
+    const struct stream_source *s = &w->conversions->sources[0];
+    const struct period period = w->conversions->stream->period;
+    const struct scan_rows own = {s->rows.starts, s->own, s->rows.times, s->rows.count};
+    const uint32_t begin = scan_begin(&own, customer), end = scan_end(&own, customer);
+    size_t count = 0;
+    know_conversion_room(w, end - begin);
+    for (uint32_t e = scan_row(&own, begin, end); e < end; e = scan_row(&own, e + 1, end)) {
+        if (own.times[e] < period.from_ms || own.times[e] >= period.to_ms)
+            continue;
+        w->conversion_times[count] = own.times[e];
+        w->conversion_values[count++] = in_units(&w->values[0], e);
+    }
+    return count;
+}
+
+static size_t conversions_of_sets(struct worker *w, uint32_t customer) {
+    const size_t count = stream_customer(w->conversions, customer);
+    know_conversion_room(w, count);
     for (size_t i = 0; i < count; i++) {
         const struct stream_row *row = &w->conversions->rows[i];
         w->conversion_times[i] = row->time;
-        w->conversion_values[i] = in_units(w->values[row->set], row->element);
+        w->conversion_values[i] = in_units(&w->values[row->set], row->element);
     }
+    return count;
 }
 
-static void take_touches(struct worker *w, const uint64_t *keys, size_t count) {
+static size_t conversions_of(struct worker *w, uint32_t customer) {
+    if (!may_have_converted(w, customer))
+        return 0;
+    return w->conversions->stream->count == 1 ? conversions_of_set(w, customer) : conversions_of_sets(w, customer);
+}
+
+static void touches_in_order(void *context, uint32_t customer, struct attribution_history *h) {
+    struct worker *w = context;
+    const size_t count = stream_customer(w->touches, customer);
+    size_t kept = 0;
+    know_touch_room(w, count);
     for (size_t i = 0; i < count; i++) {
-        w->codes[i] = key_code(keys[i]);
-        w->touch_times[i] = key_time(keys[i]);
+        const uint8_t code = code_rows_code(&w->rows, w->touches->rows[i].text);
+        w->codes[kept] = code;
+        w->touch_times[kept] = w->touches->rows[i].time;
+        kept += code != CHANNEL_NONE;
     }
+    *h = (struct attribution_history){.touch_times = w->touch_times, .touch_codes = w->codes, .touch_count = kept};
 }
 
-static void visit_customer(struct worker *w, uint32_t customer, const uint64_t *keys, size_t touches) {
-    const struct run *r = w->run;
-    const size_t conversions = may_have_converted(w, customer) ? stream_customer(w->conversions, customer) : 0;
-    if (conversions == 0 && !r->asked.want_book) {
+static bool has_touches(const struct worker *w, uint32_t customer) {
+    bool any = false;
+    for (unsigned r = 0; r < w->rows.run_count; r++)
+        any |= w->rows.runs[r].starts[customer + 1] > w->rows.runs[r].starts[customer];
+    return any;
+}
+
+static void visit_customer(struct worker *w, uint32_t customer) {
+    const size_t conversions = conversions_of(w, customer);
+    if (conversions == 0 && !w->run->asked.want_book) {
         count_only(w, customer);
         return;
     }
-    if (touches == 0 && conversions == 0)
-        return;
-    know_rooms(w, touches, conversions);
-    w->customers++;
-    take_touches(w, keys, touches);
-    take_conversions(w, conversions);
-    const struct attribution_history h = {w->touch_times,       w->codes,   touches, w->conversion_times,
-                                          w->conversion_values, conversions};
-    attribution_customer(w->counts, &r->asked.rule, &h);
+    w->customers += conversions || has_touches(w, customer);
+    attribution_windows_customer(&w->windows, customer, w->conversion_times, w->conversion_values, conversions);
 }
 
 static void take_costs(struct worker *w, uint32_t customer) {
@@ -458,7 +497,7 @@ static void take_costs(struct worker *w, uint32_t customer) {
         uint8_t code = channels_code(&w->channels, row->text);
         w->met[code]++;
         if (code != CHANNEL_NONE)
-            w->cost[code] += in_units(w->amounts[row->set], row->element);
+            w->cost[code] += in_units(&w->amounts[row->set], row->element);
     }
     if (w->direct_known < w->channels.count)
         know_direct(w);
@@ -483,18 +522,14 @@ static void visit(void *state, struct scan_part *part) {
     begin_part(w->touches, part, NULL, NULL);
     begin_part(w->conversions, part, r->values, w->values);
     begin_part(w->costs, part, r->amounts, w->amounts);
-    keys_begin(&w->keys, w->touches, part->asked);
+    code_rows_begin(&w->rows, w->touches, part->asked);
     know_direct(w);
     count_seen(w, part);
     find_wanted(w, part);
-    for (uint32_t first = 0; first < part->count; first += KEY_CUSTOMERS) {
-        (void)keys_next(&w->keys, first, w->wanted);
-        const struct key_order *o = &w->keys.order;
-        const uint32_t end = part->count - first < KEY_CUSTOMERS ? part->count - first : KEY_CUSTOMERS;
-        for (uint32_t i = next_bit(w->wanted, first, first + end) - first; i < end;
-             i = next_bit(w->wanted, first + i + 1, first + end) - first)
-            visit_customer(w, first + i, o->all + o->starts[i], o->starts[i + 1] - o->starts[i]);
-    }
+    attribution_windows_runs(&w->windows, w->rows.runs, w->rows.run_count);
+    for (uint32_t i = next_bit(w->wanted, 0, part->count); i < part->count; i = next_bit(w->wanted, i + 1, part->count))
+        visit_customer(w, i);
+    attribution_windows_count(&w->windows);
     for (uint32_t i = scan_next(part, 0); i < part->count && r->costs.count; i = scan_next(part, i + 1))
         take_costs(w, i);
 }
@@ -512,6 +547,7 @@ static void merge_names(struct channel_names *all, const struct worker *w) {
 static void merge(void *context, void *state, struct scan_worker *texts) {
     struct run *r = context;
     struct worker *w = state;
+    attribution_windows_settle(&w->windows);
     channels_named(&w->channels, r->scan, texts, &w->arena, w->names);
     w->next = r->done;
     r->done = w;

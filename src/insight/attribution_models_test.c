@@ -13,6 +13,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "insight/attribution_history_model.h"
 #include "insight/attribution_model.h"
 
 #define ROUNDS 60

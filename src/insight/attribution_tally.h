@@ -78,8 +78,8 @@ struct attribution_history {
     const int64_t *conversion_values;
     size_t conversion_count;
 };
-/* Adds the paths of one customer. Who never converted has one path: the touches within look_back of the last. */
-void attribution_customer(struct attribution *t, const struct attribution_rule *rule,
-                          const struct attribution_history *h);
+/* Adds touches [from, end) as a path that ends at `at`: of one channel several times on end the last where touches collapse; of too many the latest. */
+void attribution_path(struct attribution *t, const struct attribution_rule *rule, const struct attribution_history *h,
+                      size_t from, size_t end, int64_t at, bool converted, int64_t value);
 
 #endif

@@ -1,6 +1,6 @@
 /* key_order: customers are put down run by run, then ordered by how many rows they have, all of one number together: what a processor
  * mispredicts is how many rows come, so each number gets code of its own without a branch on the data. Few rows are ordered by counting for
- * each how many are before it: four comparisons an instruction on times as coarse as 31 bits make them. Where those do not tell two rows
+ * each how many are before it: eight comparisons an instruction on times as coarse as 31 bits make them. Where those do not tell two rows
  * apart, and where there are many rows, runs are merged by the whole key.
  *
  * Tried: comparing whole keys, two an instruction, customer after customer (2.5 times as long); merging the heads of runs row by row (a
@@ -10,14 +10,17 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/clones.h"
 #include "base/memory.h"
 
 #define FEW 32 /* customers with fewer rows are ordered by counting */
 #define RUNS_MAX 64
 
-typedef uint64_t longs __attribute__((vector_size(16)));
-typedef int32_t ints __attribute__((vector_size(16)));
-typedef uint32_t unsigneds __attribute__((vector_size(16)));
+#define LANES 8
+
+typedef uint64_t longs __attribute__((vector_size(32)));
+typedef int32_t ints __attribute__((vector_size(32)));
+typedef uint32_t unsigneds __attribute__((vector_size(32)));
 
 struct key_lists {
     uint16_t all[FEW + 1][KEY_CUSTOMERS]; /* customers by number of rows; the last: FEW and more */
@@ -56,26 +59,27 @@ static void make_room(struct key_order *o, const struct key_run *runs, unsigned 
 
 /* --- putting down --- */
 
-/* Four keys at a time, and what is too much is written over by the next. */
-static inline uint64_t *put(uint64_t *out, const struct key_run *run, uint32_t i, uint64_t customer) {
+/* Eight keys at a time, and what is too much is written over by the next. */
+static inline __attribute__((always_inline)) uint64_t *put(uint64_t *out, const struct key_run *run, uint32_t i,
+                                                           uint64_t customer) {
     const uint32_t begin = run->starts[i] - run->starts[0], end = run->starts[i + 1] - run->starts[0];
-    const longs who = {customer, customer};
+    const longs who = {customer, customer, customer, customer};
     uint32_t at = begin;
     do {
         longs a, b;
         memcpy(&a, run->keys + at, sizeof a);
-        memcpy(&b, run->keys + at + 2, sizeof b);
+        memcpy(&b, run->keys + at + 4, sizeof b);
         a |= who;
         b |= who;
         memcpy(out + (at - begin), &a, sizeof a);
-        memcpy(out + (at - begin) + 2, &b, sizeof b);
-        at += 4;
+        memcpy(out + (at - begin) + 4, &b, sizeof b);
+        at += LANES;
     } while (at < end);
     return out + (end - begin);
 }
 
-static void gather(struct key_order *o, const struct key_run *runs, unsigned run_count, uint32_t first, uint32_t count,
-                   const uint64_t *asked) {
+CLONES static void gather(struct key_order *o, const struct key_run *runs, unsigned run_count, uint32_t first,
+                          uint32_t count, const uint64_t *asked) {
     struct key_lists *l = o->lists;
     uint64_t *out = o->gathered;
     memset(l->counts, 0, sizeof l->counts);
@@ -150,38 +154,33 @@ static void order_exactly(struct key_order *o, const struct key_run *runs, unsig
 
 /* --- few --- */
 
-static inline ints coarse_of(const uint64_t *keys, struct coarse c) {
+/* Vectors pass by address: how they pass by value depends on what a processor has. */
+static inline __attribute__((always_inline)) void coarse_of(const uint64_t *keys, struct coarse c, ints *out) {
     longs a, b;
     memcpy(&a, keys, sizeof a);
-    memcpy(&b, keys + 2, sizeof b);
+    memcpy(&b, keys + 4, sizeof b);
     a >>= c.shift;
     b >>= c.shift;
-    return (ints)((unsigneds)__builtin_shufflevector((ints)a, (ints)b, 0, 2, 4, 6) - c.low);
+    *out = (ints)((unsigneds)__builtin_shufflevector((ints)a, (ints)b, 0, 2, 4, 6, 8, 10, 12, 14) - c.low);
 }
 
-static inline int32_t sum_of(ints v) { return v[0] + v[1] + v[2] + v[3]; }
-
-/* `n` keys in `vectors` vectors of four, of the last one's lanes those set in `beyond` are none. False where two are as coarse times the same: both
+/* `n` keys in `vectors` vectors, of the last one's lanes those set in `beyond` are none. False where two are as coarse times the same: both
  * would take the same place, so the sum of places is not that of 0 .. n - 1. */
 static inline __attribute__((always_inline)) bool place(const uint64_t *in, uint64_t *out, uint32_t n,
-                                                        const unsigned vectors, struct coarse c, ints beyond) {
-    ints time[FEW / 4], before[FEW / 4] = {{0}}, sum = {0};
-    int32_t places[FEW];
-#pragma GCC unroll 8
+                                                        const unsigned vectors, struct coarse c, const ints *beyond) {
+    ints time[FEW / LANES], before[FEW / LANES] = {{0}}, sum = {0};
+    int32_t places[FEW], times[FEW]; /* in memory too, from where one is spread to all lanes */
+#pragma GCC unroll 4
     for (unsigned v = 0; v < vectors; v++)
-        time[v] = coarse_of(in + v * 4, c);
-    time[vectors - 1] = (time[vectors - 1] & ~beyond) | (beyond & INT32_MAX);
-#pragma GCC unroll 8
-    for (unsigned u = 0; u < vectors; u++) {
-        const ints each[4] = {__builtin_shufflevector(time[u], time[u], 0, 0, 0, 0),
-                              __builtin_shufflevector(time[u], time[u], 1, 1, 1, 1),
-                              __builtin_shufflevector(time[u], time[u], 2, 2, 2, 2),
-                              __builtin_shufflevector(time[u], time[u], 3, 3, 3, 3)};
-#pragma GCC unroll 8
+        coarse_of(in + v * LANES, c, &time[v]);
+    time[vectors - 1] = (time[vectors - 1] & ~*beyond) | (*beyond & INT32_MAX);
+    memcpy(times, time, vectors * sizeof *time);
+#pragma GCC unroll 32
+    for (unsigned i = 0; i < vectors * LANES; i++)
+#pragma GCC unroll 4
         for (unsigned v = 0; v < vectors; v++)
-            before[v] += (time[v] > each[0]) + (time[v] > each[1]) + (time[v] > each[2]) + (time[v] > each[3]);
-    }
-#pragma GCC unroll 8
+            before[v] += time[v] > times[i];
+#pragma GCC unroll 4
     for (unsigned v = 0; v < vectors; v++) {
         before[v] = -before[v];
         sum += before[v];
@@ -189,7 +188,8 @@ static inline __attribute__((always_inline)) bool place(const uint64_t *in, uint
     memcpy(places, before, vectors * sizeof *before);
     for (uint32_t i = 0; i < n; i++)
         out[places[i]] = in[i];
-    return (uint32_t)sum_of(sum) == n * (n - 1) / 2 + (vectors * 4 - n) * n;
+    const int32_t all = sum[0] + sum[1] + sum[2] + sum[3] + sum[4] + sum[5] + sum[6] + sum[7];
+    return (uint32_t)all == n * (n - 1) / 2 + (vectors * LANES - n) * n;
 }
 
 struct few {
@@ -204,17 +204,17 @@ static inline __attribute__((always_inline)) void place_all(const struct few *f,
     struct key_order *o = f->order;
     const struct key_lists *l = o->lists;
     ints beyond = {0};
-    for (uint32_t lane = 0; lane < 4; lane++)
-        beyond[lane] = (vectors - 1) * 4 + lane < n ? 0 : -1;
+    for (uint32_t lane = 0; lane < LANES; lane++)
+        beyond[lane] = (vectors - 1) * LANES + lane < n ? 0 : -1;
     for (uint32_t k = 0; k < l->counts[n]; k++) {
         const uint32_t i = l->all[n][k], at = o->starts[i];
-        if (!place(o->gathered + at, o->all + at, n, vectors, f->coarse, beyond))
+        if (!place(o->gathered + at, o->all + at, n, vectors, f->coarse, &beyond))
             order_exactly(o, f->runs, f->run_count, f->first, i);
     }
 }
 
-static void order_few(const struct few *f, uint32_t n) {
-    switch ((n + 3) / 4) {
+CLONES static void order_few(const struct few *f, uint32_t n) {
+    switch ((n + LANES - 1) / LANES) {
 #define VECTORS(count)                                                                                                 \
     case count:                                                                                                        \
         place_all(f, n, count);                                                                                        \
@@ -223,10 +223,6 @@ static void order_few(const struct few *f, uint32_t n) {
         VECTORS(2)
         VECTORS(3)
         VECTORS(4)
-        VECTORS(5)
-        VECTORS(6)
-        VECTORS(7)
-        VECTORS(8)
 #undef VECTORS
     default:
         assert(!"fewer than FEW rows");

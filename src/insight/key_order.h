@@ -11,7 +11,7 @@
 
 #include "base/slice.h"
 
-#define KEY_CUSTOMERS 512 /* at a time */
+#define KEY_CUSTOMERS 256 /* at a time: their keys, put down and in order, stay in the nearest cache */
 #define KEY_TIME_BITS 47
 #define KEY_TIME_MAX ((INT64_C(1) << 45) - 1)
 #define KEY_APART (INT64_C(1) << 46) /* a distance in time that only different customers' rows exceed */

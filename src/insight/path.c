@@ -127,7 +127,7 @@ static void *begin(void *context) {
     struct worker *w = memory_get(1, sizeof *w);
     w->run = context;
     w->rows = stream_part_create(&w->run->stream);
-    w->keys = (struct keys){.code = node_of, .context = &w->nodes};
+    w->keys = (struct keys){.rows = {.code = node_of, .context = &w->nodes}};
     flow_init(&w->flow, &w->run->settings);
     return w;
 }

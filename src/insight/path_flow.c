@@ -54,14 +54,6 @@ void flow_merge(struct flow *f, struct flow *from) {
 
 /* --- durations --- */
 
-/* 0 to 15 as they are, then sixteen to a doubling. */
-static uint32_t bucket_of(int64_t ms) {
-    const uint32_t log = 63 - (uint32_t)__builtin_clzll((uint64_t)ms | 16);
-    return (log - 4) * 16 + (uint32_t)((uint64_t)ms >> (log - 4));
-}
-
-void flow_dwell(struct flow_node *node, int64_t ms) { node->dwells[bucket_of(ms)]++; }
-
 static double bucket_middle(uint32_t bucket) {
     if (bucket < 16)
         return bucket;

@@ -64,7 +64,12 @@ struct flow_path {
 struct flow_path flow_path_of(const struct flow_settings *settings, const uint8_t *codes, size_t count);
 /* `times` sessions of the same nodes; ms[i] is from node i to the next, in all of them. Durations are not counted by size. */
 void flow_session(struct flow *flow, const uint8_t *codes, const int64_t *ms, size_t count, uint64_t times);
-void flow_dwell(struct flow_node *node, int64_t ms);
+/* Durations by size: 0 to 15 as they are, then sixteen to a doubling. */
+static inline uint32_t flow_bucket(int64_t ms) {
+    const uint32_t log = 63 - (uint32_t)__builtin_clzll((uint64_t)ms | 16);
+    return (log - 4) * 16 + (uint32_t)((uint64_t)ms >> (log - 4));
+}
+static inline void flow_dwell(struct flow_node *node, int64_t ms) { node->dwells[flow_bucket(ms)]++; }
 void flow_settle(struct flow *flow); /* adds up what was seen */
 void flow_cut_free(struct flow_cut *cut);
 /* Middle of the durations of a node, in ms, to within 5 %; -1 where there is none. */

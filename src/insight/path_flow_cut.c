@@ -31,9 +31,7 @@ struct flow_cut {
     int64_t *times;   /* of visits, with the customer above them */
     uint8_t *codes;   /* of visits, + 1 */
     uint32_t *starts; /* of sessions, into visits */
-    uint16_t *owners; /* of sessions */
-    int64_t *dwell_ms;
-    uint8_t *dwell_codes;
+    uint64_t *dwells; /* of visits with another after them in the session: ms above the node's code + 1 */
     int64_t *long_ms; /* of a session */
     uint8_t *long_codes;
     uint64_t *keys; /* of flow_customer */
@@ -47,9 +45,7 @@ void flow_cut_free(struct flow_cut *c) {
     free(c->times);
     free(c->codes);
     free(c->starts);
-    free(c->owners);
-    free(c->dwell_ms);
-    free(c->dwell_codes);
+    free(c->dwells);
     free(c->long_ms);
     free(c->long_codes);
     free(c->keys);
@@ -68,9 +64,7 @@ static struct flow_cut *cut_of(struct flow *f, size_t rows) {
         c->times = memory_resize(c->times, c->room, sizeof *c->times);
         c->codes = memory_resize(c->codes, c->room, sizeof *c->codes);
         c->starts = memory_resize(c->starts, c->room, sizeof *c->starts);
-        c->owners = memory_resize(c->owners, c->room, sizeof *c->owners);
-        c->dwell_ms = memory_resize(c->dwell_ms, c->room, sizeof *c->dwell_ms);
-        c->dwell_codes = memory_resize(c->dwell_codes, c->room, sizeof *c->dwell_codes);
+        c->dwells = memory_resize(c->dwells, c->room, sizeof *c->dwells);
         c->long_ms = memory_resize(c->long_ms, c->room, sizeof *c->long_ms);
         c->long_codes = memory_resize(c->long_codes, c->room, sizeof *c->long_codes);
     }
@@ -86,11 +80,10 @@ struct visits {
 static struct visits cut_visits(const struct flow_settings *s, struct flow_cut *c, const uint64_t *keys, size_t count) {
     const uint64_t gap = s->gap_ms && s->gap_ms < KEY_APART ? (uint64_t)s->gap_ms : (uint64_t)KEY_APART;
     const bool every = !s->collapse;
-    int64_t *const times = c->times, *const dwell_ms = c->dwell_ms;
-    uint8_t *const codes = c->codes, *const dwell_codes =
-                                         c->dwell_codes; /* bytes may lie anywhere, c's own pointers too */
+    int64_t *const times = c->times;
+    uint8_t *const codes = c->codes; /* bytes may lie anywhere, c's own pointers too */
     uint32_t *const starts = c->starts;
-    uint16_t *const owners = c->owners;
+    uint64_t *const dwelt = c->dwells;
     size_t visits = 0, sessions = 0, dwells = 0;
     uint64_t before = (keys[0] >> 8) - gap - 1, visited = 0;
     uint8_t last = 0;
@@ -99,10 +92,8 @@ static struct visits cut_visits(const struct flow_settings *s, struct flow_cut *
         const uint8_t code = (uint8_t)(key_code(keys[i]) + 1);
         const bool begins = time - before > gap, visit = begins | every | (code != last);
         starts[sessions] = (uint32_t)visits;
-        owners[sessions] = (uint16_t)key_customer(keys[i]);
         sessions += begins;
-        dwell_ms[dwells] = (int64_t)(time - visited);
-        dwell_codes[dwells] = last;
+        dwelt[dwells] = (time - visited) << 8 | last;
         dwells += visit & !begins;
         times[visits] = (int64_t)time;
         codes[visits] = code;
@@ -183,7 +174,7 @@ static bool long_session(struct flow *f, size_t from, size_t count) {
     return flow_path_of(&f->settings, c->long_codes, count).counted;
 }
 
-typedef int64_t two __attribute__((vector_size(16)));
+typedef uint64_t two __attribute__((vector_size(16)));
 
 /* Adds times from visit to visit, two by two: pairs [first, end), of a session of `count` visits. */
 static inline void add_times(struct seen *s, const int64_t *times, size_t count, size_t first, size_t end) {
@@ -222,25 +213,33 @@ static void dwell_in_session(struct flow *f, size_t from, size_t count) {
         flow_dwell(&f->nodes[c->codes[i] - 1], c->times[i + 1] - c->times[i]);
 }
 
+static void dwell_everywhere(struct flow *f, size_t count) {
+    const uint64_t *dwells = f->cut->dwells;
+    struct flow_node *const nodes = f->nodes - 1; /* codes + 1 */
+    for (size_t i = 0; i < count; i++)
+        flow_dwell(&nodes[dwells[i] & 0xff], (int64_t)(dwells[i] >> 8));
+}
+
 /* --- all of it --- */
 
 void flow_keys(struct flow *f, const uint64_t *keys, size_t count) {
     const bool selective = f->settings.start != FLOW_NONE || f->settings.end != FLOW_NONE;
-    uint32_t last = UINT32_MAX;
+    uint64_t last = UINT64_MAX;
     if (count == 0)
         return;
     struct flow_cut *c = cut_of(f, count);
     const struct visits v = cut_visits(&f->settings, c, keys, count);
     for (size_t s = 0; s < v.sessions; s++) {
         const size_t from = c->starts[s], visits = c->starts[s + 1] - from;
+        const uint64_t owner = (uint64_t)c->times[from] >> KEY_TIME_BITS;
         const bool counted = visits <= SHORT ? short_session(f, from, visits) : long_session(f, from, visits);
-        f->customers += counted & (c->owners[s] != last);
-        last = counted ? c->owners[s] : last;
+        f->customers += counted & (owner != last);
+        last = counted ? owner : last;
         if (selective && counted)
             dwell_in_session(f, from, visits);
     }
-    for (size_t d = 0; d < v.dwells && !selective; d++)
-        flow_dwell(&f->nodes[c->dwell_codes[d] - 1], c->dwell_ms[d]);
+    if (!selective)
+        dwell_everywhere(f, v.dwells);
 }
 
 void flow_customer(struct flow *f, const int64_t *times, const uint8_t *codes, size_t count) {

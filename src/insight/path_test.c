@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "insight/attribution_history_model.h"
 #include "insight/attribution_models.h"
 #include "insight/insight_bed_model.h"
 #include "insight/path_flow_model.h"
