@@ -165,7 +165,7 @@ static enum status read_costs(struct run *r, const struct definition_part *d, st
         return STATUS_OK;
     r->found.costed = true;
     if (json->kind == JSON_OBJECT && !json_get(d->parser, json, "event"))
-        return STATUS_OK; /* attribution_fixed_costs, when the channels are known */
+        return attribution_costs_check(d, fault); /* attribution_fixed_costs, when the channels are known */
     r->found.cost_of_customers = true;
     return read_rows(r, d, &r->costs,
                      &(struct stream_list){"costs", .text = "channel", .number = "amount", .numbers = r->amounts},

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
-"""effects_test: what the simulation planted is found again, through the whole program: what messages caused, by `lift`, for several seeds. Finds the
-program in $ONEFOLD; run by `make test`."""
+"""effects_test: what the simulation planted is found again, through the whole program: what messages caused, by `lift`, for several seeds; what ads cost,
+by the bills in master data. Finds the program in $ONEFOLD; run by `make test`."""
+import collections
+import csv
+import datetime
 import json
 import os
 import pathlib
@@ -70,12 +73,34 @@ def messages(demo, seed):
     return apart
 
 
+def costs(demo):
+    """Bills of three months by platform, joined over the campaign whose clicks are the touches."""
+    first, last = datetime.date(2026, 7, 1), datetime.date(2026, 9, 30)
+    billed = collections.Counter()
+    with open(demo.truth.parent / "ad_costs.csv", newline="") as file:
+        for bill in csv.DictReader(file):
+            if first <= datetime.date.fromisoformat(bill["day"]) <= last:
+                billed[bill["platform"]] += float(bill["cost"])
+    found, _ = demo.ask("attribution", {
+        "touches": "ad_clicked", "channel": "campaign.platform", "conversions": "order", "value": "total", "models": ["last"],
+        "from": str(first), "to": "2026-10-01",
+        "costs": {"master": "ad_cost", "channel": "campaign.platform", "amount": "cost", "time": "day"}})
+    told = {row["channel"]: row["cost"] for row in found["returns"]}
+    check("costs of the quarter are the bills'", told.keys() == billed.keys() and
+          all(abs(told[channel] - billed[channel]) < 0.005 for channel in billed), (told, billed))
+    covered = found["cost_coverage"][0]
+    check("all of them are of channels with touches", covered["coverage"] == 1 and covered["bills_left_out"] == 0, covered)
+    check("advice is given for each", len(found["budget"]) == len(billed), found["budget"])
+
+
 def main():
     apart = {"sms": [], "email": []}
     for seed in SEEDS:
         with tempfile.TemporaryDirectory(prefix="onefold-effects-") as folder, Demo(seed, os.path.join(folder, "data")) as demo:
             for channel, errors in messages(demo, seed).items():
                 apart[channel].append(errors)
+            if seed == SEEDS[0]:
+                costs(demo)
     for channel, errors in apart.items():
         mean = sum(errors) / max(len(errors), 1) * len(errors) ** 0.5
         check(f"{channel}: over all seeds, found and planted are {mean:.2f} standard errors apart", len(errors) == len(SEEDS) and abs(mean) < 2, errors)
