@@ -9,20 +9,18 @@
 #include <stdlib.h>
 
 #include "insight/apart.h"
+#include "insight/attribution_members.h"
 #include "insight/attribution_window.h"
 #include "insight/code_kernel.h"
 #include "insight/insight.h"
+#include "insight/stream_read.h"
 
-struct value {
-    bool given;
-    unsigned number;
-};
 struct run {
     struct attribution_asked asked;
     struct attribution_found found;
     struct scan *scan;
     struct stream touches, conversions, costs;
-    struct value values[STREAM_SETS_MAX], amounts[STREAM_SETS_MAX];
+    struct stream_number values[STREAM_SETS_MAX], amounts[STREAM_SETS_MAX];
     struct worker *done; /* merged when all are */
 };
 
@@ -157,44 +155,13 @@ enum status attribution_read(struct attribution_asked *asked, const struct defin
     return status;
 }
 
-/* One of the lists of rows: `text_key` names what gives a row its channel, `number_key` its value or amount; both may also stand once, at the
- * top, under the same name. */
-static enum status read_rows(struct run *r, const struct definition_part *d, const char *key, const char *text_key,
-                             const char *number_key, struct stream *stream, struct value *numbers,
-                             struct fault *fault) {
-    const char *known[] = {"event", "name", text_key ? text_key : "event", number_key ? number_key : "event", NULL};
-    struct slice usual_text = SLICE_NONE, usual_number = SLICE_NONE;
-    struct definition_rows *rows;
-    size_t count;
-    enum status status = definition_rows(d, key, 1, ATTRIBUTION_SETS_MAX, &rows, &count, fault);
-    if (!status && text_key)
-        status = definition_text(d, text_key, &usual_text, fault);
-    if (!status && number_key)
-        status = definition_text(d, number_key, &usual_number, fault);
+static enum status read_rows(struct run *r, const struct definition_part *d, struct stream *stream,
+                             const struct stream_list *what, struct fault *fault) {
+    struct stream_list list = *what;
+    list.least = 1;
+    list.most = ATTRIBUTION_SETS_MAX;
     stream->scan = r->scan;
-    for (size_t i = 0; i < count && !status; i++) {
-        struct slice text = usual_text, number = usual_number;
-        struct definition_part part;
-        unsigned set = 0;
-        if (rows[i].json) {
-            status = definition_enter(d, key, rows[i].json, i, &part, fault);
-            if (!status)
-                status = definition_only(&part, known, fault);
-            text = !status && definition_get(&part, "name") ? SLICE_NONE : text;
-            if (!status && text_key)
-                status = definition_text(&part, text_key, &text, fault);
-            if (!status && number_key)
-                status = definition_text(&part, number_key, &number, fault);
-        }
-        if (!status)
-            status = stream_add(stream, &rows[i], text, rows[i].path, &set, fault);
-        if (!status && number.size) {
-            numbers[set].given = true;
-            status = scan_row_value(r->scan, stream->sets[set].rows, number, rows[i].path, TERM_NUMBER,
-                                    &numbers[set].number, fault);
-        }
-    }
-    return status;
+    return stream_read(stream, d, &list, NULL, fault);
 }
 
 /* {"event": rows, "channel": ..., "amount": ...}: what channels cost stands in rows; else {"channel": amount}. */
@@ -204,9 +171,11 @@ static enum status read_costs(struct run *r, const struct definition_part *d, st
         return STATUS_OK;
     r->found.costed = true;
     if (json->kind == JSON_OBJECT && !json_get(d->parser, json, "event"))
-        return STATUS_OK; /* attribution_fixed_costs, when the channels are known */
+        return attribution_costs_check(d, fault); /* attribution_fixed_costs, when the channels are known */
     r->found.cost_of_customers = true;
-    return read_rows(r, d, "costs", "channel", "amount", &r->costs, r->amounts, fault);
+    return read_rows(r, d, &r->costs,
+                     &(struct stream_list){"costs", .text = "channel", .number = "amount", .numbers = r->amounts},
+                     fault);
 }
 
 static enum status read_definition(struct run *r, const struct definition_part *d, struct fault *fault) {
@@ -215,9 +184,10 @@ static enum status read_definition(struct run *r, const struct definition_part *
     if (!status)
         status = scan_create(d, &r->scan, fault);
     if (!status)
-        status = read_rows(r, d, "touches", "channel", NULL, &r->touches, NULL, fault);
+        status = read_rows(r, d, &r->touches, &(struct stream_list){"touches", .text = "channel"}, fault);
     if (!status)
-        status = read_rows(r, d, "conversions", NULL, "value", &r->conversions, r->values, fault);
+        status = read_rows(r, d, &r->conversions,
+                           &(struct stream_list){"conversions", .number = "value", .numbers = r->values}, fault);
     if (!status)
         status = read_costs(r, d, fault);
     if (status)
@@ -307,7 +277,7 @@ static struct units units_of(const struct vector *v) {
     return u;
 }
 
-static void begin_part(struct stream_part *p, struct scan_part *part, const struct value *numbers,
+static void begin_part(struct stream_part *p, struct scan_part *part, const struct stream_number *numbers,
                        struct units *units) {
     stream_part_begin(p, part);
     for (unsigned i = 0; numbers && i < p->stream->count; i++)
@@ -604,14 +574,26 @@ static enum status of_histories(struct run *r, const struct definition_part *d, 
     return status;
 }
 
+static enum status name_members(struct run *r, const struct definition_part *d, struct fault *fault) {
+    if (r->asked.ready)
+        return definition_fail(d, "table", fault, "ready paths name no customers");
+    enum status status = read_definition(r, d, fault);
+    return status ? status : attribution_members(d, r->scan, &r->touches, &r->conversions, &r->asked.rule, fault);
+}
+
 enum status insight_attribution(const struct insight *insight, struct definition_part *d, struct answer *answer,
                                 struct fault *fault) {
-    (void)insight;
     if (apart_asked(d) && !definition_get(d, "table"))
         return apart_run(d, insight_attribution, answer, fault);
     struct run *r = memory_get(1, sizeof *r);
     enum status status = attribution_read(&r->asked, d, fault);
     r->asked.ready = definition_get(d, "table") != NULL;
+    if (!status && insight->members) {
+        status = name_members(r, d, fault);
+        scan_free(r->scan);
+        free(r);
+        return status;
+    }
     r->found.costed = definition_get(d, "costs") != NULL;
     if (!status && r->asked.ready && definition_get(d, "split"))
         status = definition_fail(d, "split", fault, "ready paths have no customers to be told apart");

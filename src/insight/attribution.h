@@ -2,6 +2,7 @@
  *
  *     attribution.c         reads the definition, goes over the histories
  *     attribution_table.c   or takes ready paths (a table of path, conversions, value, misses)
+ *     attribution_costs.c   what channels cost, by the definition or by master data
  *     attribution_show.c    models -> tables: conversions and value by channel, return on cost, advice and its limits */
 #ifndef ONEFOLD_INSIGHT_ATTRIBUTION_H
 #define ONEFOLD_INSIGHT_ATTRIBUTION_H
@@ -28,6 +29,9 @@ struct attribution_found {
     struct attribution *all;
     uint64_t seen[CHANNELS_MAX]; /* touches */
     __int128 costs[CHANNELS_MAX];
+    __int128 cost_outside;          /* of master data: what lies outside the period */
+    uint64_t bills, bills_unclear;  /* of master data; without channel, amount or time */
+    bool bills_untimed;             /* no time of bills was named: all count */
     bool costed, cost_of_customers; /* costs were given; they came from rows, not from the definition */
     uint64_t customers;
     bool too_many; /* channels */
@@ -41,7 +45,9 @@ enum status attribution_of_table(const struct attribution_asked *asked, const st
                                  struct attribution_found *found, struct fault *fault) WARN_UNUSED;
 struct attribution *attribution_new(const struct attribution_asked *asked, const struct channel_names *channels,
                                     uint32_t channel_count);
-/* `costs` as an object of channels and amounts: its channels, which may have no touches; and, when the channels are numbered, the amounts. */
+/* `costs` as an object of channels and amounts, or master data (attribution_costs.c): whether it would be taken; its channels, which may have no
+ * touches; and, when the channels are numbered, the amounts. */
+enum status attribution_costs_check(const struct definition_part *d, struct fault *fault) WARN_UNUSED;
 void attribution_cost_names(const struct definition_part *d, struct channel_names *channels);
 enum status attribution_fixed_costs(const struct definition_part *d, struct attribution_found *found,
                                     struct fault *fault) WARN_UNUSED;

@@ -148,6 +148,55 @@ static void show_shapley(const struct show *s) {
 
 /* --- cost --- */
 
+/* Channels that cost something and were never seen, or were seen and cost nothing, by name. */
+static void note_unmatched(const struct show *s, bool cost_without_touches) {
+    const struct attribution *all = s->found->all;
+    struct buffer names = {0};
+    unsigned count = 0;
+    for (uint32_t c = 0; c < s->count; c++) {
+        const bool cost = s->found->costs[c] > 0, touched = all->touches[c] > 0;
+        if (cost_without_touches ? cost && !touched : touched && !cost)
+            buffer_print(&names, "%s%.*s", count++ ? ", " : "", SLICE_ARG(s->found->channels.names[c]));
+    }
+    if (count && cost_without_touches)
+        answer_note(s->answer, "%u channels cost something and have no touches, so no conversion is theirs: %.*s",
+                    count, SLICE_ARG(buffer_slice(&names)));
+    else if (count)
+        answer_note(s->answer, "%u channels have touches and no cost; they are not in the budget: %.*s", count,
+                    SLICE_ARG(buffer_slice(&names)));
+    buffer_release(&names);
+}
+
+/* How much of what was spent is of channels that touches are known of. */
+static void show_cost_coverage(const struct show *s) {
+    const struct attribution_found *f = s->found;
+    __int128 cost = 0, touched = 0;
+    struct answer_table *t = answer_table(s->answer, "cost_coverage");
+    answer_column(t, "cost", ANSWER_MONEY);
+    answer_column(t, "of_channels_with_touches", ANSWER_MONEY);
+    answer_column(t, "coverage", ANSWER_PERCENT);
+    answer_column(t, "outside_the_period", ANSWER_MONEY);
+    answer_column(t, "bills", ANSWER_INTEGER);
+    answer_column(t, "bills_left_out", ANSWER_INTEGER);
+    for (uint32_t c = 0; c < s->count; c++) {
+        cost += f->costs[c];
+        touched += f->all->touches[c] ? f->costs[c] : 0;
+    }
+    answer_real(t, amount(cost));
+    answer_real(t, amount(touched));
+    answer_real(t, cost > 0 ? amount(touched) / amount(cost) : NAN);
+    answer_real(t, amount(f->cost_outside));
+    answer_integer(t, (int64_t)f->bills);
+    answer_integer(t, (int64_t)f->bills_unclear);
+    note_unmatched(s, true);
+    note_unmatched(s, false);
+    if (f->bills_unclear)
+        answer_note(s->answer, "%llu of %llu bills have no channel, amount or time, and are left out",
+                    (unsigned long long)f->bills_unclear, (unsigned long long)f->bills);
+    if (f->bills_untimed)
+        answer_note(s->answer, "no \"time\" of costs is named: all of them count, whatever the period");
+}
+
 static void show_returns(const struct show *s) {
     const bool valued = s->asked->valued || s->asked->ready;
     struct answer_table *t = answer_table(s->answer, "returns");
@@ -289,6 +338,7 @@ enum status attribution_show(const struct attribution_asked *asked, struct attri
         show_removal(&s);
         show_shapley(&s);
         if (found->costed && s.main != NONE) {
+            show_cost_coverage(&s);
             show_returns(&s);
             show_budget(&s);
         }

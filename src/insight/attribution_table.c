@@ -102,36 +102,3 @@ enum status attribution_of_table(const struct attribution_asked *asked, const st
     found->all = attribution_new(asked, &found->channels, found->channels.count);
     return add_rows(asked, d, table, separator, found, fault);
 }
-
-/* --- costs --- */
-
-void attribution_cost_names(const struct definition_part *d, struct channel_names *channels) {
-    const struct json *costs = definition_get(d, "costs");
-    if (costs == NULL || costs->kind != JSON_OBJECT || json_get(d->parser, costs, "event"))
-        return;
-    for (const struct json *i = json_first(d->parser, costs); i; i = json_next(d->parser, i))
-        channel_names_add(channels, &i->key, 1);
-}
-
-enum status attribution_fixed_costs(const struct definition_part *d, struct attribution_found *found,
-                                    struct fault *fault) {
-    if (d->group.size)
-        return definition_fail(d, "costs", fault,
-                               "amounts for everybody cannot be told apart by \"split\"; take one group as population, "
-                               "with its own amounts");
-    const struct json *costs = definition_get(d, "costs");
-    if (costs->kind != JSON_OBJECT)
-        return definition_fail(d, "costs", fault,
-                               "channels with amounts are expected here ({\"Search\": 1200, \"Mail\": 80}), or rows: "
-                               "{\"event\": \"ad_billed\", \"channel\": \"campaign\", \"amount\": \"cost\"}");
-    for (const struct json *i = json_first(d->parser, costs); i; i = json_next(d->parser, i)) {
-        double amount = i->kind == JSON_INTEGER ? (double)i->integer : i->kind == JSON_REAL ? i->real : NAN;
-        uint8_t code = channel_names_code(&found->channels, i->key);
-        if (!(amount >= 0 && amount < 1e12))
-            return definition_fail(d, "costs", fault, "what \"%.*s\" cost is expected to be a number from 0 on",
-                                   i->key.size > 60 ? 60 : (int)i->key.size, i->key.data);
-        if (code != CHANNEL_NONE)
-            found->costs[code] += llround(amount * ATTRIBUTION_VALUE_UNIT);
-    }
-    return STATUS_OK;
-}

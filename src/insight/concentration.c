@@ -61,16 +61,11 @@ static int richest_first(const void *a, const void *b) {
 static enum status name_members(const struct definition_part *d, const struct orders *o, const double *sums,
                                 struct fault *fault) {
     static const char *const known[] = {"top", NULL};
-    struct insight_members *members = d->insight->members;
     struct definition_part part;
     double top = 0.2;
-    enum status status = definition_enter(d, "members", members->which ? members->which : definition_get(d, "members"),
-                                          SIZE_MAX, &part, fault);
-    if (!status)
-        status = definition_only(&part, known, fault);
+    enum status status = insight_members_read(d, known, &part, fault);
     if (!status)
         status = definition_real(&part, "top", 1e-9, 1, &top, fault);
-    members->taken = true;
     if (status)
         return status;
     struct ranked *ranked = memory_get(o->customer_count + 1, sizeof *ranked);
@@ -78,7 +73,7 @@ static enum status name_members(const struct definition_part *d, const struct or
         ranked[i] = (struct ranked){sums[i], o->customers[i]};
     qsort(ranked, o->customer_count, sizeof *ranked, richest_first);
     for (size_t i = 0; i < top_of(top, o->customer_count); i++)
-        insight_member(members, (struct customer_id){ranked[i].customer});
+        insight_member(d->insight->members, (struct customer_id){ranked[i].customer});
     free(ranked);
     return STATUS_OK;
 }

@@ -3,18 +3,18 @@
  *
  * Channels a customer used are a set of up to SET_CHANNELS_MAX bits; sets are counted in a book of paths, whose codes are the set's channels
  * in order. Ways are path_flow's, with a customer's whole history as one session (or sessions by a gap). */
-#include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 
 #include "insight/apart.h"
 #include "insight/attribution_models.h"
 #include "insight/insight.h"
 #include "insight/nodes.h"
+#include "insight/path_members.h"
 #include "insight/path_show.h"
 #include "insight/statistics.h"
+#include "insight/stream_read.h"
 
-#define NONE UINT_MAX
+#define NONE STREAM_NONE
 #define CHANNELS_SHOWN 60
 #define NO_CHANNEL NODES_MAX /* in first_last: an order without a touch before it */
 
@@ -32,15 +32,26 @@ struct counts {
     struct pair pairs[NODES_MAX + 1][NODES_MAX + 1];
     struct flow flow;
 };
+/* Members asked for: all that is said must hold. */
+struct asked {
+    bool given;
+    bool by_set, exactly; /* uses these channels, and no others */
+    bool set[NODES_MAX];
+    uint8_t first, last; /* of a goal; NODE_NONE: not asked for */
+    bool by_goal, converted;
+    struct flow_asked flow;
+};
 struct run {
     struct scan *scan;
+    const struct insight *insight;
+    struct asked asked;
     struct stream stream;
     struct nodes nodes;
     struct flow_settings settings;
     unsigned goal;  /* set, or NONE */
     bool goal_uses; /* the goal's rows have a channel, and use it */
     bool valued;
-    unsigned value;
+    struct stream_number numbers[STREAM_SETS_MAX]; /* the goal's */
     uint8_t goal_code;
     int64_t most, paths_shown;
     struct counts counts;
@@ -48,57 +59,13 @@ struct run {
 
 /* --- reading the definition --- */
 
+/* Before the touches: a row that is both is the goal. */
 static enum status read_goal(struct run *r, const struct definition_part *d, struct fault *fault) {
-    static const char *const known[] = {"event", "name", "channel", "value", NULL};
-    struct slice channel = SLICE_NONE, value = SLICE_NONE;
-    struct definition_rows *rows;
-    struct definition_part part;
-    size_t count;
-    r->goal = NONE;
-    enum status status = definition_rows(d, "goal", 0, 1, &rows, &count, fault);
-    if (status || count == 0)
-        return status;
-    if (rows->json) {
-        status = definition_enter(d, "goal", rows->json, SIZE_MAX, &part, fault);
-        if (!status)
-            status = definition_only(&part, known, fault);
-        if (!status)
-            status = definition_text(&part, "channel", &channel, fault);
-        if (!status)
-            status = definition_text(&part, "value", &value, fault);
-    }
-    if (!status)
-        status = stream_add(&r->stream, rows, channel, rows->path, &r->goal, fault);
-    r->goal_uses = channel.size > 0;
-    r->valued = value.size > 0;
-    if (!status && r->valued)
-        status =
-            scan_row_value(r->scan, r->stream.sets[r->goal].rows, value, "goal.value", TERM_NUMBER, &r->value, fault);
-    return status;
-}
-
-static enum status read_touches(struct run *r, const struct definition_part *d, struct fault *fault) {
-    static const char *const known[] = {"event", "name", "channel", NULL};
-    struct slice usual = SLICE_NONE;
-    struct definition_rows *rows;
-    size_t count;
-    enum status status = definition_rows(d, "touches", 1, 50, &rows, &count, fault);
-    if (!status)
-        status = definition_text(d, "channel", &usual, fault);
-    for (size_t i = 0; i < count && !status; i++) {
-        struct slice channel = usual;
-        struct definition_part part;
-        if (rows[i].json) {
-            status = definition_enter(d, "touches", rows[i].json, i, &part, fault);
-            if (!status)
-                status = definition_only(&part, known, fault);
-            channel = !status && definition_get(&part, "name") ? SLICE_NONE : channel;
-            if (!status)
-                status = definition_text(&part, "channel", &channel, fault);
-        }
-        if (!status)
-            status = stream_add(&r->stream, &rows[i], channel, rows[i].path, NULL, fault);
-    }
+    const struct stream_list list = {
+        .key = "goal", .most = 1, .text = "channel", .number = "value", .own_only = true, .numbers = r->numbers};
+    enum status status = stream_read(&r->stream, d, &list, &r->goal, fault);
+    r->goal_uses = !status && r->goal != NONE && r->stream.sets[r->goal].valued;
+    r->valued = !status && r->goal != NONE && r->numbers[r->goal].given;
     return status;
 }
 
@@ -113,7 +80,9 @@ static enum status read_definition(struct run *r, const struct definition_part *
     if (!status)
         status = read_goal(r, d, fault);
     if (!status)
-        status = read_touches(r, d, fault);
+        status = stream_read(&r->stream, d,
+                             &(struct stream_list){.key = "touches", .least = 1, .most = 50, .text = "channel"}, NULL,
+                             fault);
     if (!status)
         status = definition_length(d, "session", &session, fault);
     if (!status)
@@ -131,6 +100,61 @@ static enum status read_definition(struct run *r, const struct definition_part *
     return status;
 }
 
+static enum status read_name(const struct run *r, const struct definition_part *m, const char *key, uint8_t *code,
+                             struct fault *fault) {
+    struct slice name = SLICE_NONE;
+    enum status status = definition_text(m, key, &name, fault);
+    *code = NODE_NONE;
+    return status || !definition_get(m, key) ? status : nodes_named(&r->nodes, m, key, name, code, fault);
+}
+
+static enum status read_set(struct run *r, const struct definition_part *m, struct fault *fault) {
+    struct asked *a = &r->asked;
+    struct slice *names;
+    size_t count;
+    enum status status = definition_texts(m, "channels", NODES_MAX, &names, &count, fault);
+    for (size_t i = 0; i < count && !status; i++) {
+        uint8_t code;
+        status = nodes_named(&r->nodes, m, "channels", names[i], &code, fault);
+        if (!status)
+            a->set[code] = true;
+    }
+    a->by_set = count > 0;
+    a->exactly = true;
+    return status ? status : definition_flag(m, "exactly", &a->exactly, fault);
+}
+
+/* Once channels are known. */
+static enum status read_members(struct run *r, const struct definition_part *d, struct fault *fault) {
+    static const char *const known[] = {FLOW_ASKED_NAMES, "channels", "exactly", "first", "last", "converted", NULL};
+    struct asked *a = &r->asked;
+    struct definition_part m;
+    enum status status = insight_members_read(d, known, &m, fault);
+    if (!status)
+        status = read_set(r, &m, fault);
+    if (!status)
+        status = flow_asked_read(&m, &r->nodes, &r->settings, &a->flow, fault);
+    if (!status)
+        status = read_name(r, &m, "first", &a->first, fault);
+    if (!status)
+        status = read_name(r, &m, "last", &a->last, fault);
+    if (!status)
+        status = definition_flag(&m, "converted", &a->converted, fault);
+    if (status)
+        return status;
+    a->given = true;
+    a->by_goal = definition_get(&m, "converted") != NULL;
+    const bool ends = a->first != NODE_NONE || a->last != NODE_NONE;
+    if (r->goal == NONE && (a->by_goal || ends))
+        return definition_fail(&m, a->by_goal ? "converted" : "first", fault, "there is no \"goal\" in the definition");
+    if (!a->by_set && !a->flow.said && !ends && !a->by_goal)
+        return definition_fail(&m, NULL, fault,
+                               "say whom: {\"channels\": [\"web\", \"app\"]}, {\"source\": \"app\", "
+                               "\"target\": \"web\", \"step\": 1}, {\"first\": \"app\", \"last\": \"web\"}, "
+                               "or \"converted\"");
+    return STATUS_OK;
+}
+
 /* --- counting --- */
 
 struct worker {
@@ -138,8 +162,9 @@ struct worker {
     struct stream_part *rows;
     struct node_codes nodes;
     struct counts *counts;
+    struct scan_part *part;
     const struct vector *values;
-    uint8_t *codes;
+    uint8_t *codes, *visits;
     int64_t *times;
     size_t room;
 };
@@ -161,6 +186,7 @@ static void end(void *state) {
     path_book_release(&w->counts->sets);
     free(w->counts);
     free(w->codes);
+    free(w->visits);
     free(w->times);
     free(w);
 }
@@ -188,29 +214,24 @@ static void merge(void *context, void *state, struct scan_worker *texts) {
     flow_merge(&c->flow, &from->flow);
 }
 
-static __int128 value_of(const struct worker *w, uint32_t element) {
-    const struct vector *v = w->values;
-    if (!v || !vector_has(v, element))
-        return 0;
-    struct number n = vector_number(v, element);
-    if (n.scale == NUMBER_REAL)
-        return fabs(n.real) < 9e12 ? llround(n.real * ATTRIBUTION_VALUE_UNIT) : 0;
-    return decimal_rescale(&n.integer, n.scale, DECIMAL_SCALE_MAX) ? n.integer : 0;
-}
-
 /* From the first touch since the goal before to this goal. */
 struct way {
     size_t first, last; /* NO_CHANNEL: no touch yet */
     int64_t began;
 };
 
-static void reach_goal(struct worker *w, size_t row, struct way *way) {
+/* True where it is one of those asked for. */
+static bool reach_goal(struct worker *w, size_t row, struct way *way) {
+    const struct asked *a = &w->run->asked;
+    const bool asked =
+        (a->first == NODE_NONE || way->first == a->first) && (a->last == NODE_NONE || way->last == a->last);
     struct pair *p = &w->counts->pairs[way->first][way->last];
     w->counts->goals++;
     p->goals++;
-    p->value += value_of(w, w->rows->rows[row].element);
+    p->value += stream_millionths(w->values, w->rows->rows[row].element);
     p->ms += way->first == NO_CHANNEL ? 0 : w->rows->rows[row].time - way->began;
     *way = (struct way){NO_CHANNEL, NO_CHANNEL, 0};
+    return asked;
 }
 
 static void put(struct worker *w, size_t *count, uint8_t code, int64_t time) {
@@ -237,14 +258,31 @@ static void count_sets(struct worker *w, const bool *used, bool bought) {
     path_book_add(&c->sets, set, count, bought, !bought, 0);
 }
 
+static bool set_is(const struct run *r, const bool *used) {
+    for (uint32_t i = 0; i < r->nodes.count; i++)
+        if (r->asked.set[i] ? !used[i] : r->asked.exactly && used[i])
+            return false;
+    return true;
+}
+
+/* `ends`: a goal had the first and last channel asked for. */
+static bool is_member(struct worker *w, const bool *used, bool bought, bool ends, size_t count) {
+    const struct asked *a = &w->run->asked;
+    const bool by_ends = a->first != NODE_NONE || a->last != NODE_NONE;
+    return count > 0 && (!a->by_goal || bought == a->converted) && (!by_ends || ends) &&
+           (!a->by_set || set_is(w->run, used)) &&
+           (!a->flow.said || flow_asked_of(&w->run->settings, &a->flow, w->times, w->codes, count, w->visits));
+}
+
 static void visit_customer(struct worker *w, uint32_t customer) {
     const struct run *r = w->run;
-    bool used[NODES_MAX] = {false}, bought = false;
+    bool used[NODES_MAX] = {false}, bought = false, ends = false;
     struct way way = {NO_CHANNEL, NO_CHANNEL, 0};
     size_t rows = stream_customer(w->rows, customer), count = 0;
     if (2 * rows > w->room) {
         w->room = 4 * rows;
         w->codes = memory_resize(w->codes, w->room, 1);
+        w->visits = memory_resize(w->visits, w->room, 1);
         w->times = memory_resize(w->times, w->room, sizeof *w->times);
     }
     for (size_t i = 0; i < rows; i++) {
@@ -261,22 +299,25 @@ static void visit_customer(struct worker *w, uint32_t customer) {
         }
         if (goal) {
             bought = true;
-            reach_goal(w, i, &way);
+            ends |= reach_goal(w, i, &way);
             put(w, &count, r->goal_code, time);
         }
     }
     count_sets(w, used, bought);
     flow_customer(&w->counts->flow, w->times, w->codes, count);
+    if (r->asked.given && is_member(w, used, bought, ends, count))
+        insight_member(r->insight->members, scan_customer(w->part, customer));
 }
 
 static void visit(void *state, struct scan_part *part) {
     struct worker *w = state;
     const struct run *r = w->run;
+    w->part = part;
     stream_part_begin(w->rows, part);
     if (!w->nodes.bound)
         node_codes_bind(&w->nodes, &r->nodes, part->worker);
     w->values = r->valued && w->rows->sources[r->goal].rows.count
-                    ? scan_part_row_values(part, r->stream.sets[r->goal].rows, r->value)
+                    ? scan_part_row_values(part, r->stream.sets[r->goal].rows, r->numbers[r->goal].number)
                     : NULL;
     for (uint32_t i = scan_next(part, 0); i < part->count; i = scan_next(part, i + 1))
         visit_customer(w, i);
@@ -449,15 +490,17 @@ static enum status make_goal(struct run *r, const struct definition_part *d, str
 
 enum status insight_cross_channel(const struct insight *insight, struct definition_part *d, struct answer *answer,
                                   struct fault *fault) {
-    (void)insight;
     if (apart_asked(d))
         return apart_run(d, insight_cross_channel, answer, fault);
     struct run *r = memory_get(1, sizeof *r);
+    r->insight = insight;
     enum status status = read_definition(r, d, fault);
     if (!status)
         status = nodes_find(&r->nodes, &r->stream, (uint32_t)r->most, fault);
     if (!status)
         status = make_goal(r, d, fault);
+    if (!status && insight->members)
+        status = read_members(r, d, fault);
     if (!status) {
         r->settings.node_count = r->nodes.count ? r->nodes.count : 1;
         flow_init(&r->counts.flow, &r->settings);

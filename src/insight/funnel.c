@@ -124,16 +124,12 @@ static enum status read_split(struct funnel *f, const struct definition_part *d,
 
 static enum status read_members(struct funnel *f, const struct definition_part *d, struct fault *fault) {
     static const char *const known[] = {"step", "drop", "group", NULL};
-    const struct json *json =
-        f->insight->members && f->insight->members->which ? f->insight->members->which : definition_get(d, "members");
     struct definition_part part;
     int64_t step = (int64_t)f->step_count;
     f->members = (struct asked_members){.any_group = true};
     if (!f->insight->members)
         return STATUS_OK;
-    enum status status = definition_enter(d, "members", json, SIZE_MAX, &part, fault);
-    if (!status)
-        status = definition_only(&part, known, fault);
+    enum status status = insight_members_read(d, known, &part, fault);
     if (!status)
         status = definition_integer(&part, "step", 1, (int64_t)f->step_count, &step, fault);
     if (!status)
@@ -141,9 +137,8 @@ static enum status read_members(struct funnel *f, const struct definition_part *
     if (!status)
         status = definition_text(&part, "group", &f->members.group, fault);
     f->members.asked = true;
-    f->members.any_group = json == NULL || !definition_get(&part, "group");
+    f->members.any_group = !definition_get(&part, "group");
     f->members.step = (unsigned)step;
-    f->insight->members->taken = true;
     if (!status && f->members.drop && step == (int64_t)f->step_count)
         return definition_fail(&part, "drop", fault, "nobody drops after the last step; name an earlier one");
     return status;

@@ -73,6 +73,15 @@ void insight_member(struct insight_members *members, struct customer_id customer
         members->bits[span][i / 64] |= UINT64_C(1) << (i % 64);
 }
 
+enum status insight_members_read(const struct definition_part *d, const char *const *known,
+                                 struct definition_part *part, struct fault *fault) {
+    struct insight_members *m = d->insight->members;
+    m->taken = true;
+    enum status status =
+        definition_enter(d, "members", m->which ? m->which : definition_get(d, "members"), SIZE_MAX, part, fault);
+    return status ? status : definition_only(part, known, fault);
+}
+
 void insight_members_release(struct insight_members *members) {
     free(members->bits);
     buffer_release(&members->expression);

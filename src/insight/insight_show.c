@@ -79,6 +79,8 @@ static const char guide[] =
     "| length | of time | `7 days`, `1 month`, seconds as a number |\n"
     "| moment | a date or time in the workspace's zone, or back from now | `2026-01-31`, `2026-01-31T08:00`, `30 days "
     "ago` |\n\n"
+    "A type whose name has blanks stands in backticks or is written plainly: `` `Product Viewed` ``, "
+    "`product_viewed`.\n"
     "An unknown member, a wrong type or a wrong expression is refused with its place and the likely fix:\n"
     "`at steps[1].event: at 27: there is no \"prize\" in product_viewed; did you mean \"price\"?`\n\n"
     "Who counts: the population is everybody known by a person's or device's identifier, as for segments; `population` "

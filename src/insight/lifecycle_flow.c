@@ -41,20 +41,15 @@ static enum status read_stage(const struct definition_part *d, const char *key, 
 /* {"stage": "dormant"}, or {"from": "active", "to": "dormant"} */
 static enum status read_members(const struct definition_part *d, struct flow *f, struct fault *fault) {
     static const char *const known[] = {"stage", "from", "to", NULL};
-    struct insight_members *members = d->insight->members;
     struct definition_part part;
     int stage = -1;
-    enum status status = definition_enter(d, "members", members->which ? members->which : definition_get(d, "members"),
-                                          SIZE_MAX, &part, fault);
-    if (!status)
-        status = definition_only(&part, known, fault);
+    enum status status = insight_members_read(d, known, &part, fault);
     if (!status)
         status = read_stage(&part, "stage", &stage, fault);
     if (!status)
         status = read_stage(&part, "from", &f->from, fault);
     if (!status)
         status = read_stage(&part, "to", &f->to, fault);
-    members->taken = true;
     if (!status && (stage < 0) == (f->from < 0 && f->to < 0))
         return definition_fail(
             &part, NULL, fault,

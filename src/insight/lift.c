@@ -1,7 +1,11 @@
 /* lift: the analysis: what a message caused, from those it was withheld from: how many more of the reached came to a goal within a time than of
  * the withheld, by channel or campaign. The one figure of these that is about cause, where who is withheld was drawn by lot.
  *
- * A row of `reached` or `withheld` is a trial; it succeeds where a goal lies after it, within `within`. Everything is counts. */
+ * A row of `reached` or `withheld` is a trial; it succeeds where a goal lies after it, within `within`. Everything is counts.
+ *
+ * Goals a trial have an interval of their own, by customers: one person's trials are not independent. With n_i trials and g_i goals of customer i
+ * in an arm of N trials and mean m, the arm's mean varies by sum (g_i - m n_i)^2 / N^2, and the difference of two arms by sum (a_i - b_i)^2 of
+ * what customer i adds to either (Liang and Zeger 1986): sums of squares and products, whole numbers like the rest. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -9,76 +13,102 @@
 #include "insight/insight.h"
 #include "insight/nodes.h"
 #include "insight/statistics.h"
+#include "insight/stream_read.h"
 
 #define SETS_EACH 20
+#define ALL NODES_MAX /* the pair of all channels together */
+#define NORMAL_95 1.959963984540054
+
+enum { REACHED, WITHHELD, ARMS };
 
 struct arm {
     uint64_t trials, successes, goals;
 };
+/* Over customers: goals times goals, goals times trials, trials times trials; of an arm with itself, or of the reached's with the withheld's. */
+struct products {
+    uint64_t gg, gt, tg, tt;
+};
 struct pair {
-    struct arm reached, withheld;
+    struct arm arms[ARMS];
+    struct products own[ARMS], cross;
+    uint64_t customers;
+};
+struct asked {
+    bool given, any_channel, converted_given, converted;
+    unsigned arm;
+    struct slice channel;
 };
 struct run {
     struct scan *scan;
+    const struct insight *insight;
     struct stream trials, goals;
     unsigned reached_sets; /* sets before it are of the reached */
     struct nodes nodes;
     int64_t within_ms, most;
-    struct pair pairs[NODES_MAX];
+    struct asked members;
+    uint8_t asked_code;
+    struct pair pairs[NODES_MAX + 1];
 };
 struct worker {
     struct run *run;
     struct stream_part *trials, *goals;
     struct node_codes nodes;
-    struct pair pairs[NODES_MAX];
+    struct scan_part *part;
+    struct pair pairs[NODES_MAX + 1];
+    struct arm own[NODES_MAX + 1][ARMS]; /* of the customer in hand */
 };
 
 /* --- reading the definition --- */
 
 static enum status read_rows(struct run *r, const struct definition_part *d, const char *key, struct stream *stream,
-                             struct slice channel, struct fault *fault) {
-    static const char *const known[] = {"event", "name", "channel", NULL};
-    struct definition_rows *rows;
-    size_t count;
-    enum status status = definition_rows(d, key, 1, SETS_EACH, &rows, &count, fault);
+                             bool channels, struct fault *fault) {
+    const struct stream_list list = {.key = key,
+                                     .least = 1,
+                                     .most = SETS_EACH,
+                                     .text = "channel",
+                                     .own_only = !channels,
+                                     .usual = channels ? SLICE("\"all\"") : SLICE_NONE};
     stream->scan = r->scan;
-    for (size_t i = 0; i < count && !status; i++) {
-        struct slice of = channel;
-        struct definition_part part;
-        if (rows[i].json) {
-            status = definition_enter(d, key, rows[i].json, count > 1 ? i : SIZE_MAX, &part, fault);
-            if (!status)
-                status = definition_only(&part, known, fault);
-            of = !status && definition_get(&part, "name") ? SLICE_NONE : of;
-            if (!status)
-                status = definition_text(&part, "channel", &of, fault);
-        }
-        if (!status)
-            status = stream_add(stream, &rows[i], of, rows[i].path, NULL, fault);
-    }
+    return stream_read(stream, d, &list, NULL, fault);
+}
+
+/* {"arm": "reached", "channel": "sms", "converted": true}: who has such a trial. */
+static enum status read_members(struct run *r, const struct definition_part *d, struct fault *fault) {
+    static const char *const known[] = {"arm", "channel", "converted", NULL};
+    struct definition_part part;
+    struct asked *m = &r->members;
+    enum status status = insight_members_read(d, known, &part, fault);
+    if (!status)
+        status = definition_choice(&part, "arm", "reached|withheld", &m->arm, fault);
+    if (!status)
+        status = definition_text(&part, "channel", &m->channel, fault);
+    if (!status)
+        status = definition_flag(&part, "converted", &m->converted, fault);
+    m->given = true;
+    m->any_channel = !definition_get(&part, "channel");
+    m->converted_given = definition_get(&part, "converted") != NULL;
     return status;
 }
 
 static enum status read_definition(struct run *r, const struct definition_part *d, struct fault *fault) {
     struct length within = {3, UNIT_DAY};
-    struct slice channel = SLICE("\"all\"");
     r->most = 50;
     enum status status = definition_period(d, &r->trials.period, fault);
     if (!status)
         status = scan_create(d, &r->scan, fault);
     if (!status)
-        status = definition_text(d, "channel", &channel, fault);
-    if (!status)
-        status = read_rows(r, d, "reached", &r->trials, channel, fault);
+        status = read_rows(r, d, "reached", &r->trials, true, fault);
     r->reached_sets = r->trials.count;
     if (!status)
-        status = read_rows(r, d, "withheld", &r->trials, channel, fault);
+        status = read_rows(r, d, "withheld", &r->trials, true, fault);
     if (!status)
-        status = read_rows(r, d, "goal", &r->goals, SLICE_NONE, fault);
+        status = read_rows(r, d, "goal", &r->goals, false, fault);
     if (!status)
         status = definition_length(d, "within", &within, fault);
     if (!status)
         status = definition_integer(d, "channels", 1, 200, &r->most, fault);
+    if (!status && d->insight->members)
+        status = read_members(r, d, fault);
     r->goals.period = (struct period){INT64_MIN, INT64_MAX};
     r->within_ms = length_ms(within);
     return status;
@@ -108,118 +138,211 @@ static void add_arm(struct arm *a, const struct arm *from) {
     a->goals += from->goals;
 }
 
+static void add_products(struct products *p, const struct products *from) {
+    p->gg += from->gg;
+    p->gt += from->gt;
+    p->tg += from->tg;
+    p->tt += from->tt;
+}
+
+static struct products products_of(const struct arm *a, const struct arm *b) {
+    return (struct products){a->goals * b->goals, a->goals * b->trials, a->trials * b->goals, a->trials * b->trials};
+}
+
 static void merge(void *context, void *state, struct scan_worker *texts) {
     struct run *r = context;
     const struct worker *w = state;
     (void)texts;
-    for (size_t i = 0; i < NODES_MAX; i++) {
-        add_arm(&r->pairs[i].reached, &w->pairs[i].reached);
-        add_arm(&r->pairs[i].withheld, &w->pairs[i].withheld);
+    for (size_t i = 0; i <= ALL; i++) {
+        for (unsigned arm = 0; arm < ARMS; arm++) {
+            add_arm(&r->pairs[i].arms[arm], &w->pairs[i].arms[arm]);
+            add_products(&r->pairs[i].own[arm], &w->pairs[i].own[arm]);
+        }
+        add_products(&r->pairs[i].cross, &w->pairs[i].cross);
+        r->pairs[i].customers += w->pairs[i].customers;
     }
+}
+
+/* What the customer in hand comes to in a channel, which is then empty for the next. */
+static void settle(struct worker *w, size_t channel) {
+    struct pair *pair = &w->pairs[channel];
+    struct arm *own = w->own[channel];
+    if (own[REACHED].trials + own[WITHHELD].trials == 0)
+        return;
+    pair->customers++;
+    for (unsigned arm = 0; arm < ARMS; arm++) {
+        const struct products p = products_of(&own[arm], &own[arm]);
+        add_arm(&pair->arms[arm], &own[arm]);
+        add_products(&pair->own[arm], &p);
+    }
+    const struct products cross = products_of(&own[REACHED], &own[WITHHELD]);
+    add_products(&pair->cross, &cross);
+    own[REACHED] = own[WITHHELD] = (struct arm){0};
+}
+
+static bool is_asked(const struct run *r, unsigned arm, uint8_t code, bool success) {
+    const struct asked *m = &r->members;
+    return m->given && m->arm == arm && (m->any_channel || code == r->asked_code) &&
+           (!m->converted_given || m->converted == success);
+}
+
+static uint64_t goals_after(const struct worker *w, int64_t time, size_t goals) {
+    uint64_t within = 0;
+    for (size_t g = 0; g < goals; g++)
+        within += w->goals->raw[g].time > time && w->goals->raw[g].time <= time + w->run->within_ms;
+    return within;
+}
+
+static void visit_customer(struct worker *w, uint32_t customer) {
+    const struct run *r = w->run;
+    size_t trials = stream_gather(w->trials, customer), goals = trials ? stream_gather(w->goals, customer) : 0;
+    for (size_t k = 0; k < trials; k++) {
+        const struct stream_row *row = &w->trials->raw[k];
+        const uint8_t code = node_code(&w->nodes, row->text);
+        const unsigned arm = row->set < r->reached_sets ? REACHED : WITHHELD;
+        if (code == NODE_NONE)
+            continue;
+        const uint64_t within = goals_after(w, row->time, goals);
+        const struct arm one = {1, within > 0, within};
+        add_arm(&w->own[code][arm], &one);
+        add_arm(&w->own[ALL][arm], &one);
+        if (is_asked(r, arm, code, within > 0))
+            insight_member(r->insight->members, scan_customer(w->part, customer));
+    }
+    for (uint32_t i = 0; i < r->nodes.count && trials; i++)
+        settle(w, i);
+    settle(w, ALL);
 }
 
 static void visit(void *state, struct scan_part *part) {
     struct worker *w = state;
     const struct run *r = w->run;
+    w->part = part;
     stream_part_begin(w->trials, part);
     stream_part_begin(w->goals, part);
     if (!w->nodes.bound)
         node_codes_bind(&w->nodes, &r->nodes, part->worker);
-    for (uint32_t i = scan_next(part, 0); i < part->count; i = scan_next(part, i + 1)) {
-        size_t trials = stream_gather(w->trials, i), goals = trials ? stream_gather(w->goals, i) : 0;
-        for (size_t k = 0; k < trials; k++) {
-            const struct stream_row *row = &w->trials->raw[k];
-            uint8_t code = node_code(&w->nodes, row->text);
-            uint64_t within = 0;
-            if (code == NODE_NONE)
-                continue;
-            for (size_t g = 0; g < goals; g++)
-                within += w->goals->raw[g].time > row->time && w->goals->raw[g].time <= row->time + r->within_ms;
-            struct pair *pair = &w->pairs[code];
-            add_arm(row->set < r->reached_sets ? &pair->reached : &pair->withheld,
-                    &(struct arm){1, within > 0, within});
-        }
-    }
+    for (uint32_t i = scan_next(part, 0); i < part->count; i = scan_next(part, i + 1))
+        visit_customer(w, i);
 }
 
 /* --- showing --- */
 
 static double rate(const struct arm *a) { return a->trials ? (double)a->successes / (double)a->trials : NAN; }
+static double mean(const struct arm *a) { return a->trials ? (double)a->goals / (double)a->trials : NAN; }
 
 /* Newcombe's interval of a difference of shares, from Wilson's of each (1998, method 10). */
 static struct interval difference(const struct pair *p) {
-    const struct interval a = share_interval(p->reached.successes, p->reached.trials),
-                          b = share_interval(p->withheld.successes, p->withheld.trials);
-    double x = rate(&p->reached), y = rate(&p->withheld);
+    const struct arm *reached = &p->arms[REACHED], *withheld = &p->arms[WITHHELD];
+    const struct interval a = share_interval(reached->successes, reached->trials),
+                          b = share_interval(withheld->successes, withheld->trials);
+    double x = rate(reached), y = rate(withheld);
     return (struct interval){x - y - sqrt((x - a.low) * (x - a.low) + (b.high - y) * (b.high - y)),
                              x - y + sqrt((a.high - x) * (a.high - x) + (y - b.low) * (y - b.low))};
 }
 
+/* Sum over customers of (g - m t)(h - n u), of arms with these products, their means m and n, and their trials. */
+static double spread(const struct products *p, const struct arm *a, const struct arm *b) {
+    const double m = mean(a), n = mean(b);
+    return ((double)p->gg - n * (double)p->gt - m * (double)p->tg + m * n * (double)p->tt) / (double)a->trials /
+           (double)b->trials;
+}
+
+/* Standard error of the difference of goals a trial, by customers. */
+static double error_of(const struct pair *p) {
+    const struct arm *a = &p->arms[REACHED], *b = &p->arms[WITHHELD];
+    const double variance =
+        spread(&p->own[REACHED], a, a) + spread(&p->own[WITHHELD], b, b) - 2 * spread(&p->cross, a, b);
+    const double few = p->customers > 1 ? (double)p->customers / (double)(p->customers - 1) : NAN;
+    return sqrt(variance > 0 ? variance * few : 0);
+}
+
 static void show_pair(struct answer_table *t, struct slice name, const struct pair *p, double adjusted) {
     const struct interval d = difference(p);
-    double reached = (double)p->reached.trials, lift = rate(&p->reached) - rate(&p->withheld);
+    const struct arm *a = &p->arms[REACHED], *b = &p->arms[WITHHELD];
+    double reached = (double)a->trials, lift = rate(a) - rate(b), goals = mean(a) - mean(b), error = error_of(p);
     answer_text(t, name);
-    answer_integer(t, (int64_t)p->reached.trials);
-    answer_share(t, p->reached.successes, p->reached.trials);
-    answer_integer(t, (int64_t)p->withheld.trials);
-    answer_share(t, p->withheld.successes, p->withheld.trials);
+    answer_integer(t, (int64_t)a->trials);
+    answer_share(t, a->successes, a->trials);
+    answer_integer(t, (int64_t)b->trials);
+    answer_share(t, b->successes, b->trials);
     answer_real(t, lift);
     answer_real(t, d.low);
     answer_real(t, d.high);
     answer_real(t, adjusted);
     answer_real(t, lift * reached);
-    answer_real(t, p->withheld.trials
-                       ? (double)p->reached.goals - (double)p->withheld.goals / (double)p->withheld.trials * reached
-                       : NAN);
+    answer_real(t, goals * reached);
+    answer_real(t, goals);
+    answer_real(t, goals - NORMAL_95 * error);
+    answer_real(t, goals + NORMAL_95 * error);
+}
+
+static double differ(const struct pair *p) {
+    const struct arm *a = &p->arms[REACHED], *b = &p->arms[WITHHELD];
+    return shares_differ(a->successes, a->trials, b->successes, b->trials, NULL);
+}
+
+static struct answer_table *begin_table(struct answer *answer) {
+    static const struct {
+        const char *name;
+        enum answer_type type;
+    } columns[] = {{"channel", ANSWER_TEXT},     {"reached", ANSWER_INTEGER},       {"rate_reached", ANSWER_PERCENT},
+                   {"withheld", ANSWER_INTEGER}, {"rate_withheld", ANSWER_PERCENT}, {"lift", ANSWER_PERCENT},
+                   {"low", ANSWER_PERCENT},      {"high", ANSWER_PERCENT},          {"p", ANSWER_NUMBER},
+                   {"caused", ANSWER_NUMBER},    {"goals_caused", ANSWER_NUMBER},   {"goals_each", ANSWER_NUMBER},
+                   {"goals_low", ANSWER_NUMBER}, {"goals_high", ANSWER_NUMBER}};
+    struct answer_table *t = answer_table(answer, "lift");
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        answer_column(t, columns[i].name, columns[i].type);
+    return t;
 }
 
 static void show(const struct run *r, struct answer *answer) {
-    static const char *const names[] = {"channel",     "reached", "rate_reached", "withheld", "rate_withheld",
-                                        "lift",        "low",     "high",         "p",        "caused",
-                                        "goals_caused"};
-    static const enum answer_type types[] = {ANSWER_TEXT,    ANSWER_INTEGER, ANSWER_PERCENT, ANSWER_INTEGER,
-                                             ANSWER_PERCENT, ANSWER_PERCENT, ANSWER_PERCENT, ANSWER_PERCENT,
-                                             ANSWER_NUMBER,  ANSWER_NUMBER,  ANSWER_NUMBER};
-    struct answer_table *t = answer_table(answer, "lift");
-    struct pair all = {{0}, {0}};
-    double p[NODES_MAX] = {0}, whole;
+    struct answer_table *t = begin_table(answer);
+    double p[NODES_MAX] = {0};
     unsigned small = 0;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        answer_column(t, names[i], types[i]);
     for (uint32_t i = 0; i < r->nodes.count; i++) {
-        const struct pair *of = &r->pairs[i];
-        p[i] =
-            shares_differ(of->reached.successes, of->reached.trials, of->withheld.successes, of->withheld.trials, NULL);
-        small += of->reached.trials < SAMPLE_SMALL || of->withheld.trials < SAMPLE_SMALL;
-        add_arm(&all.reached, &of->reached);
-        add_arm(&all.withheld, &of->withheld);
+        const struct arm *arms = r->pairs[i].arms;
+        p[i] = differ(&r->pairs[i]);
+        small += arms[REACHED].trials < SAMPLE_SMALL || arms[WITHHELD].trials < SAMPLE_SMALL;
     }
     holm_adjust(p, r->nodes.count);
     for (uint32_t i = 0; i < r->nodes.count; i++)
         show_pair(t, r->nodes.names[i], &r->pairs[i], p[i]);
-    whole = shares_differ(all.reached.successes, all.reached.trials, all.withheld.successes, all.withheld.trials, NULL);
     if (r->nodes.count > 1)
-        show_pair(t, SLICE("(all)"), &all, whole);
+        show_pair(t, SLICE("(all)"), &r->pairs[ALL], differ(&r->pairs[ALL]));
     answer_note(
         answer,
         "lift: rate of the reached less rate of the withheld, with Newcombe's 95 %% interval; p of the two-proportion "
-        "z test, corrected by Holm for %u channels. It is what the message caused only where lots decided who was "
-        "withheld; people with several messages are several trials, so intervals are somewhat too narrow",
+        "z test, corrected by Holm for %u channels. Both take trials as independent, which several messages to one "
+        "person are not quite",
         r->nodes.count);
+    answer_note(answer, "goals_each: goals for each of the reached less for each of the withheld; its 95 %% interval "
+                        "goes by customers. Either is what the message caused only where lots decided who was "
+                        "withheld, and only what came within the time");
     if (small)
         answer_note(answer, "%u of %u channels have fewer than %d reached or withheld: their lift may be chance", small,
                     r->nodes.count, SAMPLE_SMALL);
 }
 
+/* The channel that members are asked of. */
+static enum status find_asked(struct run *r, const struct definition_part *d, struct fault *fault) {
+    if (!r->members.given || r->members.any_channel)
+        return STATUS_OK;
+    return nodes_named(&r->nodes, d, "members.channel", r->members.channel, &r->asked_code, fault);
+}
+
 enum status insight_lift(const struct insight *insight, struct definition_part *d, struct answer *answer,
                          struct fault *fault) {
-    (void)insight;
     if (apart_asked(d))
         return apart_run(d, insight_lift, answer, fault);
     struct run *r = memory_get(1, sizeof *r);
+    r->insight = insight;
     enum status status = read_definition(r, d, fault);
     if (!status)
         status = nodes_find(&r->nodes, &r->trials, (uint32_t)r->most, fault);
+    if (!status)
+        status = find_asked(r, d, fault);
     if (!status)
         status = scan_run(r->scan, &(struct scan_work){r, begin, visit, merge, end}, fault);
     if (!status)

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "language/suggest.h"
+
 uint8_t nodes_code(const struct nodes *nodes, struct slice name) {
     for (uint32_t i = 0; i < nodes->count; i++)
         if (slice_equal(nodes->names[i], name))
@@ -142,6 +144,21 @@ enum status nodes_find(struct nodes *nodes, struct stream *stream, uint32_t most
     nodes->missing = c.missing;
     free(c.all);
     return status;
+}
+
+enum status nodes_named(const struct nodes *nodes, const struct definition_part *d, const char *key, struct slice name,
+                        uint8_t *code, struct fault *fault) {
+    struct suggestion s = suggestion_of(name);
+    *code = nodes_code(nodes, name);
+    if (*code != NODE_NONE)
+        return STATUS_OK;
+    for (uint32_t i = 0; i < nodes->count; i++)
+        suggestion_offer(&s, nodes->names[i]);
+    if (!s.best.size && nodes->count)
+        s.best = nodes->names[0];
+    const int size = name.size > 60 ? 60 : (int)name.size;
+    return definition_fail(d, key, fault, "\"%.*s\" is none of the %u found, such as \"%.*s\"", size, name.data,
+                           nodes->count, SLICE_ARG(s.best));
 }
 
 /* --- a worker --- */

@@ -24,6 +24,9 @@ struct nodes {
 enum status nodes_find(struct nodes *nodes, struct stream *stream, uint32_t most, struct fault *fault) WARN_UNUSED;
 void nodes_release(struct nodes *nodes);
 uint8_t nodes_code(const struct nodes *nodes, struct slice name); /* NODE_NONE where there is none */
+/* The same for a name that a definition's `key` gives: INVALID where it is none, naming the nearest. */
+enum status nodes_named(const struct nodes *nodes, const struct definition_part *definition, const char *key,
+                        struct slice name, uint8_t *code, struct fault *fault) WARN_UNUSED;
 
 struct node_codes { /* {0} is unbound */
     uint8_t *codes; /* by text number: code + 1; 0: among the others */

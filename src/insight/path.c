@@ -1,6 +1,5 @@
 /* path: the analysis: which ways customers take through sessions, where they end, which nodes lead to a goal. Rows are ordered by stream.h, nodes
  * chosen by nodes.h, ways counted by path_flow.h; here the definition is read and the counts are shown. */
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -9,10 +8,12 @@
 #include "insight/keys.h"
 #include "insight/nodes.h"
 #include "insight/path_flow.h"
+#include "insight/path_members.h"
 #include "insight/path_show.h"
 #include "insight/statistics.h"
+#include "insight/stream_read.h"
 
-#define NONE UINT_MAX
+#define NONE STREAM_NONE
 #define SIGNIFICANT 0.05
 
 struct run {
@@ -26,49 +27,6 @@ struct run {
 };
 
 /* --- reading the definition --- */
-
-static enum status read_one(struct run *r, const struct definition_part *d, const char *key, unsigned *set,
-                            struct fault *fault) {
-    static const char *const known[] = {"event", "name", NULL};
-    struct definition_rows *rows;
-    struct definition_part part;
-    size_t count;
-    *set = NONE;
-    enum status status = definition_rows(d, key, 0, 1, &rows, &count, fault);
-    if (status || count == 0)
-        return status;
-    if (rows->json) {
-        status = definition_enter(d, key, rows->json, SIZE_MAX, &part, fault);
-        if (!status)
-            status = definition_only(&part, known, fault);
-    }
-    return status ? status : stream_add(&r->stream, rows, SLICE_NONE, rows->path, set, fault);
-}
-
-static enum status read_events(struct run *r, const struct definition_part *d, struct fault *fault) {
-    static const char *const known[] = {"event", "name", "node", NULL};
-    struct slice usual = SLICE_NONE;
-    struct definition_rows *rows;
-    size_t count;
-    enum status status = definition_rows(d, "events", 1, 50, &rows, &count, fault);
-    if (!status)
-        status = definition_text(d, "node", &usual, fault);
-    for (size_t i = 0; i < count && !status; i++) {
-        struct slice node = usual;
-        struct definition_part part;
-        if (rows[i].json) {
-            status = definition_enter(d, "events", rows[i].json, i, &part, fault);
-            if (!status)
-                status = definition_only(&part, known, fault);
-            node = !status && definition_get(&part, "name") ? SLICE_NONE : node;
-            if (!status)
-                status = definition_text(&part, "node", &node, fault);
-        }
-        if (!status)
-            status = stream_add(&r->stream, &rows[i], node, rows[i].path, NULL, fault);
-    }
-    return status;
-}
 
 /* A length, or "none": all of a customer's rows are one. */
 static enum status read_session(struct run *r, const struct definition_part *d, struct fault *fault) {
@@ -90,13 +48,14 @@ static enum status read_definition(struct run *r, const struct definition_part *
         status = scan_create(d, &r->scan, fault);
     r->stream.scan = r->scan;
     if (!status)
-        status = read_one(r, d, "start", &r->start, fault);
+        status = stream_read(&r->stream, d, &(struct stream_list){.key = "start", .most = 1}, &r->start, fault);
     if (!status)
-        status = read_one(r, d, "end", &r->end, fault);
+        status = stream_read(&r->stream, d, &(struct stream_list){.key = "end", .most = 1}, &r->end, fault);
     if (!status)
-        status = read_one(r, d, "goal", &r->goal, fault);
+        status = stream_read(&r->stream, d, &(struct stream_list){.key = "goal", .most = 1}, &r->goal, fault);
     if (!status)
-        status = read_events(r, d, fault);
+        status = stream_read(
+            &r->stream, d, &(struct stream_list){.key = "events", .least = 1, .most = 50, .text = "node"}, NULL, fault);
     if (!status)
         status = read_session(r, d, fault);
     if (!status)
@@ -306,9 +265,21 @@ static void show(const struct run *r, struct answer *answer) {
         answer_note(answer, "%llu rows without a node are left out", (unsigned long long)r->nodes.missing);
 }
 
+static enum status count_ways(struct run *r, const struct definition_part *d, struct fault *fault) {
+    flow_init(&r->flow, &r->settings);
+    enum status status = scan_run(r->scan, &(struct scan_work){r, begin, visit, merge, end}, fault);
+    if (!status && r->flow.book.lost)
+        status = definition_fail(
+            d, "steps", fault, "there are more than %u different paths; fewer steps or nodes would do", PATH_BOOK_MAX);
+    if (!status) {
+        flow_finish(&r->flow);
+        path_book_sort(&r->flow.book);
+    }
+    return status;
+}
+
 enum status insight_path(const struct insight *insight, struct definition_part *d, struct answer *answer,
                          struct fault *fault) {
-    (void)insight;
     if (apart_asked(d))
         return apart_run(d, insight_path, answer, fault);
     struct run *r = memory_get(1, sizeof *r);
@@ -320,17 +291,11 @@ enum status insight_path(const struct insight *insight, struct definition_part *
         r->settings.start = code_of_set(r, r->start);
         r->settings.end = code_of_set(r, r->end);
         r->settings.goal = code_of_set(r, r->goal);
-        flow_init(&r->flow, &r->settings);
-        status = scan_run(r->scan, &(struct scan_work){r, begin, visit, merge, end}, fault);
+        status =
+            insight->members ? path_members(d, &r->stream, &r->nodes, &r->settings, fault) : count_ways(r, d, fault);
     }
-    if (!status && r->flow.book.lost)
-        status = definition_fail(
-            d, "steps", fault, "there are more than %u different paths; fewer steps or nodes would do", PATH_BOOK_MAX);
-    if (!status) {
-        flow_finish(&r->flow);
-        path_book_sort(&r->flow.book);
+    if (!status && !insight->members)
         show(r, answer);
-    }
     flow_release(&r->flow);
     nodes_release(&r->nodes);
     scan_free(r->scan);

@@ -78,17 +78,13 @@ static void tally_release(void *tally) {
 
 static enum status read_members(struct retention *r, const struct definition_part *d, struct fault *fault) {
     static const char *const known[] = {"interval", "returned", "cohort", "group", NULL};
-    struct insight_members *m = r->insight->members;
     struct definition_part part;
     int64_t cohort_ms = INT64_MIN;
-    if (!m)
+    if (!r->insight->members)
         return STATUS_OK;
-    const struct json *json = m->which ? m->which : definition_get(d, "members");
-    r->member_asked = r->member_back = m->taken = true;
+    r->member_asked = r->member_back = true;
     r->member_interval = 1;
-    enum status status = definition_enter(d, "members", json, SIZE_MAX, &part, fault);
-    if (!status)
-        status = definition_only(&part, known, fault);
+    enum status status = insight_members_read(d, known, &part, fault);
     if (!status)
         status = definition_integer(&part, "interval", 0, r->intervals, &r->member_interval, fault);
     if (!status)

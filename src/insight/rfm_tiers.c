@@ -62,12 +62,8 @@ static enum status read_word(const struct definition_part *d, const char *key, c
 /* {"tier": "core"}, {"segment": "champions"}, {"recency": 5, "frequency": 1} ...: all that is said must hold. */
 static enum status read_members(const struct definition_part *d, struct asked *a, struct fault *fault) {
     static const char *const known[] = {"tier", "segment", "recency", "frequency", "money", NULL};
-    struct insight_members *members = d->insight->members;
     struct definition_part part;
-    enum status status = definition_enter(d, "members", members->which ? members->which : definition_get(d, "members"),
-                                          SIZE_MAX, &part, fault);
-    if (!status)
-        status = definition_only(&part, known, fault);
+    enum status status = insight_members_read(d, known, &part, fault);
     if (!status)
         status = read_word(&part, "tier", rfm_tier_words, RFM_TIERS, &a->tier, fault);
     if (!status)
@@ -78,7 +74,6 @@ static enum status read_members(const struct definition_part *d, struct asked *a
         status = read_score(&part, "frequency", &a->frequency, fault);
     if (!status)
         status = read_score(&part, "money", &a->money, fault);
-    members->taken = true;
     if (!status && a->tier < 0 && a->segment < 0 && a->recency < 0 && a->frequency < 0 && a->money < 0)
         return definition_fail(&part, NULL, fault,
                                "say whom: {\"tier\": \"core\"}, {\"segment\": \"champions\"}, or scores: {\"recency\": "

@@ -404,7 +404,11 @@ enum status check_tree(const struct vocabulary *vocabulary, struct node *root, e
 
 enum status check_text(const struct vocabulary *vocabulary, struct slice text, enum term_type expected,
                        struct arena *arena, struct node **root, struct fault *fault, uint32_t *place) {
+    uint32_t unused, *at = place ? place : &unused;
     struct check c = {.v = vocabulary, .arena = arena, .fault = fault, .place = place, .text = text};
-    enum status status = tree_parse(text, arena, root, fault, place);
+    *at = UINT32_MAX;
+    enum status status = tree_parse(text, arena, root, fault, at);
+    if (status == STATUS_INVALID)
+        check_blanks(vocabulary, text, at, fault);
     return status == STATUS_OK ? check_root(&c, *root, expected) : status;
 }

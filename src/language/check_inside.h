@@ -161,4 +161,9 @@ bool check_sequence(struct check *c, struct node *node);
 static inline bool check_is_moment(const struct node *n) { return n->type == TERM_TIME || n->type == TERM_DATE; }
 static inline bool check_is_text(const struct node *n) { return n->kind == NODE_LITERAL && n->literal == VALUE_TEXT; }
 
+/* --- check_blanks.c --- */
+/* Where `text` does not parse, at byte *place: if words around it are a type's name without its backticks, says so, moves *place to its
+ * beginning, and returns true. Else nothing is changed. */
+bool check_blanks(const struct vocabulary *vocabulary, struct slice text, uint32_t *place, struct fault *fault);
+
 #endif

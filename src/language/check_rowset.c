@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "language/check_inside.h"
 #include "language/rows.h"
 
 #define ROWS_BEFORE "any("
@@ -73,6 +74,7 @@ enum status check_rows(const struct vocabulary *vocabulary, struct slice text, s
         if (status)
             status = fail_at(status, all, at, before, fault);
     } else {
+        check_blanks(vocabulary, all, &at, fault);
         move_place(fault, before, characters_of(text));
     }
     if (place)

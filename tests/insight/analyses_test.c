@@ -17,7 +17,7 @@ static int begin(void **state) {
     (void)state;
     served_open(&served, "analyses-test");
     served_source(&served, "web", "segment");
-    for (int i = 0; i < 3; i++) { /* u0 buys, u1 adds, u2 views; u0 and u2 live in Hangzhou */
+    for (int i = 0; i < 3; i++) { /* u0 buys, u1 adds, u2 views and puts aside; u0 and u2 live in Hangzhou */
         char body[1024];
         snprintf(
             body, sizeof body,
@@ -29,7 +29,8 @@ static int begin(void **state) {
             i < 2
                 ? ",{\"type\":\"track\",\"userId\":\"u0\",\"event\":\"added\",\"timestamp\":\"2026-01-01T09:00:00Z\"},"
                   "{\"type\":\"track\",\"userId\":\"u1\",\"event\":\"added\",\"timestamp\":\"2026-01-01T09:30:00Z\"}"
-                : "",
+                : ",{\"type\":\"track\",\"userId\":\"u2\",\"event\":\"Put "
+                  "Aside\",\"timestamp\":\"2026-01-01T09:00:00Z\"}",
             i == 0
                 ? ",{\"type\":\"track\",\"userId\":\"u0\",\"event\":\"bought\",\"timestamp\":\"2026-01-02T08:00:00Z\"}"
                 : "");
@@ -57,6 +58,12 @@ static void on_the_spot(void **state) {
     GOOD("POST", "/v1/insight/funnel?format=text", FUNNEL, "steps\n", "bought");
     BAD(404, "POST", "/v1/insight/funel", FUNNEL, "did you mean \\\"funnel\\\"?");
     BAD(400, "POST", "/v1/insight/funnel", "{\"steps\": [\"viewed\", \"aded\"]}", "at steps[1]: at 1: ");
+    BAD(400, "POST", "/v1/insight/funnel", "{\"steps\": [\"viewed\", \"Put Aside\"]}",
+        "at steps[1]: at 1: a name with blanks is written in backticks: `Put Aside`; or write put_aside");
+    BAD(400, "POST", "/v1/insight/funnel", "{\"steps\": \"viewed -> Put Aside where x = 1 -> added\"}",
+        "at steps[1]: at 1: a name with blanks is written in backticks: `Put Aside`; or write put_aside");
+    GOOD("POST", "/v1/insight/funnel", "{\"steps\": [\"viewed\", \"`Put Aside`\"]}", "[2,\"`Put Aside`\",1,");
+    GOOD("POST", "/v1/insight/funnel", "{\"steps\": [\"viewed\", \"put_aside\"]}", "[2,\"put_aside\",1,");
     BAD(404, "POST", "/v1/insight/funnel?format=csv&table=x", FUNNEL, "no table");
     BAD(400, "POST", "/v1/insight/funnel?format=pdf", FUNNEL, "json, csv or text");
 }

@@ -5,137 +5,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "base/random.h"
-#include "served_client.h"
+#include "paths_rows_model.h"
 
-#define ROWS 3000
-#define COOKIES 300
-#define PAGES 5
-#define CHANNELS 3
 #define STEPS 3
 #define GAP_S 3600
-
-static const char mapping[] =
-    "{\"name\": \"rows\", \"source\": \"rows\", \"format\": \"csv\", \"time_zone\": \"UTC\", \"record\": "
-    "\"event\", \"type\": \"seen\", \"columns\": {\"id\": \"message_id\", \"event\": \"type\", \"time\": "
-    "\"time\", \"cookie\": \"identifier cookie\", \"member\": \"identifier member_id\"}}";
-
-struct row {
-    int64_t time_s;
-    uint32_t cookie, member; /* member 0: none */
-    uint32_t customer;
-    unsigned kind; /* 0: seen a page, 1: bought */
-    unsigned page, channel;
-    size_t place; /* in the file */
-};
-
-static struct row rows[ROWS];
-static size_t row_count;
-static uint64_t seed = 20261128;
-
-/* --- the rows, and whose they are --- */
-
-static uint32_t parent[2 * COOKIES + 2];
-static uint32_t root_of(uint32_t i) { return parent[i] == i ? i : (parent[i] = root_of(parent[i])); }
-
-static void make_rows(void) {
-    struct random r;
-    random_init(&r, seed);
-    row_count = ROWS;
-    for (uint32_t i = 0; i < sizeof parent / sizeof *parent; i++)
-        parent[i] = i;
-    for (size_t i = 0; i < ROWS; i++) {
-        struct row *row = &rows[i];
-        row->time_s = 1767268800 + (int64_t)random_below(&r, 400) * 600; /* few moments, so that many rows share one */
-        row->cookie = 1 + (uint32_t)random_below(&r, COOKIES);
-        row->member = random_below(&r, 12) == 0 ? 1 + row->cookie / 2 : 0; /* two cookies, one member: they are one */
-        row->kind = random_below(&r, 6) == 0;
-        row->page = (unsigned)random_below(&r, PAGES);
-        row->channel = (unsigned)random_below(&r, CHANNELS);
-        row->place = i;
-        if (row->member)
-            parent[root_of(row->cookie)] = root_of(COOKIES + row->member);
-    }
-    for (size_t i = 0; i < ROWS; i++)
-        rows[i].customer = root_of(rows[i].cookie);
-}
-
-static void write_rows(const char *path) {
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fprintf(file, "id,event,time,cookie,member,page,channel\n");
-    for (size_t i = 0; i < ROWS; i++) {
-        char member[32] = "";
-        if (rows[i].member)
-            snprintf(member, sizeof member, "m-%u", rows[i].member);
-        fprintf(file, "r%zu,%s,%lld,c-%u,%s,page%u,ch%u\n", i, rows[i].kind ? "bought" : "seen",
-                (long long)rows[i].time_s * 1000, rows[i].cookie, member, rows[i].page, rows[i].channel);
-    }
-    assert_int_equal(fclose(file), 0);
-}
-
-static int by_customer(const void *a, const void *b) {
-    const struct row *x = a, *y = b;
-    if (x->customer != y->customer)
-        return x->customer < y->customer ? -1 : 1;
-    if (x->time_s != y->time_s)
-        return x->time_s < y->time_s ? -1 : 1;
-    return (x->place > y->place) - (x->place < y->place);
-}
-
-/* --- the program --- */
-
-static struct served served;
-
-static int open_shop(void **state) {
-    (void)state;
-    served_open(&served, "paths-random-test");
-    make_rows();
-    write_rows(served_file(&served, "rows.csv"));
-    if (os_write_file(os_real(), served_file(&served, "rows.json"), slice_text(mapping), &served.fault))
-        fail_msg("%s", served.fault.text);
-    char rows_path[128];
-    snprintf(rows_path, sizeof rows_path, "%s", served_file(&served, "rows.csv"));
-    assert_int_equal(served_import(&served, rows_path, served_file(&served, "rows.json")), ROWS);
-    qsort(rows, ROWS, sizeof *rows, by_customer);
-    return 0;
-}
-
-static int close_shop(void **state) {
-    (void)state;
-    served_close(&served);
-    return 0;
-}
-
-static const char *ask(const char *kind, const char *table, const char *definition) {
-    return served_table(&served, kind, table, definition);
-}
-
-/* Number `column` behind `head`; 0 where there is no such line. */
-static double figure(const char *csv, const char *head, unsigned column) {
-    size_t size = strlen(head);
-    const char *line = csv;
-    while (line && (strncmp(line, head, size) != 0 || line[size] != ',')) {
-        line = strchr(line, '\n');
-        line = line ? line + 1 : NULL;
-    }
-    if (!line)
-        return 0;
-    for (line += size; column-- > 1;)
-        line = strchr(line + 1, ',');
-    return strtod(line + 1, NULL);
-}
-
-static void same(const char *csv, const char *head, unsigned column, double expected) {
-    double got = figure(csv, head, column);
-    if (fabs(got - expected) > 1e-9 * (1 + fabs(expected)))
-        fail_msg("%s, column %u: got %g, counted %g (seed %llu)\n%s", head, column, got, expected,
-                 (unsigned long long)seed, csv);
-}
 
 /* --- ways --- */
 
@@ -279,22 +155,41 @@ static void overlap_is_as_counted(void **state) {
 
 /* --- lift: a page seen in ch0 is a trial, in ch1 one of those left out --- */
 
+/* What a customer adds to the difference of goals a trial, squared and added up: its standard error, squared. Rows are by customer. */
+static double variance(const double trials[2], const double goals[2], const double *within) {
+    double sum = 0, customers = 0;
+    for (size_t from = 0, end; from < row_count; from = end) {
+        double apart = 0;
+        bool any = false;
+        for (end = from; end < row_count && rows[end].customer == rows[from].customer; end++) {
+            const unsigned arm = rows[end].channel;
+            if (rows[end].kind || arm > 1)
+                continue;
+            any = true;
+            apart += (arm ? -1 : 1) * (within[end] - goals[arm] / trials[arm]) / trials[arm];
+        }
+        sum += apart * apart;
+        customers += any;
+    }
+    return sum * customers / (customers - 1);
+}
+
 static void lift_is_as_counted(void **state) {
     static const char definition[] =
         "{\"reached\": \"seen where channel = \\\"ch0\\\"\", \"withheld\": \"seen where channel = "
         "\\\"ch1\\\"\", \"goal\": \"bought\", \"within\": \"6 hours\"}";
+    static double within[ROWS];
     double trials[2] = {0}, successes[2] = {0}, goals[2] = {0};
     (void)state;
     for (size_t i = 0; i < row_count; i++) {
-        double within = 0;
         if (rows[i].kind || rows[i].channel > 1)
             continue;
         for (size_t k = 0; k < row_count; k++)
-            within += rows[k].customer == rows[i].customer && rows[k].kind && rows[k].time_s > rows[i].time_s &&
-                      rows[k].time_s <= rows[i].time_s + 6 * 3600;
+            within[i] += rows[k].customer == rows[i].customer && rows[k].kind && rows[k].time_s > rows[i].time_s &&
+                         rows[k].time_s <= rows[i].time_s + 6 * 3600;
         trials[rows[i].channel]++;
-        successes[rows[i].channel] += within > 0;
-        goals[rows[i].channel] += within;
+        successes[rows[i].channel] += within[i] > 0;
+        goals[rows[i].channel] += within[i];
     }
     const char *csv = ask("lift", "lift", definition);
     same(csv, "all", 1, trials[0]);
@@ -303,6 +198,10 @@ static void lift_is_as_counted(void **state) {
     same(csv, "all", 4, successes[1] / trials[1]);
     same(csv, "all", 5, successes[0] / trials[0] - successes[1] / trials[1]);
     same(csv, "all", 10, goals[0] - goals[1] / trials[1] * trials[0]);
+    const double each = goals[0] / trials[0] - goals[1] / trials[1], error = sqrt(variance(trials, goals, within));
+    same(csv, "all", 11, each);
+    same(csv, "all", 12, each - 1.959963984540054 * error);
+    same(csv, "all", 13, each + 1.959963984540054 * error);
     assert_true(figure(csv, "all", 6) < figure(csv, "all", 5) && figure(csv, "all", 5) < figure(csv, "all", 7));
 }
 
@@ -313,5 +212,5 @@ int main(void) {
         cmocka_unit_test(overlap_is_as_counted),
         cmocka_unit_test(lift_is_as_counted),
     };
-    return cmocka_run_group_tests(tests, open_shop, close_shop);
+    return cmocka_run_group_tests(tests, open_rows, close_rows);
 }

@@ -87,17 +87,6 @@ static bool put_off(struct world *w, struct person *p, struct need *need) {
     return true;
 }
 
-static void buy(struct world *w, struct person *p, int category, int product, int campaign) {
-    enum place place = choose_place(p, category);
-    if (place == PLACES)
-        return;
-    struct visit *visit = visit_add(w, p, place);
-    visit->buys = true;
-    visit->category = (int8_t)category;
-    visit->product = product;
-    visit->campaign = (int16_t)campaign;
-}
-
 static void look_around(struct world *w, struct person *p) {
     double unit = random_unit(&p->random) + random_unit(&p->random);
     enum place place = choose_place(p, -1);
@@ -107,33 +96,86 @@ static void look_around(struct world *w, struct person *p) {
     p->next_browse_day = (int16_t)(w->day + 1 + (gap > 2000 ? 2000 : (int)gap));
 }
 
-static void plan_person(struct world *w, struct person *p) {
-    int category = -1;
-    if (p->kind != PERSON_ANONYMOUS) {
-        for (int i = 0; i < p->need_count && category < 0; i++) {
-            struct need *need = &p->needs[i];
-            if (need->due_day > w->day || put_off(w, p, need))
-                continue;
-            category = need->category;
-            meet_need(w, p, need);
-        }
-        if (category >= 0)
-            buy(w, p, category, -1, -1);
-        if (p->extra_day <= w->day)
-            buy(w, p, p->extra_category, -1, p->extra_campaign);
-        if (p->cross_day <= w->day)
-            buy(w, p, p->cross_product / PRODUCTS_EACH, p->cross_product, -1);
+/* What somebody buys today, and why. */
+struct purchase {
+    int category, product, campaign; /* -1: none in particular */
+};
+#define PURCHASES_MAX 3
+
+/* Today's purchases, and from what is due the next ones' days. */
+static int plan_purchases(struct world *w, struct person *p, struct purchase *out) {
+    int count = 0;
+    for (int i = 0; i < p->need_count && count == 0; i++) {
+        struct need *need = &p->needs[i];
+        if (need->due_day > w->day || put_off(w, p, need))
+            continue;
+        meet_need(w, p, need);
+        out[count++] = (struct purchase){need->category, -1, -1};
     }
+    if (p->extra_day <= w->day)
+        out[count++] = (struct purchase){p->extra_category, -1, p->extra_campaign};
+    if (p->cross_day <= w->day)
+        out[count++] = (struct purchase){p->cross_product / PRODUCTS_EACH, p->cross_product, -1};
+    return count;
+}
+
+/* What was due today is settled; the day to look again. */
+static void sleep_until(const struct world *w, struct person *p) {
+    int wake = p->next_browse_day;
     if (p->extra_day <= w->day)
         p->extra_day = NEVER;
     if (p->cross_day <= w->day)
         p->cross_day = NEVER;
-    if (p->next_browse_day <= w->day)
-        look_around(w, p);
-    int wake = min_day(min_day(p->next_browse_day, p->extra_day), p->cross_day);
+    wake = min_day(wake, min_day(p->extra_day, p->cross_day));
     for (int i = 0; i < p->need_count && p->kind != PERSON_ANONYMOUS; i++)
         wake = min_day(wake, p->needs[i].due_day);
     p->wake_day = (int16_t)wake;
+}
+
+static bool buy(struct world *w, struct person *p, const struct purchase *purchase) {
+    enum place place = choose_place(p, purchase->category);
+    if (place == PLACES)
+        return false;
+    struct visit *visit = visit_add(w, p, place);
+    visit->buys = true;
+    visit->category = (int8_t)purchase->category;
+    visit->product = purchase->product;
+    visit->campaign = (int16_t)purchase->campaign;
+    return true;
+}
+
+static void plan_person(struct world *w, struct person *p) {
+    struct purchase purchases[PURCHASES_MAX];
+    int count = p->kind == PERSON_ANONYMOUS ? 0 : plan_purchases(w, p, purchases);
+    for (int i = 0; i < count; i++)
+        if (buy(w, p, &purchases[i]) && purchases[i].campaign >= 0)
+            w->campaigns[purchases[i].campaign].caused++;
+    if (p->next_browse_day <= w->day)
+        look_around(w, p);
+    sleep_until(w, p);
+}
+
+int sim_days_imagine(struct world *w, struct person p, int64_t after_ms, int64_t until_ms) {
+    const struct simulate_summary summary = w->summary;
+    const int today = w->day;
+    int within = 0;
+    for (; sim_day_start_ms(w, w->day) <= until_ms && p.churn_day > w->day; w->day++) {
+        struct purchase purchases[PURCHASES_MAX];
+        int count = p.wake_day <= w->day ? plan_purchases(w, &p, purchases) : 0;
+        for (int i = 0; i < count; i++) {
+            struct order order = {.person = &p, .coupon = -1};
+            enum place place = choose_place(&p, purchases[i].category);
+            if (place == PLACES)
+                continue;
+            int64_t at_ms = sim_day_start_ms(w, w->day) + hour_of_visit(&p.random, place == PLACE_STORE);
+            sim_order_fill(w, &order, purchases[i].category, purchases[i].product, purchases[i].campaign);
+            within += at_ms > after_ms && at_ms <= until_ms;
+        }
+        sleep_until(w, &p);
+    }
+    w->day = today;
+    w->summary = summary;
+    return within;
 }
 
 /* Who is dissatisfied rings the call centre in the weeks before leaving. */

@@ -198,6 +198,8 @@ void sim_members_day(struct world *w) {
     }
 }
 
+#define BOUNCED 0.01
+
 struct touch {
     struct person *person;
     const struct campaign *campaign;
@@ -241,17 +243,46 @@ static bool reachable(const struct world *w, const struct person *p, const struc
     return (p->account_exists && p->account_phone) || (p->card && p->card_day < w->day && !p->home_phone_in_crm);
 }
 
-/* A purchase that would not have been, one to three days on. */
+/* A purchase that would not have been, one to three days on. It counts as caused when it is made: until then another message may take its
+ * place, or the last day come (plan_person). */
 static void cause(struct world *w, struct person *p, int campaign, double receptive) {
     struct campaign *c = &w->campaigns[campaign];
     if (p->churn_day <= w->day + 3 || !random_chance(&p->random, c->uplift * receptive * 2))
         return;
-    c->caused++;
     p->extra_day = (int16_t)(w->day + random_between(&p->random, 1, 3));
     p->extra_campaign = (int16_t)campaign;
     p->extra_category = p->needs[random_below(&p->random, p->need_count)].category;
     if (p->extra_day < p->wake_day)
         p->wake_day = p->extra_day;
+}
+
+/* What a message does to somebody, apart from the click. */
+static void affect(struct world *w, struct person *p, int campaign, bool opened) {
+    const struct campaign *c = &w->campaigns[campaign];
+    if (c->coupon >= 0 && opened) {
+        p->coupon = c->coupon;
+        p->coupon_until = (int16_t)(w->day + 14);
+    }
+    cause(w, p, campaign, c->channel == TOUCH_SMS ? p->sms : p->mail);
+}
+
+static bool opens(struct person *p, bool sms) {
+    return random_chance(&p->random, 0.12 + 0.4 * (sms ? p->sms : p->mail));
+}
+
+/* The truth of what a message changes, which an experiment would find: planted purchases, and those that its coupon brings forward. The same days
+ * are lived with it and without, several times, with random numbers of their own. */
+static void imagine(struct world *w, const struct touch *touch, int campaign, int64_t sent_ms) {
+    struct campaign *c = &w->campaigns[campaign];
+    const int64_t until_ms = sent_ms + MESSAGE_DAYS * DAY_MS;
+    for (uint64_t run = 0; run < IMAGINED_RUNS; run++) {
+        struct person with = *touch->person;
+        random_init(&with.random, touch->send * IMAGINED_RUNS + run + w->salt);
+        struct person without = with;
+        if (!random_chance(&with.random, BOUNCED))
+            affect(w, &with, campaign, opens(&with, c->channel == TOUCH_SMS));
+        c->imagined += sim_days_imagine(w, with, sent_ms, until_ms) - sim_days_imagine(w, without, sent_ms, until_ms);
+    }
 }
 
 static void respond(struct world *w, struct touch *touch, int campaign, int64_t sent_ms) {
@@ -260,7 +291,7 @@ static void respond(struct world *w, struct touch *touch, int campaign, int64_t 
     bool sms = c->channel == TOUCH_SMS;
     double receptive = sms ? p->sms : p->mail;
     int64_t at_ms = sent_ms + random_between(&p->random, 2, sms ? 300 : 780) * MINUTE_MS;
-    bool opened = random_chance(&p->random, 0.12 + 0.4 * receptive);
+    bool opened = opens(p, sms);
     if (opened && !sms)
         touch_row(w, touch, "opened", at_ms);
     c->opened += opened;
@@ -274,11 +305,7 @@ static void respond(struct world *w, struct touch *touch, int campaign, int64_t 
         touch_row(w, touch, "unsubscribed", at_ms + 5 * MINUTE_MS);
         p->unsubscribed = true;
     }
-    if (c->coupon >= 0 && opened) {
-        p->coupon = c->coupon;
-        p->coupon_until = (int16_t)(w->day + 14);
-    }
-    cause(w, p, campaign, receptive);
+    affect(w, p, campaign, opened);
 }
 
 static void touch_person(struct world *w, struct person *p, int campaign) {
@@ -296,8 +323,9 @@ static void touch_person(struct world *w, struct person *p, int campaign) {
         return;
     }
     c->reached++;
+    imagine(w, &touch, campaign, at_ms);
     touch_row(w, &touch, "sent", at_ms);
-    if (random_chance(&p->random, 0.01))
+    if (random_chance(&p->random, BOUNCED))
         touch_row(w, &touch, "bounced", at_ms + 3 * MINUTE_MS);
     else
         respond(w, &touch, campaign, at_ms);

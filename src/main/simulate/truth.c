@@ -151,6 +151,7 @@ void sim_truth_finish(struct world *w) {
         person_row(w, &w->people[i]);
 }
 
+static_assert(MESSAGE_DAYS == 4, "the name of a member of effects.json says it");
 static void write_campaign(struct json_writer *j, const struct campaign *c) {
     static const char *const channels[] = {"sms", "email", "ad"};
     json_object(j);
@@ -164,6 +165,8 @@ static void write_campaign(struct json_writer *j, const struct campaign *c) {
     json_member_integer(j, "opened", c->opened);
     json_member_integer(j, "clicked", c->clicked);
     json_member_integer(j, "caused_orders", c->caused);
+    if (c->channel != TOUCH_AD)
+        json_member_real(j, "orders_more_in_4_days", (double)c->imagined / IMAGINED_RUNS);
     json_member_integer(j, "cost_fen", (int64_t)c->cost);
     json_end_object(j);
 }

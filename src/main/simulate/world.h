@@ -32,6 +32,9 @@
 #define NEEDS_MAX 4
 #define AFFINITIES 12
 #define ITEMS_MAX 6
+#define MESSAGE_DAYS                                                                                                   \
+    4 /* a purchase that a message plants is made on the third day after it at the latest, until midnight */
+#define IMAGINED_RUNS 4
 #define MINUTE_MS 60000LL
 #define HOUR_MS 3600000LL
 #define ZONE_MS (8 * HOUR_MS)
@@ -82,6 +85,8 @@ struct campaign {
     double
         uplift; /* planted: chance that a person reached buys what they would not have bought, averaged over people */
     uint32_t reached, withheld, opened, clicked, caused;
+    int64_t
+        imagined; /* messages: orders more within MESSAGE_DAYS of it, over IMAGINED_RUNS lives each of all who were reached */
     uint64_t cost;
     char id[16];
 };
@@ -276,6 +281,9 @@ double sim_shop_season(const struct world *w, int day);
 void sim_days_prepare(struct world *w);
 void sim_day_run(struct world *w);
 /* Looks around today because of a message that was clicked. `at_ms` lies in the world's day. */
+/* How many orders somebody in this state would make in (after_ms, until_ms] from the world's day on, were it not for what happens to them
+ * meanwhile (messages, ads). Nothing is written, and nothing of the world changes: the person is a copy, random numbers are its own. */
+int sim_days_imagine(struct world *w, struct person person, int64_t after_ms, int64_t until_ms);
 void sim_visit_from_message(struct world *w, struct person *p, int campaign, int64_t at_ms);
 
 /* --- simulate_visit.c --- */
