@@ -264,19 +264,24 @@ static int by_instant(const void *a, const void *b) {
 static int64_t nth_change(struct state *s, const uint64_t *bits, bool in, const struct untils *u, uint32_t from,
                           uint32_t to, int64_t needed) {
     uint32_t count = 0;
+    bool ascend = true; /* mostly: rows lie by time, and leave in that order */
     int64_t *moments = state_new(s, to - from, sizeof *moments);
     for (uint32_t i = from; i < to; i++)
-        if ((!bits || bit_of(bits, i)) == in && at_of(u, i) != INSTANT_NEVER)
-            moments[count++] = at_of(u, i);
+        if ((!bits || bit_of(bits, i)) == in && at_of(u, i) != INSTANT_NEVER) {
+            moments[count] = at_of(u, i);
+            ascend &= count == 0 || moments[count - 1] <= moments[count];
+            count++;
+        }
     if (needed > count)
         return INSTANT_NEVER;
-    if (needed == 1) {
+    if (needed == 1 && !ascend) {
         int64_t least = moments[0];
         for (uint32_t i = 1; i < count; i++)
             least = moments[i] < least ? moments[i] : least;
         return least;
     }
-    qsort(moments, count, sizeof *moments, by_instant);
+    if (!ascend)
+        qsort(moments, count, sizeof *moments, by_instant);
     return moments[needed - 1];
 }
 
