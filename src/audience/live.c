@@ -309,15 +309,27 @@ static void touch_root(struct live *l, struct planned *p, uint32_t r, const stru
 
 /* Of `list`, whose roots read the record's type, the ones it can matter to, but those that hold against it. */
 static void touch_asked(struct live *l, struct planned *p, const struct record_head *record, const struct touching *t,
-                        const struct root_list *list) {
-    for (uint32_t i = 0; i < list->count; i++) {
-        const struct live_root *root = &p->roots[list->roots[i]];
+                        const uint32_t *roots, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        const struct live_root *root = &p->roots[roots[i]];
         if (holds_anyway(l, root, t))
             continue;
         enum event_relevance relevance = relevance_of(root->relevance, record);
         if (relevance != EVENT_NOTHING)
-            touch_root(l, p, list->roots[i], t, relevance);
+            touch_root(l, p, roots[i], t, relevance);
     }
+}
+
+struct asking {
+    struct live *live;
+    struct planned *planned;
+    const struct record_head *record;
+    const struct touching *touching;
+};
+
+static void touch_found(void *context, const uint32_t *roots, uint32_t count) {
+    const struct asking *a = context;
+    touch_asked(a->live, a->planned, a->record, a->touching, roots, count);
 }
 
 /* Roots of a word of slots, by the bytes of `left`: to which an event counts, or whose documents have one more. */
@@ -337,7 +349,7 @@ static void touch_by_type(struct live *l, struct planned *p, const struct record
                           const struct touching *t) {
     const struct typed_roots *typed = &p->by_type[record->type];
     if (!t->slack || !typed->slotted || slack_any_void(l->slack) || (!t->event && !t->document)) {
-        touch_asked(l, p, record, t, &typed->all);
+        touch_asked(l, p, record, t, typed->all.roots, typed->all.count);
         return;
     }
     for (uint32_t w = 0; t->document && typed->reading && w < p->slot_words; w++)
@@ -346,8 +358,10 @@ static void touch_by_type(struct live *l, struct planned *p, const struct record
     for (uint32_t w = 0; t->event && typed->counted && w < p->slot_words; w++)
         if (typed->counted[w])
             touch_slots(l, p, record, t, w, slack_take_word(t->slack + 8 * (size_t)w, typed->counted[w], t->sure));
-    if (t->event)
-        touch_asked(l, p, record, t, &typed->asked);
+    if (t->event) {
+        touch_asked(l, p, record, t, typed->asked.roots, typed->asked.count);
+        root_keys_find(typed->keys, record, touch_found, &(struct asking){l, p, record, t});
+    }
 }
 
 static void touch_surely(struct planned *p, const struct root_list *list) {

@@ -7,6 +7,7 @@
 #define ONEFOLD_AUDIENCE_LIVE_H
 
 #include "audience/definitions.h"
+#include "audience/live_keys.h"
 #include "audience/slack.h"
 #include "audience/timers.h"
 #include "language/relevance.h"
@@ -67,7 +68,8 @@ struct over {
 struct typed_roots {
     struct root_list all;
     bool slotted;           /* all of them have one */
-    struct root_list asked; /* to which an event may be nothing, or of which it cannot be told */
+    struct root_list asked; /* to which an event may be nothing, or of which it cannot be told; but those of `keys` */
+    struct root_keys *keys; /* to which it may be something only by a value it has; NULL: none */
     uint64_t *counted;      /* [slot_words]: to which every event counts; NULL: none */
     uint64_t *reading;      /* [slot_words]: all */
 };

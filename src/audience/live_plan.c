@@ -134,9 +134,10 @@ static void index_slots(struct planned *p) {
             put_slot(p, &typed->reading, slot);
             if (relevance_always_counts(p->roots[r].relevance, (uint16_t)t))
                 put_slot(p, &typed->counted, slot);
-            else
+            else if (!root_keys_add(&typed->keys, (uint16_t)t, r, p->roots[r].relevance))
                 list_add(&typed->asked, r);
         }
+        root_keys_sort(typed->keys);
     }
 }
 
@@ -242,6 +243,7 @@ static void free_typed(struct planned *p) {
     for (uint32_t i = 0; p->by_type && i < p->type_count; i++) {
         free(p->by_type[i].all.roots);
         free(p->by_type[i].asked.roots);
+        root_keys_free(p->by_type[i].keys);
         free(p->by_type[i].counted);
         free(p->by_type[i].reading);
     }

@@ -10,7 +10,7 @@
 #define ONEFOLD_LANGUAGE_RELEVANCE_H
 
 #include "govern/record.h"
-#include "language/tree.h"
+#include "language/number.h"
 
 struct relevance;
 enum event_relevance {
@@ -26,5 +26,16 @@ void relevance_free(struct relevance *relevance);
 enum event_relevance relevance_of(const struct relevance *relevance, const struct record_head *record);
 /* True where every event of `type` that adds a row is EVENT_COUNTS, so that none need be asked. */
 bool relevance_always_counts(const struct relevance *relevance, uint16_t type);
+
+/* What an event of `type` must have, besides whatever else, to be anything but EVENT_NOTHING where it adds a row: one of these texts as the value of the
+ * property, or a number from `least` on. An event without the property has neither; one whose value is of another kind must be asked. */
+struct relevance_key {
+    uint16_t property;
+    const struct node *texts; /* literals, linked by `next`; NULL: a number */
+    struct number least;
+};
+/* False where there is no condition so plain, or several aggregates and steps read the type. */
+bool relevance_key_of(const struct relevance *relevance, uint16_t type, struct relevance_key *key);
+struct number relevance_number(const struct record_value *value); /* of kind NUMBER or REAL */
 
 #endif
