@@ -16,7 +16,7 @@
 #define SPAN_PASS_DUE 64  /* so many of a span due at once: it is evaluated as a whole */
 
 struct live_counters {
-    _Atomic uint64_t evaluations, turned, changes, timers_due, span_passes;
+    _Atomic uint64_t evaluations, turned, changes, timers_due, span_passes, prepared;
 };
 
 /* What evaluation works on; all borrowed. */

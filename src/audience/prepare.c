@@ -1,0 +1,190 @@
+/* prepare: definitions whose segments are evaluated for everybody before they are logged, beside the fold (backfill.h).
+ *
+ * What is touched meanwhile is noted from the moment a preparation stands in the list. The fold changes a customer's rows first and asks
+ * whether there is anything in the list afterwards, whoever prepares enters it before he reads any row; both by a read-modify-write
+ * of one counter, so that either the fold sees him, or he sees the rows. It costs the fold some ns a record.
+ *
+ * Whom the fold touches while everybody is evaluated is evaluated again beside it, then who was touched during that, until they are few: the
+ * rest is the fold's. Not prepared is what hangs on more than a customer's own rows: relations, stored sets. */
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "audience/audience_inside.h"
+#include "audience/backfill.h"
+#include "language/workers.h"
+
+#define ROOTS_MAX 16     /* of one definition: more are evaluated while the fold waits, some spans at a time */
+#define PREPARED_MAX 8   /* at a time */
+#define TOUCHED_ROUNDS 6 /* and where they do not become fewer, whoever is left after so many rounds */
+
+size_t prepare_touched_few = 256;
+
+struct audience_prepared {
+    struct audience_prepared *next;
+    struct backfill *backfill; /* NULL once the fold has it */
+    bool ready, dead;          /* dead: the dictionary changed */
+};
+
+/* --- whether it can be --- */
+
+static void see_dependency(void *context, const struct dependency *d) {
+    bool *own = context;
+    *own &= !d->over && d->kind != DEPENDS_RELATED && d->kind != DEPENDS_SET;
+}
+
+static bool reads_own_rows(const struct audience_snapshot *s, const uint32_t *numbers, uint32_t count) {
+    bool own = true;
+    for (uint32_t i = 0; i < count; i++)
+        check_dependencies(definition_numbered(s, numbers[i])->tree, see_dependency, &own);
+    return own;
+}
+
+static struct backfill *backfill_for(struct audience *a, struct json_parser *p, const struct json *definition) {
+    struct audience_snapshot *snapshot = audience_snapshot(a);
+    struct definition_change change;
+    struct backfill *b = NULL;
+    struct fault fault;
+    if (!definition_apply(&a->parts, snapshot, p, definition, false, 0, 0, &change, &fault) && change.snapshot) {
+        uint32_t count, *numbers = change_live_numbers(&change, &count);
+        if (count == 0 || count > ROOTS_MAX || !reads_own_rows(change.snapshot, numbers, count) ||
+            backfill_create(&a->live.outside, change.snapshot, numbers, count, &b, &fault))
+            b = NULL;
+        free(numbers);
+        free(change.again);
+        audience_snapshot_release(change.snapshot);
+    }
+    audience_snapshot_release(snapshot);
+    return b;
+}
+
+/* --- the list --- */
+
+static bool enter(struct audience *a, struct audience_prepared *prepared) {
+    pthread_mutex_lock(&a->prepare_lock);
+    bool room = atomic_load(&a->prepared_count) < PREPARED_MAX;
+    if (room) {
+        prepared->next = a->prepared;
+        a->prepared = prepared;
+        atomic_fetch_add_explicit(&a->prepared_count, 1, memory_order_acq_rel);
+    }
+    pthread_mutex_unlock(&a->prepare_lock);
+    return room;
+}
+
+/* Under the lock. */
+static void leave(struct audience *a, struct audience_prepared *prepared) {
+    struct audience_prepared **at = &a->prepared;
+    while (*at && *at != prepared)
+        at = &(*at)->next;
+    if (!*at)
+        return; /* the fold took it */
+    *at = prepared->next;
+    atomic_fetch_sub_explicit(&a->prepared_count, 1, memory_order_acq_rel);
+}
+
+void prepared_touch(struct audience *a, struct customer_id customer) {
+    if (atomic_fetch_add_explicit(&a->prepared_count, 0, memory_order_acq_rel) == 0)
+        return;
+    pthread_mutex_lock(&a->prepare_lock);
+    for (struct audience_prepared *p = a->prepared; p; p = p->next)
+        backfill_touch(p->backfill, customer);
+    pthread_mutex_unlock(&a->prepare_lock);
+}
+
+void prepared_void(struct audience *a) {
+    pthread_mutex_lock(&a->prepare_lock);
+    for (struct audience_prepared *p = a->prepared; p; p = p->next)
+        p->dead = true;
+    pthread_mutex_unlock(&a->prepare_lock);
+}
+
+struct backfill *prepared_take(struct audience *a, const struct audience_snapshot *snapshot, const uint32_t *numbers,
+                               uint32_t count) {
+    struct backfill *taken = NULL;
+    if (atomic_load_explicit(&a->prepared_count, memory_order_acquire) == 0)
+        return NULL;
+    pthread_mutex_lock(&a->prepare_lock);
+    for (struct audience_prepared *p = a->prepared, *next; p && !taken; p = next) {
+        next = p->next;
+        if (!p->ready || p->dead || !backfill_fits(p->backfill, snapshot, numbers, count))
+            continue;
+        taken = p->backfill;
+        p->backfill = NULL;
+        leave(a, p);
+    }
+    pthread_mutex_unlock(&a->prepare_lock);
+    return taken;
+}
+
+/* --- preparing --- */
+
+/* While records wait, a processor is left to the fold. */
+static unsigned workers_for(const struct audience *a) {
+    bool behind =
+        a->log && log_durable(a->log) > atomic_load_explicit(&((struct audience *)a)->published, memory_order_relaxed);
+    unsigned workers = workers_wanted();
+    return behind && workers > 1 ? workers - 1 : workers;
+}
+
+static size_t take_touched(struct audience *a, struct audience_prepared *prepared, struct buffer *customers) {
+    pthread_mutex_lock(&a->prepare_lock);
+    size_t count = backfill_take_touched(prepared->backfill, customers);
+    pthread_mutex_unlock(&a->prepare_lock);
+    return count;
+}
+
+/* Under the lock, as the fold may touch. */
+static void put_back(struct audience *a, struct audience_prepared *prepared, const struct buffer *customers) {
+    const uint64_t *words = (const uint64_t *)(const void *)customers->data;
+    pthread_mutex_lock(&a->prepare_lock);
+    for (size_t w = 0; w < customers->size / sizeof *words; w++)
+        for (uint64_t left = words[w]; left; left &= left - 1)
+            backfill_touch(prepared->backfill,
+                           (struct customer_id){(uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(left)});
+    pthread_mutex_unlock(&a->prepare_lock);
+}
+
+static void prepare(struct audience *a, struct audience_prepared *prepared) {
+    struct backfill *b = prepared->backfill;
+    struct buffer customers = {0};
+    backfill_work(b, 0, members_spans(a->live.members), audience_now(a), workers_for(a));
+    for (unsigned round = 0; round < TOUCHED_ROUNDS; round++) {
+        size_t touched = take_touched(a, prepared, &customers);
+        if (touched < prepare_touched_few) {
+            put_back(a, prepared, &customers);
+            break;
+        }
+        backfill_again(b, (const uint64_t *)(const void *)customers.data, customers.size / sizeof(uint64_t),
+                       audience_now(a));
+    }
+    buffer_release(&customers);
+    pthread_mutex_lock(&a->prepare_lock);
+    prepared->ready = true;
+    pthread_mutex_unlock(&a->prepare_lock);
+}
+
+struct audience_prepared *audience_prepare(struct audience *a, struct json_parser *p, const struct json *definition) {
+    struct audience_prepared *prepared = memory_get(1, sizeof *prepared);
+    pthread_mutex_lock(&a->prepare_turn);
+    prepared->backfill = backfill_for(a, p, definition);
+    if (prepared->backfill && enter(a, prepared)) {
+        prepare(a, prepared);
+    } else {
+        backfill_free(prepared->backfill);
+        free(prepared);
+        prepared = NULL;
+    }
+    pthread_mutex_unlock(&a->prepare_turn);
+    return prepared;
+}
+
+void audience_prepared_release(struct audience *a, struct audience_prepared *prepared) {
+    if (!prepared)
+        return;
+    pthread_mutex_lock(&a->prepare_lock);
+    leave(a, prepared);
+    pthread_mutex_unlock(&a->prepare_lock);
+    backfill_free(prepared->backfill);
+    free(prepared);
+}
