@@ -344,6 +344,30 @@ static void touch_slots(struct live *l, struct planned *p, const struct record_h
     }
 }
 
+static void note_found(void *context, const uint32_t *roots, uint32_t count) {
+    struct planned *p = context;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t slot = p->roots[roots[i]].slot;
+        p->found[slot / 8] |= (uint64_t)SLACK_TURNS << slot % 8 * 8;
+    }
+}
+
+/* A document, of whose type all roots have slots. */
+static void touch_by_document(struct live *l, struct planned *p, const struct record_head *record,
+                              const struct touching *t, const struct typed_roots *typed) {
+    bool by_keys = typed->keyed && record->flags & RECORD_NEW_DOCUMENT;
+    for (uint32_t w = 0; by_keys && w < p->slot_words; w++)
+        p->found[w] = 0;
+    if (by_keys)
+        root_keys_find(typed->keys, record, note_found, p);
+    for (uint32_t w = 0; typed->reading && w < p->slot_words; w++) {
+        if (!typed->reading[w])
+            continue;
+        uint64_t left = slack_document_word(t->slack + 8 * (size_t)w, typed->reading[w]);
+        touch_slots(l, p, record, t, w, by_keys ? left & ~(typed->keyed[w] & ~p->found[w]) : left);
+    }
+}
+
 /* The same of all that read the type. Where slack is known of all of them at once: most hold, and cost a look at an eighth of a word. */
 static void touch_by_type(struct live *l, struct planned *p, const struct record_head *record,
                           const struct touching *t) {
@@ -352,9 +376,8 @@ static void touch_by_type(struct live *l, struct planned *p, const struct record
         touch_asked(l, p, record, t, typed->all.roots, typed->all.count);
         return;
     }
-    for (uint32_t w = 0; t->document && typed->reading && w < p->slot_words; w++)
-        if (typed->reading[w])
-            touch_slots(l, p, record, t, w, slack_document_word(t->slack + 8 * (size_t)w, typed->reading[w]));
+    if (t->document)
+        touch_by_document(l, p, record, t, typed);
     for (uint32_t w = 0; t->event && typed->counted && w < p->slot_words; w++)
         if (typed->counted[w])
             touch_slots(l, p, record, t, w, slack_take_word(t->slack + 8 * (size_t)w, typed->counted[w], t->sure));

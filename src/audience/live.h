@@ -72,6 +72,7 @@ struct typed_roots {
     struct root_keys *keys; /* to which it may be something only by a value it has; NULL: none */
     uint64_t *counted;      /* [slot_words]: to which every event counts; NULL: none */
     uint64_t *reading;      /* [slot_words]: all */
+    uint64_t *keyed;        /* [slot_words]: of documents, those of `keys`; NULL: none */
 };
 struct related_root {
     uint32_t over, root;
@@ -92,6 +93,7 @@ struct planned {
     struct root_list *by_attribute, *by_master, *by_set;
     uint32_t *by_slot; /* [8 * slot_words]: the root */
     uint32_t slot_words;
+    uint64_t *found; /* [slot_words]: by the values of the document in hand */
     uint32_t type_count, attribute_count, set_count;
     struct root_list any_event;
     struct related_list *related_type, *related_attribute, *related_set, related_any_event;

@@ -14,9 +14,9 @@ struct number_key {
     struct number least;
     uint32_t root;
 };
-/* Roots that demand something of one property, sorted by what; their numbers beside them, in that order. */
+/* Roots that demand something of one property, of the record or of its items, sorted by what; their numbers beside them, in that order. */
 struct property_keys {
-    uint16_t property;
+    uint16_t property, items;
     struct text_key *texts;
     struct number_key *numbers;
     uint32_t *text_roots, *number_roots, *all;
@@ -29,13 +29,13 @@ struct root_keys {
 
 /* --- making --- */
 
-static struct property_keys *keys_of(struct root_keys *keys, uint16_t property) {
+static struct property_keys *keys_of(struct root_keys *keys, uint16_t property, uint16_t items) {
     for (uint32_t i = 0; i < keys->property_count; i++)
-        if (keys->properties[i].property == property)
+        if (keys->properties[i].property == property && keys->properties[i].items == items)
             return &keys->properties[i];
     keys->properties = memory_resize(keys->properties, keys->property_count + 1, sizeof *keys->properties);
     struct property_keys *made = &keys->properties[keys->property_count++];
-    *made = (struct property_keys){.property = property};
+    *made = (struct property_keys){.property = property, .items = items};
     return made;
 }
 
@@ -52,7 +52,7 @@ bool root_keys_add(struct root_keys **keys, uint16_t type, uint32_t number, cons
         return false;
     if (!*keys)
         *keys = memory_get(1, sizeof **keys);
-    struct property_keys *p = keys_of(*keys, key.property);
+    struct property_keys *p = keys_of(*keys, key.property, key.items);
     for (const struct node *n = key.texts; n; n = n->next)
         if (!has_text(p, n->text, number)) {
             p->texts = memory_resize(p->texts, p->text_count + 1, sizeof *p->texts);
@@ -137,21 +137,45 @@ static uint32_t number_place(const struct property_keys *p, struct number number
     return first;
 }
 
-void root_keys_find(const struct root_keys *keys, const struct record_head *event,
+struct finding {
+    const struct record_head *record;
+    void (*each)(void *context, const uint32_t *roots, uint32_t count);
+    void *context;
+};
+
+static void find_by(const struct property_keys *p, const struct record_value *v, const struct finding *f) {
+    if (!v || v->kind == VALUE_MISSING)
+        return; /* no demand is fulfilled by nothing */
+    bool text = v->kind == VALUE_TEXT, number = v->kind == VALUE_NUMBER || v->kind == VALUE_REAL;
+    if ((!text && p->text_count) || (!number && p->number_count)) {
+        f->each(f->context, p->all, p->all_count); /* of another kind than it is held against: nothing can be told */
+    } else if (text) {
+        struct slice value = record_text(f->record, v);
+        uint32_t first = text_place(p, value, false);
+        f->each(f->context, p->text_roots + first, text_place(p, value, true) - first);
+    } else {
+        f->each(f->context, p->number_roots, number_place(p, relevance_number(v)));
+    }
+}
+
+static void find_by_items(const struct property_keys *p, const struct finding *f) {
+    const struct record_value *items = record_find(f->record, p->items);
+    if (!items || items->kind != VALUE_ITEMS)
+        return;
+    for (uint32_t i = 0; i < items->count; i++) {
+        const struct record_item *item = &record_items(f->record, items)[i];
+        find_by(p, relevance_item_value(f->record, item, p->property), f);
+    }
+}
+
+void root_keys_find(const struct root_keys *keys, const struct record_head *record,
                     void (*each)(void *context, const uint32_t *roots, uint32_t count), void *context) {
+    struct finding f = {record, each, context};
     for (uint32_t i = 0; keys && i < keys->property_count; i++) {
         const struct property_keys *p = &keys->properties[i];
-        const struct record_value *v = record_find(event, p->property);
-        if (!v || v->kind == VALUE_MISSING)
-            continue; /* no demand is fulfilled by nothing */
-        bool text = v->kind == VALUE_TEXT, number = v->kind == VALUE_NUMBER || v->kind == VALUE_REAL;
-        if ((!text && p->text_count) || (!number && p->number_count)) {
-            each(context, p->all, p->all_count); /* of another kind than it is held against: nothing can be told */
-        } else if (text) {
-            uint32_t first = text_place(p, record_text(event, v), false);
-            each(context, p->text_roots + first, text_place(p, record_text(event, v), true) - first);
-        } else {
-            each(context, p->number_roots, number_place(p, relevance_number(v)));
-        }
+        if (p->items)
+            find_by_items(p, &f);
+        else
+            find_by(p, record_find(record, p->property), &f);
     }
 }

@@ -207,8 +207,8 @@ static enum event_relevance passes(const struct relevance *r, const struct row_f
 
 /* --- held against a new document --- */
 
-static const struct record_value *item_value(const struct record_head *record, const struct record_item *item,
-                                             uint16_t property) {
+const struct record_value *relevance_item_value(const struct record_head *record, const struct record_item *item,
+                                                uint16_t property) {
     const struct record_value *values = record_item_values(record, item);
     for (uint32_t i = 0; i < item->value_count; i++)
         if (values[i].property == property)
@@ -222,7 +222,7 @@ static bool may_pass(const struct relevance *r, const struct row_filter *filter,
     for (uint32_t i = 0; i < filter->count; i++) {
         const struct row_test *test = &r->tests[filter->first + i];
         const struct record_value *v = !test->of_item ? record_find(record, test->property)
-                                       : item         ? item_value(record, item, test->property)
+                                       : item         ? relevance_item_value(record, item, test->property)
                                                       : NULL;
         if ((!test->of_item || item) && fulfils(record, v, test) == EVENT_NOTHING)
             return false;
@@ -295,13 +295,13 @@ bool relevance_key_of(const struct relevance *r, uint16_t type, struct relevance
     }
     for (uint32_t i = 0; only && i < only->count; i++) {
         const struct row_test *test = &r->tests[only->first + i];
-        if (!test->of_item && demand_of(test) > (best ? demand_of(best) : 0))
+        if (demand_of(test) > (best ? demand_of(best) : 0))
             best = test;
     }
     if (!best)
         return false;
     const struct node *literal = best->call->first->next;
-    *key = (struct relevance_key){.property = best->property};
+    *key = (struct relevance_key){.property = best->property, .items = best->of_item ? only->items : 0};
     if (demand_of(best) == 2)
         key->texts = literal;
     else

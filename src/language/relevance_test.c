@@ -49,9 +49,7 @@ static void row_text(struct random *random, char *out, size_t size) {
 
 static unsigned keyed;
 
-/* Whether the event has what the key demands, or it cannot be told. */
-static bool has_key(const struct relevance_key *key, const struct record_head *record) {
-    const struct record_value *v = record_find(record, key->property);
+static bool value_has(const struct relevance_key *key, const struct record_head *record, const struct record_value *v) {
     if (!v || v->kind == VALUE_MISSING)
         return false;
     if (!key->texts)
@@ -59,6 +57,17 @@ static bool has_key(const struct relevance_key *key, const struct record_head *r
                number_compare(key->least, relevance_number(v)) <= 0;
     for (const struct node *n = key->texts; n; n = n->next)
         if (v->kind != VALUE_TEXT || slice_equal(n->text, record_text(record, v)))
+            return true;
+    return false;
+}
+
+/* Whether the record, or an item of it, has what the key demands, or it cannot be told. */
+static bool has_key(const struct relevance_key *key, const struct record_head *record) {
+    const struct record_value *items = key->items ? record_find(record, key->items) : NULL;
+    if (!key->items)
+        return value_has(key, record, record_find(record, key->property));
+    for (uint32_t i = 0; items && items->kind == VALUE_ITEMS && i < items->count; i++)
+        if (value_has(key, record, relevance_item_value(record, &record_items(record, items)[i], key->property)))
             return true;
     return false;
 }
@@ -254,6 +263,7 @@ static unsigned hold_documents(uint64_t seed) {
             enum event_relevance says = relevance_of(relevance[i], record);
             const char *now = language_bed_plan(&bed, of_documents[i], customer);
             assert_true(says != EVENT_COUNTS);
+            check_key(relevance[i], record, of_documents[i]);
             if (says == EVENT_NOTHING && strcmp(now, before[i]) != 0)
                 fail_msg("seed %llu: %s was %s and is %s after \"%s\", which was said not to matter",
                          (unsigned long long)seed, of_documents[i], before[i], now, text);

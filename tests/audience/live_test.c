@@ -43,6 +43,8 @@ static const char *const segments[][2] = {
     {"twice", "count(Viewed, last 12 hours) >= 2 and count(Viewed, last 12 hours) >= 1 and nick is present"},
     {"keyed", "count(Viewed where k = \"x\" and n > 33, last 4 days) >= 2"},
     {"keys", "count(Searched where k in (\"x\", \"z\")) >= 2 and none(Viewed where k = \"y\", last 2 days)"},
+    {"bought", "any(order.items where sku in (\"x\", \"y\"), last 9 days)"},
+    {"not bought", "none(order.items where sku = \"z\" and price > 3, last 20 days) and count(order) > 0"},
     {"two", "count(Viewed, last 1 day) >= 1 and count(Searched, last 1 day) >= 1"},
 };
 
@@ -100,6 +102,9 @@ static void add_segment(struct script *s, int64_t now_ms, size_t i) {
 
 static void add_call(struct script *s, struct random *r, int64_t now_ms, unsigned i) {
     static const char *const keys[] = {"", ",\"k\":\"x\"", ",\"k\":\"y\"", ",\"k\":\"z\""};
+    static const char *const lines[] = {"", ",\"products\":[{\"sku\":\"x\",\"price\":5}]",
+                                        ",\"products\":[{\"sku\":\"z\",\"price\":2},{\"sku\":\"y\",\"price\":4}]",
+                                        ",\"products\":[{\"sku\":\"z\",\"price\":7}]"};
     unsigned user = (unsigned)random_below(r, s->users), dice = (unsigned)random_below(r, 100);
     char who[80], time[32];
     int64_t late = random_below(r, 4) ? (int64_t)random_below(r, 60000) : (int64_t)random_below(r, 40) * DAY_MS;
@@ -116,8 +121,8 @@ static void add_call(struct script *s, struct random *r, int64_t now_ms, unsigne
         PUT(step,
             "{\"type\":\"track\",\"messageId\":\"m%u\",%s,\"timestamp\":\"%s\",\"event\":\"Order "
             "Completed\",\"properties\":{"
-            "\"order_id\":\"o%u\",\"total\":%u}}",
-            i, who, time, (unsigned)random_below(r, 60), (unsigned)random_below(r, 150));
+            "\"order_id\":\"o%u\",\"total\":%u%s}}",
+            i, who, time, (unsigned)random_below(r, 60), (unsigned)random_below(r, 150), lines[random_below(r, 4)]);
     else if (dice < 60)
         PUT(step,
             "{\"type\":\"track\",\"messageId\":\"m%u\",%s,\"timestamp\":\"%s\",\"event\":\"%s\",\"properties\":{\"n\":%"
