@@ -277,29 +277,23 @@ static bool stay_of(struct state *s, uint32_t condition, int64_t *stay_ms) {
 struct staying {
     bool known;      /* it is plain */
     int64_t stay_ms; /* INSTANT_NEVER: for ever */
-    const uint64_t *bits;
-    const struct untils *untils;
+    struct leaving leaving;
 };
 
 static struct staying staying_of(struct state *s, const struct plan_node *a) {
     struct staying st = {.stay_ms = INSTANT_NEVER};
     st.known =
         stay_of(s, a->children[0], &st.stay_ms) && (st.stay_ms == INSTANT_NEVER || st.stay_ms >= 2 * HOLD_LATE_MS);
-    if (st.known && st.stay_ms != INSTANT_NEVER) {
-        st.bits = state_bits(s, a->children[0], a->source);
-        st.untils = state_until(s, a->children[0]);
-    }
+    if (st.known && st.stay_ms != INSTANT_NEVER)
+        st.known = leaving_begin(s, a->source, a->children[0], &st.leaving);
     return st;
 }
 
 /* Until when none of these rows leaves, nor any that comes; 0: not known. */
 static int64_t rows_stay(const struct state *s, const struct staying *st, struct rows_of rows) {
-    int64_t until = INSTANT_NEVER;
     if (!st->known || st->stay_ms == INSTANT_NEVER)
         return st->known ? INSTANT_NEVER : 0;
-    for (uint32_t r = bits_next(st->bits, rows.first, rows.end); r < rows.end; r = bits_next(st->bits, r + 1, rows.end))
-        until = sooner(until, st->untils->each[r & st->untils->mask]);
-    return sooner(until, s->now - HOLD_LATE_MS + st->stay_ms);
+    return sooner(leaving_nth(s, &st->leaving, rows.first, rows.end, 1), s->now - HOLD_LATE_MS + st->stay_ms);
 }
 
 /* A count, or how many are distinct, of events. */

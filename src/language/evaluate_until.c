@@ -297,7 +297,8 @@ static bool count_until(struct state *s, const struct plan_node *n, struct until
     uint32_t groups;
     const uint32_t *starts = state_groups(s, left->source, left->frame, &groups);
     const uint64_t *bits = state_bits(s, left->children[0], left->source);
-    const struct untils *u = state_until(s, left->children[0]);
+    struct leaving leaving;
+    bool leaves = leaving_begin(s, left->source, left->children[0], &leaving);
     *out = new_untils(s, groups);
     if (r.low > r.high)
         return true;
@@ -306,9 +307,16 @@ static bool count_until(struct state *s, const struct plan_node *n, struct until
         int64_t has = 0;
         for (uint32_t i = bits_next(bits, from, to); i < to; i = bits_next(bits, i + 1, to))
             has++;
-        if (least > 0 && from < to)
-            out->each[g] = has >= least ? nth_change(s, bits, true, u, from, to, has - least + 1)
-                                        : nth_change(s, bits, false, u, from, to, least - has);
+        if (least <= 0 || from == to)
+            continue;
+        if (leaves && leaving_none_comes(s, &leaving, from, to)) {
+            if (has >= least)
+                out->each[g] = leaving_nth(s, &leaving, from, to, has - least + 1);
+            continue;
+        }
+        const struct untils *u = state_until(s, left->children[0]);
+        out->each[g] = has >= least ? nth_change(s, bits, true, u, from, to, has - least + 1)
+                                    : nth_change(s, bits, false, u, from, to, least - has);
     }
     return true;
 }
@@ -398,11 +406,18 @@ static struct untils window_node_until(struct state *s, const struct plan_node *
 static void rows_soonest(struct state *s, const struct plan_node *n, uint32_t child, struct untils *out) {
     if (child == NODE_NONE || !state_node(s, child)->timed)
         return;
-    const struct untils *u = state_until(s, child);
     uint32_t groups;
     const uint32_t *starts = state_groups(s, n->source, n->frame, &groups);
+    struct leaving leaving;
+    bool leaves = child == n->children[0] && leaving_begin(s, n->source, child, &leaving);
     for (uint32_t g = 0; g < groups; g++) {
-        for (uint32_t i = starts[g] - starts[0]; i < starts[g + 1] - starts[0]; i++)
+        uint32_t from = starts[g] - starts[0], to = starts[g + 1] - starts[0];
+        if (leaves && leaving_none_comes(s, &leaving, from, to)) {
+            take_sooner(out, g, leaving_nth(s, &leaving, from, to, 1));
+            continue;
+        }
+        const struct untils *u = state_until(s, child);
+        for (uint32_t i = from; i < to; i++)
             take_sooner(out, g, at_of(u, i));
     }
 }
@@ -412,10 +427,16 @@ static void any_until(struct state *s, const struct plan_node *n, struct untils 
     uint32_t groups;
     const uint32_t *starts = state_groups(s, n->source, n->frame, &groups);
     const uint64_t *bits = state_bits(s, n->children[0], n->source);
-    const struct untils *u = state_until(s, n->children[0]);
+    struct leaving leaving;
+    bool leaves = leaving_begin(s, n->source, n->children[0], &leaving);
     for (uint32_t g = 0; g < groups; g++) {
         uint32_t from = starts[g] - starts[0], to = starts[g + 1] - starts[0];
         int64_t latest = INT64_MIN;
+        if (leaves && leaving_none_comes(s, &leaving, from, to)) {
+            out->each[g] = leaving_last(s, &leaving, from, to);
+            continue;
+        }
+        const struct untils *u = state_until(s, n->children[0]);
         for (uint32_t i = bits_next(bits, from, to); i < to; i = bits_next(bits, i + 1, to))
             latest = at_of(u, i) > latest ? at_of(u, i) : latest;
         for (uint32_t i = from; i < to && latest == INT64_MIN; i++)
