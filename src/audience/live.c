@@ -434,11 +434,12 @@ static int compare_customers(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Those who have `customer` at the other end of a relation of type `over`: they stand in its rows of the inverse type. */
-static size_t find_ends(struct live *l, struct customer_id customer, uint16_t over) {
+/* They stand in its rows of the inverse type. */
+size_t live_find_ends(struct live *l, struct customer_id customer, uint16_t over) {
     uint16_t inverse = dictionary_type_at(l->dictionary, over)->inverse;
     struct history_rows rows;
     size_t found = 0, kept = 0;
+    l->ends_cut = false;
     if (!inverse)
         return 0;
     if (!l->ends)
@@ -453,6 +454,7 @@ static size_t find_ends(struct live *l, struct customer_id customer, uint16_t ov
         if (other.number) /* itself too: the two may have been made one */
             l->ends[found++] = other;
     }
+    l->ends_cut = found == RELATED_MAX;
     if (found)
         qsort(l->ends, found, sizeof *l->ends, compare_customers);
     for (size_t i = 0; i < found; i++)
@@ -467,7 +469,7 @@ static void work_related(struct live *l, struct planned *p, struct customer_id c
         struct over *over = &p->overs[i];
         if (!over->is_touched)
             continue;
-        size_t ends = find_ends(l, customer, over->type);
+        size_t ends = live_find_ends(l, customer, over->type);
         for (size_t e = 0; e < ends; e++)
             if (members_has(l->members, MEMBERS_POPULATION, l->ends[e]))
                 evaluate_one(l, p, l->ends[e], over->touched, timers_get(l->timers, l->ends[e]),

@@ -37,6 +37,7 @@ struct live {
     struct arena arena;
     struct record_builder builder;
     struct customer_id *ends;
+    bool ends_cut; /* there may be more of them than RELATED_MAX */
 };
 
 struct root_list {
@@ -121,6 +122,8 @@ void live_release(struct live *live);
 void live_entry(struct live *live, enum feed_kind kind, enum feed_cause cause, struct customer_id customer,
                 uint32_t subject, uint64_t clauses_before, uint64_t clauses_after);
 bool live_in_population(const struct live *live, struct customer_id customer);
+/* Those who have `customer` at the other end of a relation of type `over`, ascending in live->ends; returns how many, RELATED_MAX at the most. */
+size_t live_find_ends(struct live *live, struct customer_id customer, uint16_t over);
 
 /* Records came to `customer`: evaluates what reads them, for it and for those related to it. */
 void live_records(struct live *live, struct planned *planned, struct customer_id customer, bool created,

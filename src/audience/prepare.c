@@ -5,7 +5,8 @@
  * of one counter, so that either the fold sees him, or he sees the rows. It costs the fold some ns a record.
  *
  * Whom the fold touches while everybody is evaluated is evaluated again beside it, then who was touched during that, until they are few: the
- * rest is the fold's. Not prepared is what hangs on more than a customer's own rows: relations, stored sets. */
+ * rest is the fold's. Where an expression looks at others over a relation, who has the touched one at the other end is touched too. Not prepared is
+ * what reads stored sets. */
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 
 #define ROOTS_MAX 16     /* of one definition: more are evaluated while the fold waits, some spans at a time */
 #define PREPARED_MAX 8   /* at a time */
+#define OVERS_MAX 4      /* relation types that one definition looks over */
 #define TOUCHED_ROUNDS 6 /* and where they do not become fewer, whoever is left after so many rounds */
 
 size_t prepare_touched_few = 256;
@@ -23,31 +25,51 @@ size_t prepare_touched_few = 256;
 struct audience_prepared {
     struct audience_prepared *next;
     struct backfill *backfill; /* NULL once the fold has it */
-    bool ready, dead;          /* dead: the dictionary changed */
+    bool ready, dead;          /* dead: the dictionary changed, or somebody touched stands at too many ends */
+    uint16_t overs[OVERS_MAX]; /* relation types it looks over */
+    unsigned over_count;
 };
 
 /* --- whether it can be --- */
 
+struct seeing {
+    struct audience_prepared *prepared;
+    bool fits;
+};
+
 static void see_dependency(void *context, const struct dependency *d) {
-    bool *own = context;
-    *own &= !d->over && d->kind != DEPENDS_RELATED && d->kind != DEPENDS_SET;
+    struct seeing *seeing = context;
+    struct audience_prepared *p = seeing->prepared;
+    uint16_t over = d->kind == DEPENDS_RELATED ? (uint16_t)d->number : d->over;
+    seeing->fits &= d->kind != DEPENDS_SET && !(d->kind == DEPENDS_RELATED && d->over);
+    for (unsigned i = 0; i < p->over_count && over; i++)
+        over = p->overs[i] == over ? 0 : over;
+    if (!over)
+        return;
+    if (p->over_count < OVERS_MAX)
+        p->overs[p->over_count++] = over;
+    else
+        seeing->fits = false;
 }
 
-static bool reads_own_rows(const struct audience_snapshot *s, const uint32_t *numbers, uint32_t count) {
-    bool own = true;
+/* What the trees depend on can be followed; the relations are noted. */
+static bool can_follow(struct audience_prepared *prepared, const struct audience_snapshot *s, const uint32_t *numbers,
+                       uint32_t count) {
+    struct seeing seeing = {prepared, true};
     for (uint32_t i = 0; i < count; i++)
-        check_dependencies(definition_numbered(s, numbers[i])->tree, see_dependency, &own);
-    return own;
+        check_dependencies(definition_numbered(s, numbers[i])->tree, see_dependency, &seeing);
+    return seeing.fits;
 }
 
-static struct backfill *backfill_for(struct audience *a, struct json_parser *p, const struct json *definition) {
+static struct backfill *backfill_for(struct audience *a, struct audience_prepared *prepared, struct json_parser *p,
+                                     const struct json *definition) {
     struct audience_snapshot *snapshot = audience_snapshot(a);
     struct definition_change change;
     struct backfill *b = NULL;
     struct fault fault;
     if (!definition_apply(&a->parts, snapshot, p, definition, false, 0, 0, &change, &fault) && change.snapshot) {
         uint32_t count, *numbers = change_live_numbers(&change, &count);
-        if (count == 0 || count > ROOTS_MAX || !reads_own_rows(change.snapshot, numbers, count) ||
+        if (count == 0 || count > ROOTS_MAX || !can_follow(prepared, change.snapshot, numbers, count) ||
             backfill_create(&a->live.outside, change.snapshot, numbers, count, &b, &fault))
             b = NULL;
         free(numbers);
@@ -83,12 +105,24 @@ static void leave(struct audience *a, struct audience_prepared *prepared) {
     atomic_fetch_sub_explicit(&a->prepared_count, 1, memory_order_acq_rel);
 }
 
+/* Under the lock; fold thread. */
+static void touch_ends(struct audience *a, struct audience_prepared *p, struct customer_id customer) {
+    for (unsigned i = 0; i < p->over_count; i++) {
+        size_t ends = live_find_ends(&a->live, customer, p->overs[i]);
+        for (size_t e = 0; e < ends; e++)
+            backfill_touch(p->backfill, a->live.ends[e]);
+        p->dead |= a->live.ends_cut;
+    }
+}
+
 void prepared_touch(struct audience *a, struct customer_id customer) {
     if (atomic_fetch_add_explicit(&a->prepared_count, 0, memory_order_acq_rel) == 0)
         return;
     pthread_mutex_lock(&a->prepare_lock);
-    for (struct audience_prepared *p = a->prepared; p; p = p->next)
+    for (struct audience_prepared *p = a->prepared; p; p = p->next) {
         backfill_touch(p->backfill, customer);
+        touch_ends(a, p, customer);
+    }
     pthread_mutex_unlock(&a->prepare_lock);
 }
 
@@ -167,7 +201,7 @@ static void prepare(struct audience *a, struct audience_prepared *prepared) {
 struct audience_prepared *audience_prepare(struct audience *a, struct json_parser *p, const struct json *definition) {
     struct audience_prepared *prepared = memory_get(1, sizeof *prepared);
     pthread_mutex_lock(&a->prepare_turn);
-    prepared->backfill = backfill_for(a, p, definition);
+    prepared->backfill = backfill_for(a, prepared, p, definition);
     if (prepared->backfill && enter(a, prepared)) {
         prepare(a, prepared);
     } else {
