@@ -7,8 +7,8 @@
 
 #include "language/workers.h"
 
-#define WINDOW_ANSWERS                                                                                                 \
-    4096 /* spans times roots that are worked before they are put, where the fold waits: some 20 MiB */
+/* Spans times roots that are worked before they are put, where the fold waits: 35 MiB at the most. */
+#define WINDOW_ANSWERS 512
 
 uint32_t backfill_one_by_one = 512;
 
@@ -191,17 +191,42 @@ static struct answers *answers_of(const struct backfill *b, uint32_t span) {
     return span < b->span_count ? b->spans[span] : NULL;
 }
 
-void backfill_again(struct backfill *b, const uint64_t *customers, size_t words, int64_t now_ms) {
-    for (size_t w = 0; w < words; w++) {
-        struct answers *s = answers_of(b, (uint32_t)(w / SPAN_WORDS));
-        if (!s || !customers[w])
-            continue; /* whole spans are evaluated when they are put */
-        struct history_hold hold = history_enter(b->outside.history);
+static uint64_t count_of(const uint64_t *bits, size_t words) {
+    uint64_t count = 0;
+    for (size_t w = 0; w < words; w++)
+        count += (uint64_t)__builtin_popcountll(bits[w]);
+    return count;
+}
+
+/* Some customers of a span again: each, or the span. */
+static void again_in_span(struct backfill *b, uint32_t span, const uint64_t *customers, size_t words, int64_t now_ms,
+                          struct hold *holds) {
+    struct answers *s = answers_of(b, span), *fresh = NULL;
+    uint64_t count = count_of(customers, words);
+    if (!s || !count)
+        return; /* what is not there is evaluated when it is put */
+    struct history_hold hold = history_enter(b->outside.history);
+    if (count > backfill_one_by_one)
+        fresh = work_span(b, b->parts, span, now_ms, holds);
+    for (size_t w = 0; w < words && !fresh; w++)
         for (uint64_t left = customers[w]; left; left &= left - 1)
-            work_customer(b, b->parts, s, (struct customer_id){(uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(left)},
-                          now_ms);
-        history_leave(b->outside.history, hold);
+            work_customer(
+                b, b->parts, s,
+                (struct customer_id){span * SPAN_CUSTOMERS + (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(left)},
+                now_ms);
+    history_leave(b->outside.history, hold);
+    if (fresh) {
+        answers_free(s);
+        b->spans[span] = fresh;
     }
+}
+
+void backfill_again(struct backfill *b, const uint64_t *customers, size_t words, int64_t now_ms) {
+    struct hold *holds = memory_get(SPAN_CUSTOMERS, sizeof *holds);
+    for (size_t w = 0; w < words; w += SPAN_WORDS)
+        again_in_span(b, (uint32_t)(w / SPAN_WORDS), customers + w, words - w < SPAN_WORDS ? words - w : SPAN_WORDS,
+                      now_ms, holds);
+    free(holds);
 }
 
 /* --- who was touched --- */
@@ -216,13 +241,15 @@ void backfill_touch(struct backfill *b, struct customer_id customer) {
     bit_set((uint64_t *)(void *)b->touched.data, customer.number);
 }
 
-size_t backfill_take_touched(struct backfill *b, struct buffer *customers) {
-    size_t count = 0;
+uint64_t backfill_touched(const struct backfill *b) {
+    return count_of((const uint64_t *)(const void *)b->touched.data, b->touched.size / sizeof(uint64_t));
+}
+
+uint64_t backfill_take_touched(struct backfill *b, struct buffer *customers) {
+    uint64_t count = backfill_touched(b);
     buffer_release(customers);
     *customers = b->touched;
     b->touched = (struct buffer){0};
-    for (size_t w = 0; w < customers->size / sizeof(uint64_t); w++)
-        count += (size_t)__builtin_popcountll(((const uint64_t *)(const void *)customers->data)[w]);
     return count;
 }
 

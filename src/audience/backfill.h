@@ -23,14 +23,16 @@ enum status backfill_create(const struct outside *outside, struct audience_snaps
                             uint32_t count, struct backfill **backfill, struct fault *fault) WARN_UNUSED;
 void backfill_free(struct backfill *backfill);
 
-/* Evaluates the spans as of `now_ms`, by so many threads. Cost: what a batch run costs, and due moments and slack of everybody. */
+/* Evaluates the spans as of `now_ms`, by so many threads. Cost: what a batch run costs, and due moments and slack of everybody; memory up to 17 bytes a
+ * customer until it is put, and a root's bit and byte. */
 void backfill_work(struct backfill *backfill, uint32_t first_span, uint32_t end_span, int64_t now_ms, unsigned workers);
 /* Evaluates these customers again, in spans that were worked. [words]: bits by number. */
 void backfill_again(struct backfill *backfill, const uint64_t *customers, size_t words, int64_t now_ms);
 
 /* Who was touched since: taken out, for backfill_again. `customers` is a buffer of uint64_t; returns how many there are. */
 void backfill_touch(struct backfill *backfill, struct customer_id customer);
-size_t backfill_take_touched(struct backfill *backfill, struct buffer *customers);
+uint64_t backfill_touched(const struct backfill *backfill);
+uint64_t backfill_take_touched(struct backfill *backfill, struct buffer *customers);
 
 /* Whether it answers what the segments `numbers` of `snapshot` ask, whatever their numbers were: their trees say the same of the same definitions, and master data are as
  * they were. */

@@ -20,6 +20,9 @@
 #define OVERS_MAX 4      /* relation types that one definition looks over */
 #define TOUCHED_ROUNDS 6 /* and where they do not become fewer, whoever is left after so many rounds */
 
+/* So many, and an eighth of all, that the fold has yet to evaluate again: it is so far behind that all workers had better evaluate everybody. */
+#define TOUCHED_MANY 4096
+
 size_t prepare_touched_few = 256;
 
 struct audience_prepared {
@@ -136,12 +139,14 @@ void prepared_void(struct audience *a) {
 struct backfill *prepared_take(struct audience *a, const struct audience_snapshot *snapshot, const uint32_t *numbers,
                                uint32_t count) {
     struct backfill *taken = NULL;
+    uint64_t most = TOUCHED_MANY + members_count(a->live.members, MEMBERS_POPULATION) / 8;
     if (atomic_load_explicit(&a->prepared_count, memory_order_acquire) == 0)
         return NULL;
     pthread_mutex_lock(&a->prepare_lock);
     for (struct audience_prepared *p = a->prepared, *next; p && !taken; p = next) {
         next = p->next;
-        if (!p->ready || p->dead || !backfill_fits(p->backfill, snapshot, numbers, count))
+        if (!p->ready || p->dead || backfill_touched(p->backfill) > most ||
+            !backfill_fits(p->backfill, snapshot, numbers, count))
             continue;
         taken = p->backfill;
         p->backfill = NULL;
@@ -161,9 +166,9 @@ static unsigned workers_for(const struct audience *a) {
     return behind && workers > 1 ? workers - 1 : workers;
 }
 
-static size_t take_touched(struct audience *a, struct audience_prepared *prepared, struct buffer *customers) {
+static uint64_t take_touched(struct audience *a, struct audience_prepared *prepared, struct buffer *customers) {
     pthread_mutex_lock(&a->prepare_lock);
-    size_t count = backfill_take_touched(prepared->backfill, customers);
+    uint64_t count = backfill_take_touched(prepared->backfill, customers);
     pthread_mutex_unlock(&a->prepare_lock);
     return count;
 }
@@ -184,7 +189,7 @@ static void prepare(struct audience *a, struct audience_prepared *prepared) {
     struct buffer customers = {0};
     backfill_work(b, 0, members_spans(a->live.members), audience_now(a), workers_for(a));
     for (unsigned round = 0; round < TOUCHED_ROUNDS; round++) {
-        size_t touched = take_touched(a, prepared, &customers);
+        uint64_t touched = take_touched(a, prepared, &customers);
         if (touched < prepare_touched_few) {
             put_back(a, prepared, &customers);
             break;

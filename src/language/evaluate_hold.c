@@ -258,16 +258,26 @@ static bool any_in_future(const struct state *s, const struct frame_now *f, stru
 
 static uint32_t slack_to(int64_t distance) { return distance < SLACK_ANY ? (uint32_t)distance : SLACK_ANY - 1; }
 
-/* How long a row stays that fulfils `condition`; false where that is not so plain. */
+static bool has_window(struct state *s, uint32_t node) {
+    const struct plan_node *n = node == NODE_NONE ? NULL : state_node(s, node);
+    bool has = n && n->kind == PLAN_WINDOW;
+    for (uint32_t k = 0; n && k < n->child_count && !has; k++)
+        has = has_window(s, n->children[k]);
+    return has;
+}
+
+/* How long a row stays that fulfils `condition`; false where that is not so plain, or where an event of now may lie outside of a window. */
 static bool stay_of(struct state *s, uint32_t condition, int64_t *stay_ms) {
     const struct plan_node *n = condition == NODE_NONE ? NULL : state_node(s, condition);
-    if (!n || !n->timed)
-        return has_trait(s, condition, SETTLED);
+    if (!n)
+        return true;
     if (n->kind == PLAN_WINDOW && n->window_kind == WINDOW_ROLLING && n->unit <= UNIT_WEEK) {
         *stay_ms = sooner(*stay_ms, s->now - calendar_duration(&s->plan->calendar, s->now, -n->amount, n->unit));
         return true;
     }
-    bool plain = n->kind == PLAN_CALL && n->op == OP_AND;
+    if (n->kind != PLAN_CALL || n->op != OP_AND)
+        return !n->timed && has_trait(s, condition, SETTLED) && !has_window(s, condition);
+    bool plain = true;
     for (uint32_t k = 0; k < n->child_count && plain; k++)
         plain = stay_of(s, n->children[k], stay_ms);
     return plain;

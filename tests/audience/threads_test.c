@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "audience/audience_inside.h"
+#include "audience/backfill.h"
 
 #define READERS 3
 #define ROUNDS 60
@@ -132,7 +133,11 @@ static void some_records(struct bed *bed, int round, int i) {
     char user[16], order[16];
     snprintf(user, sizeof user, "u%d", (round * 31 + i * 7) % 400);
     snprintf(order, sizeof order, "o%d", (round * 13 + i) % 300);
-    if (i % 3 == 0)
+    if (i % 7 == 6)
+        bed_print(bed, LOG_COMMAND,
+                  "{\"command\":\"relate\",\"type\":\"guardian_of\",\"from\":\"user_id:%s\",\"to\":\"user_id:u%d\"}",
+                  user, i % 400);
+    else if (i % 3 == 0)
         bed_order(bed, user, bed->now_ms, order, i % 40);
     else if (i % 3 == 1)
         bed_track(bed, user, bed->now_ms, "Viewed", "\"n\":1");
@@ -144,9 +149,9 @@ static void some_records(struct bed *bed, int round, int i) {
 /* Records go on while everybody is evaluated: what is put in force is what evaluating everybody then would give. A restart that folds the
  * log anew, with nothing prepared, comes to the same entries. */
 static void prepared_beside_the_fold(void **state) {
-    static const char *const expressions[] = {"points > %d", "count(Viewed, last 2 days) >= %d",
-                                              "sum(order.total) > %d0",
-                                              "count(order) > %d and not in segment \\\"p0\\\""};
+    static const char *const expressions[] = {
+        "points > %d", "count(Viewed, last 2 days) >= %d", "sum(order.total) > %d0",
+        "count(order) > %d and not in segment \\\"base\\\"", "any(guardian_of where points > %d)"};
     struct bed bed = {.options.checkpoint_records = UINT64_MAX / 2, .options.checkpoint_seconds = 1u << 30};
     struct buffer before = {0}, after = {0};
     struct audience_counters counters;
@@ -154,15 +159,18 @@ static void prepared_beside_the_fold(void **state) {
     prepare_touched_few = 0;
     bed_open(&bed);
     bed_define(&bed, "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"Viewed\"}");
+    bed_define(&bed, "{\"define\":\"type\",\"kind\":\"relation\",\"name\":\"guardian_of\",\"inverse\":\"ward_of\"}");
     for (int i = 0; i < 400; i++)
         some_records(&bed, 0, i);
+    bed_segment(&bed, "base", "points > 2");
     for (int round = 0; round < PREPARED_ROUNDS; round++) {
         char text[300], expression[120];
         pthread_t thread;
-        snprintf(expression, sizeof expression, expressions[round % 4], round % 5);
+        snprintf(expression, sizeof expression, expressions[round % 5], round % 4);
         snprintf(text, sizeof text, "{\"define\":\"segment\",\"name\":\"p%d\",\"expression\":\"%s\"}", round % 8,
                  expression);
         struct preparing w = {.audience = bed.engine->audience, .json = text};
+        backfill_one_by_one = round % 2 ? 512 : 3;
         assert_int_equal(pthread_create(&thread, NULL, prepare, &w), 0);
         for (int i = 0; !atomic_load(&w.done) || i < 5; i++) {
             bed_time(&bed, bed.now_ms + 60000);
@@ -185,6 +193,7 @@ static void prepared_beside_the_fold(void **state) {
     buffer_release(&after);
     bed_close(&bed);
     prepare_touched_few = 256;
+    backfill_one_by_one = 512;
 }
 
 int main(void) {
