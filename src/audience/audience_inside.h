@@ -48,7 +48,7 @@ void audience_note_subscriptions(struct audience *a);
 void audience_set_runs(struct audience *a, struct run *runs, uint32_t count);
 
 /* --- prepare.c --- */
-/* Fewer customers than these, touched while others were evaluated, are left to the fold. Tests make it small. */
+/* Fewer customers than these, touched while others were evaluated, end the preparing. Tests make it small. */
 extern size_t prepare_touched_few;
 /* fold thread: */
 /* The customer's rows, or who is who, changed just now. */

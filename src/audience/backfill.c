@@ -2,6 +2,7 @@
 #include "audience/backfill.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -173,6 +174,32 @@ static void work_spans(void *context, unsigned number) {
     free(holds);
 }
 
+struct helper {
+    struct pass *pass;
+    unsigned number;
+};
+
+static void *help(void *context) {
+    const struct helper *h = context;
+    work_spans(h->pass, h->number);
+    return NULL;
+}
+
+/* Threads of our own, not language/workers.h's: they take after the caller's niceness. Where one cannot be made the others do its share. */
+static void run_threads(unsigned workers, struct pass *pass) {
+    pthread_t threads[WORKERS_MAX];
+    struct helper helpers[WORKERS_MAX];
+    unsigned made = 0;
+    for (unsigned i = 1; i < workers; i++) {
+        helpers[made] = (struct helper){pass, i};
+        if (pthread_create(&threads[made], NULL, help, &helpers[made]) == 0)
+            made++;
+    }
+    work_spans(pass, 0);
+    for (unsigned i = 0; i < made; i++)
+        pthread_join(threads[i], NULL);
+}
+
 void backfill_work(struct backfill *b, uint32_t first, uint32_t end, int64_t now_ms, unsigned workers) {
     struct pass pass = {.b = b, .now_ms = now_ms, .next = first, .end = end};
     if (end > b->span_count) {
@@ -184,7 +211,7 @@ void backfill_work(struct backfill *b, uint32_t first, uint32_t end, int64_t now
     if (!b->helpers)
         b->helpers = memory_get((WORKERS_MAX + 1) * ((size_t)b->part_count + 1), sizeof(struct evaluator *));
     workers = workers > end - first ? end - first : workers;
-    workers_run(workers < 1 ? 1 : workers > WORKERS_MAX ? WORKERS_MAX : workers, work_spans, &pass);
+    run_threads(workers < 1 ? 1 : workers > WORKERS_MAX ? WORKERS_MAX : workers, &pass);
 }
 
 static struct answers *answers_of(const struct backfill *b, uint32_t span) {
@@ -245,12 +272,10 @@ uint64_t backfill_touched(const struct backfill *b) {
     return count_of((const uint64_t *)(const void *)b->touched.data, b->touched.size / sizeof(uint64_t));
 }
 
-uint64_t backfill_take_touched(struct backfill *b, struct buffer *customers) {
-    uint64_t count = backfill_touched(b);
-    buffer_release(customers);
-    *customers = b->touched;
+struct buffer backfill_take_touched(struct backfill *b) {
+    struct buffer customers = b->touched;
     b->touched = (struct buffer){0};
-    return count;
+    return customers;
 }
 
 /* --- life --- */

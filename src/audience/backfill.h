@@ -29,10 +29,10 @@ void backfill_work(struct backfill *backfill, uint32_t first_span, uint32_t end_
 /* Evaluates these customers again, in spans that were worked. [words]: bits by number. */
 void backfill_again(struct backfill *backfill, const uint64_t *customers, size_t words, int64_t now_ms);
 
-/* Who was touched since: taken out, for backfill_again. `customers` is a buffer of uint64_t; returns how many there are. */
+/* Who was touched since; how many that are; and taken out, for backfill_again: uint64_t by number / 64. */
 void backfill_touch(struct backfill *backfill, struct customer_id customer);
 uint64_t backfill_touched(const struct backfill *backfill);
-uint64_t backfill_take_touched(struct backfill *backfill, struct buffer *customers);
+struct buffer backfill_take_touched(struct backfill *backfill);
 
 /* Whether it answers what the segments `numbers` of `snapshot` ask, whatever their numbers were: their trees say the same of the same definitions, and master data are as
  * they were. */

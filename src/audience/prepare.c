@@ -10,15 +10,17 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "audience/audience_inside.h"
 #include "audience/backfill.h"
 #include "language/workers.h"
 
+#define PREPARE_NICE 10
 #define ROOTS_MAX 16     /* of one definition: more are evaluated while the fold waits, some spans at a time */
 #define PREPARED_MAX 8   /* at a time */
 #define OVERS_MAX 4      /* relation types that one definition looks over */
-#define TOUCHED_ROUNDS 6 /* and where they do not become fewer, whoever is left after so many rounds */
+#define TOUCHED_ROUNDS 6 /* at the most */
 
 /* So many, and an eighth of all, that the fold has yet to evaluate again: it is so far behind that all workers had better evaluate everybody. */
 #define TOUCHED_MANY 4096
@@ -158,44 +160,30 @@ struct backfill *prepared_take(struct audience *a, const struct audience_snapsho
 
 /* --- preparing --- */
 
-/* While records wait, a processor is left to the fold. */
-static unsigned workers_for(const struct audience *a) {
-    bool behind =
-        a->log && log_durable(a->log) > atomic_load_explicit(&((struct audience *)a)->published, memory_order_relaxed);
-    unsigned workers = workers_wanted();
-    return behind && workers > 1 ? workers - 1 : workers;
-}
-
+/* The lock is held shortly: the fold does not wait for who gives way to it. Returns how many. */
 static uint64_t take_touched(struct audience *a, struct audience_prepared *prepared, struct buffer *customers) {
+    uint64_t count = 0;
+    buffer_release(customers);
     pthread_mutex_lock(&a->prepare_lock);
-    uint64_t count = backfill_take_touched(prepared->backfill, customers);
+    *customers = backfill_take_touched(prepared->backfill);
     pthread_mutex_unlock(&a->prepare_lock);
+    for (size_t w = 0; w < customers->size / sizeof(uint64_t); w++)
+        count += (uint64_t)__builtin_popcountll(((const uint64_t *)(const void *)customers->data)[w]);
     return count;
-}
-
-/* Under the lock, as the fold may touch. */
-static void put_back(struct audience *a, struct audience_prepared *prepared, const struct buffer *customers) {
-    const uint64_t *words = (const uint64_t *)(const void *)customers->data;
-    pthread_mutex_lock(&a->prepare_lock);
-    for (size_t w = 0; w < customers->size / sizeof *words; w++)
-        for (uint64_t left = words[w]; left; left &= left - 1)
-            backfill_touch(prepared->backfill,
-                           (struct customer_id){(uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(left)});
-    pthread_mutex_unlock(&a->prepare_lock);
 }
 
 static void prepare(struct audience *a, struct audience_prepared *prepared) {
     struct backfill *b = prepared->backfill;
     struct buffer customers = {0};
-    backfill_work(b, 0, members_spans(a->live.members), audience_now(a), workers_for(a));
+    uint64_t before = UINT64_MAX;
+    backfill_work(b, 0, members_spans(a->live.members), audience_now(a), workers_wanted());
     for (unsigned round = 0; round < TOUCHED_ROUNDS; round++) {
         uint64_t touched = take_touched(a, prepared, &customers);
-        if (touched < prepare_touched_few) {
-            put_back(a, prepared, &customers);
-            break;
-        }
         backfill_again(b, (const uint64_t *)(const void *)customers.data, customers.size / sizeof(uint64_t),
                        audience_now(a));
+        if (touched < prepare_touched_few || touched > before / 2)
+            break; /* few, or they do not become fewer */
+        before = touched;
     }
     buffer_release(&customers);
     pthread_mutex_lock(&a->prepare_lock);
@@ -203,12 +191,36 @@ static void prepare(struct audience *a, struct audience_prepared *prepared) {
     pthread_mutex_unlock(&a->prepare_lock);
 }
 
+struct preparing {
+    struct audience *audience;
+    struct audience_prepared *prepared;
+};
+
+static void *prepare_nicely(void *context) {
+    struct preparing *p = context;
+    int now = nice(PREPARE_NICE); /* of this thread, and of those it makes; where it is refused all goes on as well */
+    (void)now;
+    pthread_setname_np(pthread_self(), "prepare");
+    prepare(p->audience, p->prepared);
+    return NULL;
+}
+
+/* In a thread of its own, that gives way to the fold. */
+static void prepare_apart(struct audience *a, struct audience_prepared *prepared) {
+    struct preparing context = {a, prepared};
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, prepare_nicely, &context))
+        prepare(a, prepared);
+    else
+        pthread_join(thread, NULL);
+}
+
 struct audience_prepared *audience_prepare(struct audience *a, struct json_parser *p, const struct json *definition) {
     struct audience_prepared *prepared = memory_get(1, sizeof *prepared);
     pthread_mutex_lock(&a->prepare_turn);
     prepared->backfill = backfill_for(a, prepared, p, definition);
     if (prepared->backfill && enter(a, prepared)) {
-        prepare(a, prepared);
+        prepare_apart(a, prepared);
     } else {
         backfill_free(prepared->backfill);
         free(prepared);
