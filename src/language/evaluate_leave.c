@@ -44,12 +44,27 @@ bool leaving_none_comes(const struct state *s, const struct leaving *l, uint32_t
     return from == to || frame_time(l->frame, to - 1) <= s->now;
 }
 
+/* The n-th set bit of [from, to), from 1 on; `to` where there are fewer. */
+static uint32_t nth_set(const uint64_t *bits, uint32_t from, uint32_t to, int64_t n) {
+    for (uint32_t i = from; i < to; i = (i / 64 + 1) * 64) {
+        uint64_t word = bits[i / 64] >> i % 64;
+        int64_t count = __builtin_popcountll(word);
+        if (n > count) {
+            n -= count;
+            continue;
+        }
+        for (; n > 1; n--)
+            word &= word - 1;
+        i += (uint32_t)__builtin_ctzll(word);
+        return i < to ? i : to;
+    }
+    return to;
+}
+
 int64_t leaving_nth(const struct state *s, const struct leaving *l, uint32_t from, uint32_t to, int64_t n) {
-    uint32_t i = from;
     if (l->count == 0)
         return INSTANT_NEVER;
-    for (i = bits_next(l->bits, i, to); i < to && --n > 0;)
-        i = bits_next(l->bits, i + 1, to);
+    uint32_t i = l->bits ? nth_set(l->bits, from, to, n) : n <= to - from ? from + (uint32_t)n - 1 : to;
     return i < to ? leaving_at(s, l, frame_time(l->frame, i)) : INSTANT_NEVER;
 }
 
