@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -175,6 +176,8 @@ static void prepared_beside_the_fold(void **state) {
         for (int i = 0; !atomic_load(&w.done) || i < 5; i++) {
             bed_time(&bed, bed.now_ms + 60000);
             some_records(&bed, round, i);
+            if (i > 20)
+                usleep(1000); /* who prepares gives way to us */
         }
         pthread_join(thread, NULL);
         bed_put(&bed, LOG_DEFINE, text);
