@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "audience/audience_inside.h"
+#include "audience/backfill.h"
 
 #define FEED_RETENTION_DAYS 90
 
@@ -39,6 +40,8 @@ enum status audience_create(const struct audience_parts *parts, struct audience 
     a->master_due_ms = TIMER_NEVER;
     atomic_store(&a->due_ms, TIMER_NEVER);
     pthread_mutex_init(&a->lock, NULL);
+    pthread_mutex_init(&a->prepare_turn, NULL);
+    pthread_mutex_init(&a->prepare_lock, NULL);
     enum status status = feed_create_small(parts->os, parts->folder, days, entries, &a->live.feed, fault);
     if (status)
         audience_free(a);
@@ -59,6 +62,9 @@ void audience_free(struct audience *a) {
     audience_snapshot_release(a->snapshot);
     buffer_release(&a->types);
     free(a->runs);
+    assert(!a->prepared);
+    pthread_mutex_destroy(&a->prepare_turn);
+    pthread_mutex_destroy(&a->prepare_lock);
     pthread_mutex_destroy(&a->lock);
     free(a);
 }
@@ -300,6 +306,7 @@ void audience_records(struct audience *a, struct customer_id customer, bool crea
                       size_t count, uint64_t position) {
     uint64_t began = os_monotonic_ns(a->os);
     at_position(a, position);
+    prepared_touch(a, customer);
     tell_events(a, customer, records, count);
     live_records(&a->live, planned_now(a), customer, created, records, count, position);
     audience_note_due(a);
@@ -315,6 +322,8 @@ void audience_prefetch(const struct audience *a, struct customer_id customer) {
 void audience_merged(struct audience *a, struct customer_id winner, struct customer_id loser, uint64_t position) {
     uint64_t began = os_monotonic_ns(a->os);
     at_position(a, position);
+    prepared_touch(a, winner);
+    prepared_touch(a, loser);
     live_merged(&a->live, planned_now(a), winner, loser);
     audience_note_due(a);
     work_busy(a, began);
@@ -350,6 +359,10 @@ static void restore_run(struct audience *a, const struct run *run, const struct 
 void audience_split(struct audience *a, const struct move *moves, size_t count, uint64_t position) {
     uint64_t began = os_monotonic_ns(a->os);
     at_position(a, position);
+    for (size_t i = 0; i < count; i++) {
+        prepared_touch(a, moves[i].from);
+        prepared_touch(a, moves[i].to);
+    }
     for (size_t i = 0; i < count; i++)
         live_entry(&a->live, FEED_PARTED, FEED_SPLIT, moves[i].from, moves[i].to.number, 0, 0);
     for (uint32_t i = 0; i < a->run_count; i++)
@@ -412,8 +425,7 @@ static int compare_numbers(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Live segments among what changed, ascending; free() it. */
-static uint32_t *live_among(const struct definition_change *change, uint32_t *count) {
+uint32_t *change_live_numbers(const struct definition_change *change, uint32_t *count) {
     uint32_t *numbers = memory_get(change->again_count + 1, sizeof *numbers), all = 0;
     if (change->number)
         numbers[all++] = change->number;
@@ -437,14 +449,16 @@ static void put_in_force(struct audience *a, struct audience_snapshot *snapshot)
 }
 
 /* The segment's members as its new definition has them. */
-static void follow_definition(struct audience *a, uint32_t number, struct planned *own) {
+static void follow_definition(struct audience *a, uint32_t number, struct planned *own, struct backfill *prepared) {
     const struct made *made = definition_numbered(a->snapshot, number);
     take_schedules(a, number);
     audience_note_subscriptions(a);
     if (made && made->sort == SORT_SEGMENT && !made_is_live(made) && (made->deleted || made->how != HOW_SCHEDULED))
         live_empty(&a->live, number, FEED_DEFINITION);
-    if (own->root_count)
-        live_everybody(&a->live, own, own->all, FEED_DEFINITION, NULL);
+    if (prepared)
+        backfill_put(prepared, &a->live, own, FEED_DEFINITION);
+    else if (own->root_count)
+        backfill_everybody(&a->live, own, FEED_DEFINITION);
     if (made && find_run(a, number) && !made->schedule.once_ms)
         run_segment(a, number, FEED_DEFINITION);
 }
@@ -459,8 +473,9 @@ enum status audience_define(struct audience *a, struct json_parser *p, const str
         definition_apply(&a->parts, a->snapshot, p, definition, true, position, received_ms, &change, fault);
     if (status || !change.snapshot)
         return status;
-    uint32_t count, *numbers = live_among(&change, &count);
+    uint32_t count, *numbers = change_live_numbers(&change, &count);
     status = planned_create(&a->live, change.snapshot, numbers, count, &own, fault);
+    struct backfill *prepared = status || !count ? NULL : prepared_take(a, change.snapshot, numbers, count);
     free(numbers);
     free(change.again);
     if (status) {
@@ -469,7 +484,8 @@ enum status audience_define(struct audience *a, struct json_parser *p, const str
     }
     put_in_force(a, change.snapshot);
     audience_note_types(a);
-    follow_definition(a, change.number, own);
+    follow_definition(a, change.number, own, prepared);
+    backfill_free(prepared);
     planned_free(own);
     audience_note_due(a);
     work_busy(a, began);
@@ -507,17 +523,18 @@ void audience_dictionary_changed(struct audience *a, uint64_t position) {
     struct definition_change change = {0};
     struct planned *own = NULL;
     struct fault fault = {0};
+    prepared_void(a);
     if (!types_changed(a))
         return;
     at_position(a, position);
     change.snapshot = snapshot_with(a->snapshot, &a->parts, NULL, NULL);
     snapshot_check_again(change.snapshot, &change.again, &change.again_count);
     put_in_force(a, change.snapshot);
-    uint32_t count, *numbers = live_among(&change, &count);
+    uint32_t count, *numbers = change_live_numbers(&change, &count);
     if (planned_create(&a->live, a->snapshot, numbers, count, &own, &fault))
         os_stop(a->os, fault.text);
     else if (count)
-        live_everybody(&a->live, own, own->all, FEED_DEFINITION, NULL);
+        backfill_everybody(&a->live, own, FEED_DEFINITION);
     planned_free(own);
     free(numbers);
     free(change.again);

@@ -59,7 +59,7 @@ void audience_free(struct audience *audience);
 bool audience_defines(struct slice define);
 
 /* --- fold thread --- */
-/* Applies a definition. Making or changing a live segment evaluates it for everybody. Errors as audience_check's. */
+/* Applies a definition. Making or changing a live segment evaluates it for everybody, or takes over what was prepared. Errors as audience_check's. */
 enum status audience_define(struct audience *a, struct json_parser *p, const struct json *definition, uint64_t position,
                             int64_t received_ms, struct fault *fault) WARN_UNUSED;
 /* Time passes: works what is due up to `now_ms`, as caused by the record at `position`. Called before each record is applied. Cost: nothing
@@ -102,6 +102,14 @@ enum status audience_load(struct audience *a, const char *path,
 /* Whether audience_define would take it (before it is logged). Errors: INVALID (place and fix), CONFLICT, NOT_FOUND, TOO_LARGE. */
 enum status audience_check(struct audience *a, struct json_parser *p, const struct json *definition,
                            struct fault *fault) WARN_UNUSED;
+
+/* Evaluates the live segments that a definition asks for beside the fold, before it is logged, so that the fold stands still for some ms
+ * instead of for an evaluation of everybody. Once the definition is folded, or never will be, what is left of it is released. NULL: nothing can
+ * be prepared; then the fold does it all. What the definition comes to is the same either way, and after a restart.
+ * Thread: any but the fold's; one prepares, others wait for their turn. Cost: a batch run's and that of everybody's due moments and slack. */
+struct audience_prepared;
+struct audience_prepared *audience_prepare(struct audience *a, struct json_parser *p, const struct json *definition);
+void audience_prepared_release(struct audience *a, struct audience_prepared *prepared);
 
 /* The definitions in force, immutable; release it soon. */
 struct audience_snapshot;
@@ -178,6 +186,7 @@ struct audience_counters {
     uint64_t changes;     /* entries and exits */
     uint64_t timers_due;  /* worked */
     uint64_t span_passes; /* whole spans evaluated */
+    uint64_t prepared;    /* definitions put in force that were prepared */
     uint64_t busy_ns;
     uint64_t memory_bytes;
 };

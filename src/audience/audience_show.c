@@ -355,6 +355,7 @@ void audience_counters_read(const struct audience *a, struct audience_counters *
         .timers_due = atomic_load_explicit(&((struct live_counters *)c)->timers_due, memory_order_relaxed),
         .turned = atomic_load_explicit(&((struct live_counters *)c)->turned, memory_order_relaxed),
         .span_passes = atomic_load_explicit(&((struct live_counters *)c)->span_passes, memory_order_relaxed),
+        .prepared = atomic_load_explicit(&((struct live_counters *)c)->prepared, memory_order_relaxed),
         .busy_ns = atomic_load_explicit(&((struct audience *)a)->busy_ns, memory_order_relaxed),
         .memory_bytes = members_bytes(a->live.members) + timers_bytes(a->live.timers) + slack_bytes(a->live.slack)};
 }

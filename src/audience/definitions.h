@@ -147,6 +147,8 @@ const struct made *snapshot_user(const struct audience_snapshot *snapshot, uint3
 void attribute_expression(struct slice name, struct buffer *out);
 
 /* --- definitions_bind.c --- */
+/* Whether two segments, of two snapshots, are to be evaluated alike: their trees are, and what those lead into is the same. */
+bool made_says_same(const struct made *a, const struct made *b);
 /* What the checks found, of all trees. */
 void bindings_save(const struct audience_snapshot *snapshot, struct buffer *out);
 /* The part of definition `number`; empty where there is none. */

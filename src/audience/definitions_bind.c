@@ -56,6 +56,19 @@ static void save_node(const struct node *node, struct buffer *out) {
     save_node(node->within, out);
 }
 
+bool made_says_same(const struct made *a, const struct made *b) {
+    struct buffer x = {0}, y = {0};
+    bool same = a->held_count == b->held_count;
+    for (uint32_t i = 0; same && i < a->held_count; i++)
+        same = a->held[i] == b->held[i];
+    save_node(a->tree, &x);
+    save_node(b->tree, &y);
+    same = same && slice_equal(buffer_slice(&x), buffer_slice(&y));
+    buffer_release(&x);
+    buffer_release(&y);
+    return same;
+}
+
 void bindings_save(const struct audience_snapshot *s, struct buffer *out) {
     struct buffer tree = {0};
     for (uint32_t n = 1; n < s->number_count; n++) {

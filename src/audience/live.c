@@ -318,15 +318,27 @@ static void touch_root(struct live *l, struct planned *p, uint32_t r, const stru
 
 /* Of `list`, whose roots read the record's type, the ones it can matter to, but those that hold against it. */
 static void touch_asked(struct live *l, struct planned *p, const struct record_head *record, const struct touching *t,
-                        const struct root_list *list) {
-    for (uint32_t i = 0; i < list->count; i++) {
-        const struct live_root *root = &p->roots[list->roots[i]];
+                        const uint32_t *roots, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        const struct live_root *root = &p->roots[roots[i]];
         if (holds_anyway(l, root, t))
             continue;
         enum event_relevance relevance = relevance_of(root->relevance, record);
         if (relevance != EVENT_NOTHING && !takes_amount(l, root, t, record))
-            touch_root(l, p, list->roots[i], t, relevance);
+            touch_root(l, p, roots[i], t, relevance);
     }
+}
+
+struct asking {
+    struct live *live;
+    struct planned *planned;
+    const struct record_head *record;
+    const struct touching *touching;
+};
+
+static void touch_found(void *context, const uint32_t *roots, uint32_t count) {
+    const struct asking *a = context;
+    touch_asked(a->live, a->planned, a->record, a->touching, roots, count);
 }
 
 /* Roots of a word of slots, by the bytes of `left`: to which an event counts, or whose documents have one more. */
@@ -342,22 +354,47 @@ static void touch_slots(struct live *l, struct planned *p, const struct record_h
     }
 }
 
+static void note_found(void *context, const uint32_t *roots, uint32_t count) {
+    struct planned *p = context;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t slot = p->roots[roots[i]].slot;
+        p->found[slot / 8] |= (uint64_t)SLACK_TURNS << slot % 8 * 8;
+    }
+}
+
+/* A document, of whose type all roots have slots. */
+static void touch_by_document(struct live *l, struct planned *p, const struct record_head *record,
+                              const struct touching *t, const struct typed_roots *typed) {
+    bool by_keys = typed->keyed && record->flags & RECORD_NEW_DOCUMENT;
+    for (uint32_t w = 0; by_keys && w < p->slot_words; w++)
+        p->found[w] = 0;
+    if (by_keys)
+        root_keys_find(typed->keys, record, note_found, p);
+    for (uint32_t w = 0; typed->reading && w < p->slot_words; w++) {
+        if (!typed->reading[w])
+            continue;
+        uint64_t left = slack_document_word(t->slack + 8 * (size_t)w, typed->reading[w]);
+        touch_slots(l, p, record, t, w, by_keys ? left & ~(typed->keyed[w] & ~p->found[w]) : left);
+    }
+}
+
 /* The same of all that read the type. Where slack is known of all of them at once: most hold, and cost a look at an eighth of a word. */
 static void touch_by_type(struct live *l, struct planned *p, const struct record_head *record,
                           const struct touching *t) {
     const struct typed_roots *typed = &p->by_type[record->type];
     if (!t->slack || !typed->slotted || slack_any_void(l->slack) || (!t->event && !t->document)) {
-        touch_asked(l, p, record, t, &typed->all);
+        touch_asked(l, p, record, t, typed->all.roots, typed->all.count);
         return;
     }
-    for (uint32_t w = 0; t->document && typed->reading && w < p->slot_words; w++)
-        if (typed->reading[w])
-            touch_slots(l, p, record, t, w, slack_document_word(t->slack + 8 * (size_t)w, typed->reading[w]));
+    if (t->document)
+        touch_by_document(l, p, record, t, typed);
     for (uint32_t w = 0; t->event && typed->counted && w < p->slot_words; w++)
         if (typed->counted[w])
             touch_slots(l, p, record, t, w, slack_take_word(t->slack + 8 * (size_t)w, typed->counted[w], t->sure));
-    if (t->event)
-        touch_asked(l, p, record, t, &typed->asked);
+    if (t->event) {
+        touch_asked(l, p, record, t, typed->asked.roots, typed->asked.count);
+        root_keys_find(typed->keys, record, touch_found, &(struct asking){l, p, record, t});
+    }
 }
 
 static void touch_surely(struct planned *p, const struct root_list *list) {
@@ -407,11 +444,12 @@ static int compare_customers(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Those who have `customer` at the other end of a relation of type `over`: they stand in its rows of the inverse type. */
-static size_t find_ends(struct live *l, struct customer_id customer, uint16_t over) {
+/* They stand in its rows of the inverse type. */
+size_t live_find_ends(struct live *l, struct customer_id customer, uint16_t over) {
     uint16_t inverse = dictionary_type_at(l->dictionary, over)->inverse;
     struct history_rows rows;
     size_t found = 0, kept = 0;
+    l->ends_cut = false;
     if (!inverse)
         return 0;
     if (!l->ends)
@@ -426,6 +464,7 @@ static size_t find_ends(struct live *l, struct customer_id customer, uint16_t ov
         if (other.number) /* itself too: the two may have been made one */
             l->ends[found++] = other;
     }
+    l->ends_cut = found == RELATED_MAX;
     if (found)
         qsort(l->ends, found, sizeof *l->ends, compare_customers);
     for (size_t i = 0; i < found; i++)
@@ -440,7 +479,7 @@ static void work_related(struct live *l, struct planned *p, struct customer_id c
         struct over *over = &p->overs[i];
         if (!over->is_touched)
             continue;
-        size_t ends = find_ends(l, customer, over->type);
+        size_t ends = live_find_ends(l, customer, over->type);
         for (size_t e = 0; e < ends; e++)
             if (members_has(l->members, MEMBERS_POPULATION, l->ends[e]))
                 evaluate_one(l, p, l->ends[e], over->touched, timers_get(l->timers, l->ends[e]),

@@ -7,6 +7,7 @@
 #define ONEFOLD_AUDIENCE_LIVE_H
 
 #include "audience/definitions.h"
+#include "audience/live_keys.h"
 #include "audience/slack.h"
 #include "audience/timers.h"
 #include "language/relevance.h"
@@ -15,7 +16,7 @@
 #define SPAN_PASS_DUE 64  /* so many of a span due at once: it is evaluated as a whole */
 
 struct live_counters {
-    _Atomic uint64_t evaluations, turned, changes, timers_due, span_passes;
+    _Atomic uint64_t evaluations, turned, changes, timers_due, span_passes, prepared;
 };
 
 /* What evaluation works on; all borrowed. */
@@ -36,6 +37,7 @@ struct live {
     struct arena arena;
     struct record_builder builder;
     struct customer_id *ends;
+    bool ends_cut; /* there may be more of them than RELATED_MAX */
 };
 
 struct root_list {
@@ -68,9 +70,11 @@ struct over {
 struct typed_roots {
     struct root_list all;
     bool slotted;           /* all of them have one */
-    struct root_list asked; /* to which an event may be nothing, or of which it cannot be told */
+    struct root_list asked; /* to which an event may be nothing, or of which it cannot be told; but those of `keys` */
+    struct root_keys *keys; /* to which it may be something only by a value it has; NULL: none */
     uint64_t *counted;      /* [slot_words]: to which every event counts; NULL: none */
     uint64_t *reading;      /* [slot_words]: all */
+    uint64_t *keyed;        /* [slot_words]: of documents, those of `keys`; NULL: none */
 };
 struct related_root {
     uint32_t over, root;
@@ -91,6 +95,7 @@ struct planned {
     struct root_list *by_attribute, *by_master, *by_set;
     uint32_t *by_slot; /* [8 * slot_words]: the root */
     uint32_t slot_words;
+    uint64_t *found; /* [slot_words]: by the values of the document in hand */
     uint32_t type_count, attribute_count, set_count;
     struct root_list any_event;
     struct related_list *related_type, *related_attribute, *related_set, related_any_event;
@@ -118,6 +123,8 @@ void live_release(struct live *live);
 void live_entry(struct live *live, enum feed_kind kind, enum feed_cause cause, struct customer_id customer,
                 uint32_t subject, uint64_t clauses_before, uint64_t clauses_after);
 bool live_in_population(const struct live *live, struct customer_id customer);
+/* Those who have `customer` at the other end of a relation of type `over`, ascending in live->ends; returns how many, RELATED_MAX at the most. */
+size_t live_find_ends(struct live *live, struct customer_id customer, uint16_t over);
 
 /* Records came to `customer`: evaluates what reads them, for it and for those related to it. */
 void live_records(struct live *live, struct planned *planned, struct customer_id customer, bool created,

@@ -114,10 +114,11 @@ static void put_slot(const struct planned *p, uint64_t **words, uint32_t slot) {
 }
 
 /* What an event of a type looks at: words of slots, and roots that must be asked. */
-static void index_slots(struct planned *p) {
+static void index_slots(const struct live *live, struct planned *p) {
     for (uint32_t i = 0; i < p->root_count; i++)
         if (p->roots[i].slot != SLACK_SLOT_NONE && p->roots[i].slot / 8 >= p->slot_words)
             p->slot_words = p->roots[i].slot / 8 + 1;
+    p->found = memory_get((size_t)p->slot_words + 1, sizeof *p->found);
     p->by_slot = memory_get(8 * (size_t)p->slot_words + 1, sizeof *p->by_slot);
     for (uint32_t i = 0; i < p->root_count; i++)
         if (p->roots[i].slot != SLACK_SLOT_NONE)
@@ -132,11 +133,15 @@ static void index_slots(struct planned *p) {
                 continue;
             }
             put_slot(p, &typed->reading, slot);
-            if (relevance_always_counts(p->roots[r].relevance, (uint16_t)t))
+            bool is_event = dictionary_type_at(live->dictionary, (uint16_t)t)->kind == TYPE_EVENT;
+            if (is_event && relevance_always_counts(p->roots[r].relevance, (uint16_t)t))
                 put_slot(p, &typed->counted, slot);
+            else if (root_keys_add(&typed->keys, (uint16_t)t, r, p->roots[r].relevance))
+                put_slot(p, &typed->keyed, slot);
             else
                 list_add(&typed->asked, r);
         }
+        root_keys_sort(typed->keys);
     }
 }
 
@@ -158,7 +163,7 @@ static void make_index(struct live *live, struct planned *p) {
         check_dependencies(tree, index_one, &x);
         p->roots[i].relevance = relevance_create(tree);
     }
-    index_slots(p);
+    index_slots(live, p);
 }
 
 /* --- plans --- */
@@ -243,11 +248,14 @@ static void free_typed(struct planned *p) {
     for (uint32_t i = 0; p->by_type && i < p->type_count; i++) {
         free(p->by_type[i].all.roots);
         free(p->by_type[i].asked.roots);
+        root_keys_free(p->by_type[i].keys);
         free(p->by_type[i].counted);
+        free(p->by_type[i].keyed);
         free(p->by_type[i].reading);
     }
     free(p->by_type);
     free(p->by_slot);
+    free(p->found);
 }
 
 static void free_related(struct related_list *lists, uint32_t count) {

@@ -195,4 +195,17 @@ void slack_expire(struct slack *s, const struct slack_place *place, int64_t now_
     *place->sure_ms = INT64_MAX;
 }
 
+void slack_put_span(struct slack *s, uint32_t span, uint32_t slot, const uint64_t *which, const uint8_t *bytes,
+                    const int64_t *sure_ms, int64_t now_ms) {
+    struct page *page = page_for(s, span);
+    for (uint32_t i = 0; page && i < SPAN_CUSTOMERS; i++) {
+        struct slack_place place = {page->bytes + (size_t)i * page->stride, &page->sure_ms[i]};
+        bool in = which[i / 64] >> i % 64 & 1;
+        slack_expire(s, &place, now_ms);
+        place.bytes[slot] = in ? bytes[i] : 0;
+        if (in && bytes[i] & SLACK_TURNS && sure_ms[i] < *place.sure_ms)
+            *place.sure_ms = sure_ms[i];
+    }
+}
+
 uint64_t slack_bytes(const struct slack *s) { return ((struct slack *)s)->used; }

@@ -49,6 +49,10 @@ void slack_forget(struct slack *slack, struct customer_id customer);
 void slack_forget_span(struct slack *slack, uint32_t span, uint32_t slot);
 /* From `sure_ms` on no byte says for sure what turns it. Before answers of a later moment are put beside them. */
 void slack_expire(struct slack *slack, const struct slack_place *place, int64_t now_ms);
+/* What one segment says of a whole span: `bytes` [SPAN_CUSTOMERS] of those in `which`, 0 of the others, and from when on what turns is not
+ * sure (`sure_ms` [SPAN_CUSTOMERS], NULL: nothing of it turns). */
+void slack_put_span(struct slack *slack, uint32_t span, uint32_t slot, const uint64_t *which, const uint8_t *bytes,
+                    const int64_t *sure_ms, int64_t now_ms);
 uint64_t slack_bytes(const struct slack *slack); /* thread: any */
 
 enum slack_says { SLACK_HOLDS, SLACK_TURNED, SLACK_UNKNOWN };

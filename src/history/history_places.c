@@ -109,17 +109,23 @@ static bool wished(const struct wish *wish, struct moved_key key) {
            (key.second && arrivals_have(wish->arrivals, key.second));
 }
 
-/* Rows of a chain mostly stand one before the other: what is far back is asked for ahead of the walk. */
+/* Rows of a long chain mostly stand one before the other: what is far back is asked for ahead of the walk. Those of a short one lie anywhere. */
 #define WALK_AHEAD 1024
+#define WALK_LONG 32 /* rows */
+
+static inline void walk_ahead(const struct delta_row *row, size_t walked) {
+    if (walked > WALK_LONG)
+        __builtin_prefetch((const char *)row - WALK_AHEAD);
+}
 
 /* The rows of the chain that are looked for; of its edits, what they say. A walk over a million rows takes as long as their lines take to
  * come from memory, so it is one for everything. */
 static size_t chain_look(const struct delta_row *newest, bool has_edits, const struct wish *wish, struct arena *arena,
                          struct edits *out) {
-    size_t rows = 0, notes = 0, replaces = 0;
+    size_t rows = 0, notes = 0, replaces = 0, walked = 0;
     for (const struct delta_row *row = newest; row; row = row->before) {
         const struct record_head *r = delta_record(row);
-        __builtin_prefetch((const char *)row - WALK_AHEAD);
+        walk_ahead(row, walked++);
         if (moved_is_note(r)) {
             notes++;
             continue;
@@ -191,10 +197,10 @@ static size_t base_places(const struct base *base, uint32_t owner, const struct 
  * away still takes the place of what it repaired. */
 static size_t delta_places(const struct delta_row *row, const struct wish *wish, struct edits *edits,
                            struct row_place *places) {
-    size_t count = 0;
+    size_t count = 0, walked = 0;
     for (; row; row = row->before) {
         const struct record_head *r = delta_record(row);
-        __builtin_prefetch((const char *)row - WALK_AHEAD);
+        walk_ahead(row, walked++);
         if (moved_is_note(r)) {
             moved_meet(&edits->moved, r);
             continue;

@@ -282,22 +282,36 @@ static void split_times(struct range *range, const struct table_source *sources,
     column_of_integers(ms, VALUE_NUMBER, &out->ms);
 }
 
-/* Chains lie far apart, a trip to memory a row: those of owners to come are asked for, each a row further the nearer it is. */
+#define FETCHED_OWNERS 32 /* what they have fits the second cache */
+#define FETCHED_ROWS 64   /* of a chain */
+
 static void fetch_row(const struct delta_row *row) {
     __builtin_prefetch(row);
     __builtin_prefetch((const char *)row + 64);
+    __builtin_prefetch((const char *)row + 128);
 }
 
-static void fetch_chains(const struct range *range, uint32_t i) {
-    const struct delta_row *far = i + 9 < range->count ? range->owners[i + 9].newest : NULL,
-                           *near = i + 6 < range->count ? range->owners[i + 6].newest : NULL,
-                           *next = i + 3 < range->count ? range->owners[i + 3].newest : NULL;
-    if (far)
-        fetch_row(far);
-    if (near && near->before)
-        fetch_row(near->before);
-    if (next && next->before && next->before->before)
-        fetch_row(next->before->before);
+/* Chains lie far apart, a trip to memory a row. Those of some owners, from the first of which on we are to gather, are gone along together, a
+ * row of each at a time, so that memory brings many at once. */
+static void fetch_chains(const struct range *range, uint32_t first) {
+    const struct delta_row *rows[FETCHED_OWNERS];
+    uint32_t count = 0;
+    if (range->form != FORM_OWNERS || first % FETCHED_OWNERS)
+        return;
+    for (uint32_t i = first; i < range->count && i < first + FETCHED_OWNERS; i++)
+        if (range->owners[i].newest) {
+            rows[count++] = range->owners[i].newest;
+            fetch_row(range->owners[i].newest);
+        }
+    for (uint32_t row = 0; count && row < FETCHED_ROWS; row++) {
+        uint32_t left = 0;
+        for (uint32_t i = 0; i < count; i++)
+            if (rows[i]->before) {
+                rows[left++] = rows[i]->before;
+                fetch_row(rows[i]->before);
+            }
+        count = left;
+    }
 }
 
 /* The sources and runs in hand, kept for columns that are asked for later. */
@@ -323,8 +337,7 @@ void gather_rows(struct range *range, const struct rows_want *want, struct range
     for (uint32_t i = 0; i < range->count; i++) {
         struct range_owner o = owner_at(range, i);
         uint32_t from = source_count(range);
-        if (range->form == FORM_OWNERS)
-            fetch_chains(range, i);
+        fetch_chains(range, i);
         add_sources(range, &o, type);
         uint32_t more = source_count(range) - from;
         struct run *mine = (struct run *)(void *)buffer_reserve(&range->runs, (more + 1ull) * sizeof *mine);
@@ -380,8 +393,7 @@ static void settings_prepare(struct range *range) {
     buffer_clear(&range->sources);
     for (uint32_t i = 0; i < range->count; i++) {
         struct range_owner o = owner_at(range, i);
-        if (range->form == FORM_OWNERS)
-            fetch_chains(range, i);
+        fetch_chains(range, i);
         starts[i] = source_count(range);
         add_sources(range, &o, DICTIONARY_CUSTOMER);
     }

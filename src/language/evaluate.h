@@ -217,6 +217,27 @@ uint64_t *sequence_bits(struct state *s, uint32_t node);
 void sequence_values(struct state *s, uint32_t node, struct vector *out);
 void sequence_until(struct state *s, uint32_t node, struct untils *out);
 
+/* --- evaluate_leave.c --- */
+#define LEAVING_MAX 4
+/* A condition on rows, of which time alone only takes rows out, in their order. */
+struct leaving {
+    const struct plan_node *windows[LEAVING_MAX]; /* rolling, of weeks or less; count 0: none leaves */
+    struct instants in[LEAVING_MAX];              /* now */
+    unsigned count;
+    const struct frame_now *frame;
+    const uint64_t *bits; /* rows that fulfil it; NULL: all */
+};
+/* Adds the condition's windows to `out`; false where it is not of that kind. */
+bool leaving_of(struct state *s, uint32_t condition, struct leaving *out);
+int64_t leaving_at(const struct state *s, const struct leaving *l,
+                   int64_t time_ms); /* a row of that time, which is in */
+/* The same of all rows of a frame, of customers in a row: [from, to) are one's below. False where rows are items, too. */
+bool leaving_begin(struct state *s, uint16_t rows, uint32_t condition, struct leaving *out);
+bool leaving_none_comes(const struct state *s, const struct leaving *l, uint32_t from, uint32_t to); /* by time alone */
+int64_t leaving_nth(const struct state *s, const struct leaving *l, uint32_t from, uint32_t to,
+                    int64_t n); /* from 1 on */
+int64_t leaving_last(const struct state *s, const struct leaving *l, uint32_t from, uint32_t to);
+
 /* --- evaluate_until.c --- */
 const struct untils *state_until(struct state *s, uint32_t node);
 

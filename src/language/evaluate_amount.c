@@ -6,6 +6,7 @@
  * rounded to the safe side, so that a byte a customer keeps them (audience/slack.h).
  *
  * A later record of a document takes back what the first one said: that, and a negative amount, is evaluated. */
+#include <assert.h>
 #include <math.h>
 
 #include "language/evaluate_hold.h"
@@ -75,18 +76,23 @@ struct hold_amount amount_of(struct state *s, uint32_t root) {
 
 /* --- holds --- */
 
-bool amount_hold(struct state *s, uint32_t node, uint32_t i, struct hold *out) {
+bool amount_node(struct state *s, uint32_t node) {
     struct hold_amount amount;
-    if (!has_trait(s, node, READS_DOCUMENTS) || !amount_at(s, node, &amount))
-        return false;
-    *out = (struct hold){.until_ms = until_of(s, node, i), .slack = SLACK_ANY};
+    return has_trait(s, node, READS_DOCUMENTS) && amount_at(s, node, &amount);
+}
+
+struct hold amount_hold(struct state *s, uint32_t node, uint32_t i) {
+    struct hold_amount amount;
+    struct hold hold = {.until_ms = until_of(s, node, i), .slack = SLACK_ANY};
+    bool is_amount = amount_at(s, node, &amount);
+    assert(is_amount);
     if (bit_of(state_bits(s, node, FRAME_CUSTOMER), i))
-        return true;
+        return hold;
     const struct vector *v = state_values(s, state_node(s, node)->children[0]);
     double sum = vector_has(v, i) ? number_as_real(vector_number(v, i)) : 0;
     double parts = floor(HOLD_PARTS - sum / amount.part - 1e-6); /* the sum of doubles may be off by less */
-    out->slack = parts < 0 ? 1 : parts < HOLD_PARTS ? 1 + (uint32_t)parts : 1 + HOLD_PARTS;
-    return true;
+    hold.slack = parts < 0 ? 1 : parts < HOLD_PARTS ? 1 + (uint32_t)parts : 1 + HOLD_PARTS;
+    return hold;
 }
 
 uint32_t amount_parts(const struct hold_amount *amount, const struct record_head *record) {

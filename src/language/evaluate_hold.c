@@ -96,20 +96,28 @@ static uint8_t *make_traits(const struct plan *plan) {
     return traits;
 }
 
-/* --- holds, of customer `i` of the range in hand --- */
+/* --- holds, of customers first + j of the range in hand, for the bits j of `which` --- */
 
-static struct hold hold_of(struct state *s, uint32_t node, uint32_t i);
+#define BLOCK 64 /* customers: what is asked of a node is asked for them together */
 
-static bool is_true(struct state *s, uint32_t node, uint32_t i) {
-    return bit_of(state_bits(s, node, FRAME_CUSTOMER), i);
+static void hold_block(struct state *s, uint32_t node, uint32_t first, uint64_t which, struct hold *out);
+
+#define EACH(j, of)                                                                                                    \
+    for (uint64_t left_##j = (of), j; left_##j && ((j = (uint64_t)__builtin_ctzll(left_##j)), true);                   \
+         left_##j &= left_##j - 1)
+
+static uint64_t true_of(struct state *s, uint32_t node, uint32_t first) {
+    return state_bits(s, node, FRAME_CUSTOMER)[first / BLOCK];
 }
 
-int64_t until_of(struct state *s, uint32_t node, uint32_t i) {
-    if (!state_node(s, node)->timed)
-        return INSTANT_NEVER;
-    const struct untils *u = state_until(s, node);
-    return u->each[i & u->mask];
+/* NULL: for ever. */
+static const struct untils *untils_of(struct state *s, uint32_t node) {
+    return state_node(s, node)->timed ? state_until(s, node) : NULL;
 }
+
+static int64_t until_at(const struct untils *u, size_t i) { return u ? u->each[i & u->mask] : INSTANT_NEVER; }
+
+int64_t until_of(struct state *s, uint32_t node, uint32_t i) { return until_at(untils_of(s, node), i); }
 
 /* Few events come to one customer while one part keeps the answer as it is. So one that some events and any document leave alone is
  * better than one that is evaluated with each document: it is at its end once, the other again and again. */
@@ -128,42 +136,67 @@ static bool lasts_longer(const struct hold *a, const struct hold *b) {
 
 static int64_t sooner(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* False `and`, true `or`: the best of the operands that settle it. Where it is one alone and the others hold against any event, it turns
- * with that one. */
-static struct hold witness_hold(struct state *s, const struct plan_node *n, bool settles, uint32_t i) {
-    struct hold best = {.until_ms = INT64_MIN};
-    uint32_t settling = 0;
-    int64_t others_ms = INSTANT_NEVER;
-    for (uint32_t k = 0; k < n->child_count; k++) {
-        uint32_t child = n->children[k];
-        if (best.until_ms == INSTANT_NEVER && best.slack == SLACK_ANY && best.documents)
-            return best; /* for ever */
-        struct hold h = hold_of(s, child, i);
-        if (is_true(s, child, i) != settles) {
-            others_ms = h.slack == SLACK_ANY ? sooner(others_ms, h.until_ms) : INT64_MIN;
-            continue;
-        }
-        settling++;
-        if (lasts_longer(&h, &best))
-            best = h;
-    }
-    best.turns_ms = settling == 1 && others_ms != INT64_MIN ? sooner(best.turns_ms, others_ms) : 0;
-    return best;
+static struct hold hold_to(int64_t until_ms, uint32_t slack, int64_t turns_ms) {
+    return (struct hold){.until_ms = until_ms, .slack = slack, .turns_ms = turns_ms};
 }
 
-static struct hold junction_hold(struct state *s, uint32_t node, uint32_t i) {
+static bool for_ever(const struct hold *h) {
+    return h->until_ms == INSTANT_NEVER && h->slack == SLACK_ANY && h->documents;
+}
+
+/* What is known of the operands that were looked at. */
+struct witness {
+    uint32_t settling;
+    int64_t others_ms; /* INT64_MIN: one of the others does not hold against any event */
+};
+
+static void take_witness(const struct hold *h, bool settles, struct witness *w, struct hold *best) {
+    if (!settles) {
+        w->others_ms = h->slack == SLACK_ANY ? sooner(w->others_ms, h->until_ms) : INT64_MIN;
+        return;
+    }
+    w->settling++;
+    if (lasts_longer(h, best))
+        *best = *h;
+}
+
+static void take_all(const struct hold *h, struct hold *all) {
+    all->until_ms = sooner(h->until_ms, all->until_ms);
+    all->slack = h->slack < all->slack ? h->slack : all->slack;
+    all->documents &= h->documents;
+}
+
+/* False `and`, true `or`: the best of the operands that settle it. Where it is one alone and the others hold against any event, it turns
+ * with that one. True `and`, false `or`: what all of them hold against. */
+static void junction_block(struct state *s, uint32_t node, uint32_t first, uint64_t which, struct hold *out) {
     const struct plan_node *n = state_node(s, node);
     bool and = n->op == OP_AND;
-    if (is_true(s, node, i) != and)
-        return witness_hold(s, n, !and, i);
-    struct hold all = {.until_ms = INSTANT_NEVER, .slack = SLACK_ANY, .documents = true};
-    for (uint32_t k = 0; k < n->child_count; k++) {
-        struct hold h = hold_of(s, n->children[k], i);
-        all.until_ms = sooner(h.until_ms, all.until_ms);
-        all.slack = h.slack < all.slack ? h.slack : all.slack;
-        all.documents &= h.documents;
+    uint64_t all = which & (and? true_of(s, node, first) : ~true_of(s, node, first)), sought = which & ~all,
+             open = sought;
+    struct witness witness[BLOCK];
+    struct hold child[BLOCK];
+    EACH(j, all)
+    out[j] = (struct hold){.until_ms = INSTANT_NEVER, .slack = SLACK_ANY, .documents = true};
+    EACH(j, sought) {
+        out[j] = (struct hold){.until_ms = INT64_MIN};
+        witness[j] = (struct witness){0, INSTANT_NEVER};
     }
-    return all;
+    for (uint32_t k = 0; k < n->child_count; k++) {
+        EACH(j, open)
+        open &= ~((uint64_t)for_ever(&out[j]) << j);
+        if (!(all | open))
+            break;
+        hold_block(s, n->children[k], first, all | open, child);
+        uint64_t settle = and? ~true_of(s, n->children[k], first) : true_of(s, n->children[k], first);
+        EACH(j, all)
+        take_all(&child[j], &out[j]);
+        EACH(j, open)
+        take_witness(&child[j], settle >> j & 1, &witness[j], &out[j]);
+    }
+    EACH(j, sought)
+    out[j].turns_ms = witness[j].settling == 1 && witness[j].others_ms != INT64_MIN
+                          ? sooner(out[j].turns_ms, witness[j].others_ms)
+                          : 0;
 }
 
 /* The integers with which a comparison, or its contrary, is true; false where bounds are no constants. */
@@ -201,8 +234,7 @@ static bool grows_by_one(struct state *s, const struct plan_node *a) {
 struct rows_of {
     uint32_t first, end;
 };
-static struct rows_of rows_of(struct state *s, uint16_t frame, uint32_t i) {
-    const struct frame_now *f = state_owned_frame(s, frame);
+static struct rows_of rows_of(const struct frame_now *f, size_t i) {
     return (struct rows_of){f->owners[i] - f->first, f->owners[i + 1] - f->first};
 }
 
@@ -217,147 +249,215 @@ static uint32_t count_bits(const uint64_t *bits, uint32_t first, uint32_t end) {
     return count;
 }
 
-static bool value_now(struct state *s, uint32_t aggregate, uint32_t i, int64_t *value) {
-    const struct plan_node *a = state_node(s, aggregate);
-    if (a->op == OP_COUNT) {
-        struct rows_of rows = rows_of(s, a->source, i);
-        *value = rows.end - rows.first;
-        if (a->children[0] == NODE_NONE)
-            return true;
-        const uint64_t *bits = state_bits(s, a->children[0], a->source);
-        *value = count_bits(bits, rows.first, rows.end);
-        return true;
-    }
-    const struct vector *v = state_values(s, aggregate);
-    if (!vector_has(v, i) || vector_number(v, i).scale != 0)
-        return false;
-    *value = vector_number(v, i).integer;
-    return true;
-}
-
 /* Rows lie by time. */
-static bool any_in_future(struct state *s, uint16_t frame, uint32_t i) {
-    struct rows_of rows = rows_of(s, frame, i);
-    return rows.first < rows.end && frame_time(state_frame(s, frame), rows.end - 1) > s->now;
+static bool any_in_future(const struct state *s, const struct frame_now *f, struct rows_of rows) {
+    return rows.first < rows.end && frame_time(f, rows.end - 1) > s->now;
 }
 
 static uint32_t slack_to(int64_t distance) { return distance < SLACK_ANY ? (uint32_t)distance : SLACK_ANY - 1; }
 
-/* Whether an event of now, or one as late as may be, lies in all the windows of a condition: not in one about a moment of the customer's own. */
-static bool windows_have_now(struct state *s, uint32_t condition) {
-    const struct plan_node *n = condition == NODE_NONE ? NULL : state_node(s, condition);
-    if (n && n->kind == PLAN_WINDOW && (n->window_kind == WINDOW_SINCE || n->window_kind == WINDOW_AFTER)) {
-        const struct plan_node *from = state_node(s, n->children[0]);
-        return from->kind == PLAN_CONSTANT && from->number.integer < s->now - HOLD_LATE_MS;
-    }
-    if (n && n->kind == PLAN_WINDOW)
-        return n->window_kind == WINDOW_ROLLING;
-    for (uint32_t k = 0; n && n->kind == PLAN_CALL && n->op == OP_AND && k < n->child_count; k++)
-        if (!windows_have_now(s, n->children[k]))
-            return false;
-    return true;
+static bool has_window(struct state *s, uint32_t node) {
+    const struct plan_node *n = node == NODE_NONE ? NULL : state_node(s, node);
+    bool has = n && n->kind == PLAN_WINDOW;
+    for (uint32_t k = 0; n && k < n->child_count && !has; k++)
+        has = has_window(s, n->children[k]);
+    return has;
 }
 
-/* How long a row stays that fulfils `condition`; false where that is not so plain. */
+/* How long a row stays that fulfils `condition`; false where that is not so plain, or where an event of now may lie outside of a window. */
 static bool stay_of(struct state *s, uint32_t condition, int64_t *stay_ms) {
     const struct plan_node *n = condition == NODE_NONE ? NULL : state_node(s, condition);
-    if (!n || !n->timed)
-        return has_trait(s, condition, SETTLED);
+    if (!n)
+        return true;
     if (n->kind == PLAN_WINDOW && n->window_kind == WINDOW_ROLLING && n->unit <= UNIT_WEEK) {
         *stay_ms = sooner(*stay_ms, s->now - calendar_duration(&s->plan->calendar, s->now, -n->amount, n->unit));
         return true;
     }
-    bool plain = n->kind == PLAN_CALL && n->op == OP_AND;
+    if (n->kind != PLAN_CALL || n->op != OP_AND)
+        return !n->timed && has_trait(s, condition, SETTLED) && !has_window(s, condition);
+    bool plain = true;
     for (uint32_t k = 0; k < n->child_count && plain; k++)
         plain = stay_of(s, n->children[k], stay_ms);
     return plain;
 }
 
-/* Until when none of the rows that fulfil the condition leaves, nor any that comes; 0: not known. */
-static int64_t rows_stay(struct state *s, const struct plan_node *a, uint32_t i) {
-    int64_t stay_ms = INSTANT_NEVER, until = INSTANT_NEVER;
-    if (!stay_of(s, a->children[0], &stay_ms) || !windows_have_now(s, a->children[0]))
-        return 0;
-    if (stay_ms == INSTANT_NEVER)
-        return INSTANT_NEVER;
-    if (stay_ms < 2 * HOLD_LATE_MS)
-        return 0;
-    const uint64_t *bits = state_bits(s, a->children[0], a->source);
-    const struct untils *u = state_until(s, a->children[0]);
-    struct rows_of rows = rows_of(s, a->source, i);
-    for (uint32_t r = bits_next(bits, rows.first, rows.end); r < rows.end; r = bits_next(bits, r + 1, rows.end))
-        until = sooner(until, u->each[r & u->mask]);
-    return sooner(until, s->now - HOLD_LATE_MS + stay_ms);
+/* Of rows that fulfil a condition: how long they stay. */
+struct staying {
+    bool known;      /* it is plain */
+    int64_t stay_ms; /* INSTANT_NEVER: for ever */
+    struct leaving leaving;
+};
+
+static struct staying staying_of(struct state *s, const struct plan_node *a) {
+    struct staying st = {.stay_ms = INSTANT_NEVER};
+    st.known =
+        stay_of(s, a->children[0], &st.stay_ms) && (st.stay_ms == INSTANT_NEVER || st.stay_ms >= 2 * HOLD_LATE_MS);
+    if (st.known && st.stay_ms != INSTANT_NEVER)
+        st.known = leaving_begin(s, a->source, a->children[0], &st.leaving);
+    return st;
 }
 
-static struct hold hold_to(int64_t until_ms, uint32_t slack, int64_t turns_ms) {
-    return (struct hold){.until_ms = until_ms, .slack = slack, .turns_ms = turns_ms};
+/* Until when none of these rows leaves, nor any that comes; 0: not known. */
+static int64_t rows_stay(const struct state *s, const struct staying *st, struct rows_of rows) {
+    if (!st->known || st->stay_ms == INSTANT_NEVER)
+        return st->known ? INSTANT_NEVER : 0;
+    return sooner(leaving_nth(s, &st->leaving, rows.first, rows.end, 1), s->now - HOLD_LATE_MS + st->stay_ms);
 }
 
-/* count or distinct against constants. */
-static bool count_hold(struct state *s, uint32_t node, uint32_t i, struct hold *out) {
-    const struct plan_node *n = state_node(s, node);
-    struct number_range r;
-    int64_t value;
-    if (n->child_count < 2 || !grows_by_one(s, state_node(s, n->children[0])) || !range_of(s, n, &r) ||
-        !value_now(s, n->children[0], i, &value))
+/* A count, or how many are distinct, of events. */
+struct counting {
+    const struct plan_node *aggregate;
+    const struct frame_now *frame;
+    const uint64_t *bits;        /* of a count's rows; NULL: all */
+    const struct vector *values; /* of distinct ones */
+    struct number_range range;
+    bool leaves; /* time takes rows out only */
+};
+
+static bool value_of(const struct counting *c, struct rows_of rows, size_t i, int64_t *value) {
+    if (!c->values) {
+        *value = c->bits ? count_bits(c->bits, rows.first, rows.end) : rows.end - rows.first;
+        return true;
+    }
+    if (!vector_has(c->values, i) || vector_number(c->values, i).scale != 0)
         return false;
-    const struct plan_node *a = state_node(s, n->children[0]);
-    bool only_down = has_trait(s, a->children[0], ONLY_LEAVES) && !any_in_future(s, a->source, i);
-    if (r.low > r.high || value > r.high || (value >= r.low && r.high == INT64_MAX))
-        *out = hold_to(until_of(s, node, i), SLACK_ANY, 0);
-    else if (!only_down)
-        *out = hold_to(until_of(s, node, i), 1, 0);
-    else if (value < r.low)
-        *out = hold_to(INSTANT_NEVER, slack_to(r.low - value),
-                       a->op == OP_COUNT && r.high == INT64_MAX ? rows_stay(s, a, i) : 0);
-    else
-        *out = hold_to(until_of(s, node, i), slack_to(r.high - value + 1), 0);
+    *value = vector_number(c->values, i).integer;
+    return true;
+}
+
+/* How the value stands to the range that makes the comparison what it is. */
+enum standing { STANDS_ANYHOW, STANDS_LOOSELY, STANDS_BELOW, STANDS_ABOVE };
+
+static enum standing standing_of(const struct counting *c, int64_t value, bool future) {
+    const struct number_range *r = &c->range;
+    if (r->low > r->high || value > r->high || (value >= r->low && r->high == INT64_MAX))
+        return STANDS_ANYHOW;
+    if (!c->leaves || future)
+        return STANDS_LOOSELY;
+    return value < r->low ? STANDS_BELOW : STANDS_ABOVE;
+}
+
+/* count or distinct against constants; false where it is another comparison. */
+static bool count_block(struct state *s, uint32_t node, uint32_t first, uint64_t which, struct hold *out) {
+    const struct plan_node *n = state_node(s, node);
+    struct counting c = {.aggregate = n->child_count < 2 ? NULL : state_node(s, n->children[0])};
+    struct staying staying;
+    bool stays_known = false;
+    if (!c.aggregate || !grows_by_one(s, c.aggregate) || !range_of(s, n, &c.range))
+        return false;
+    const struct plan_node *a = c.aggregate;
+    c.frame = state_owned_frame(s, a->source);
+    if (a->op == OP_DISTINCT)
+        c.values = state_values(s, n->children[0]);
+    else if (a->children[0] != NODE_NONE)
+        c.bits = state_bits(s, a->children[0], a->source);
+    c.leaves = has_trait(s, a->children[0], ONLY_LEAVES);
+    EACH(j, which) {
+        struct rows_of rows = rows_of(c.frame, first + j);
+        int64_t value;
+        if (!value_of(&c, rows, first + j, &value)) {
+            out[j] = hold_to(until_at(untils_of(s, node), first + j), 1, 0);
+            continue;
+        }
+        switch (standing_of(&c, value, c.leaves && any_in_future(s, c.frame, rows))) {
+        case STANDS_ANYHOW:
+            out[j] = hold_to(until_at(untils_of(s, node), first + j), SLACK_ANY, 0);
+            break;
+        case STANDS_LOOSELY:
+            out[j] = hold_to(until_at(untils_of(s, node), first + j), 1, 0);
+            break;
+        case STANDS_BELOW:
+            out[j] = hold_to(INSTANT_NEVER, slack_to(c.range.low - value), 0);
+            if (a->op == OP_COUNT && c.range.high == INT64_MAX) {
+                if (!stays_known)
+                    staying = staying_of(s, a);
+                stays_known = true;
+                out[j].turns_ms = rows_stay(s, &staying, rows);
+            }
+            break;
+        case STANDS_ABOVE:
+            out[j] = hold_to(until_at(untils_of(s, node), first + j), slack_to(c.range.high - value + 1), 0);
+            break;
+        }
+    }
     return true;
 }
 
 /* With a row that it is about it holds against any number of others. */
-static struct hold any_hold(struct state *s, uint32_t node, uint32_t i) {
+static void any_block(struct state *s, uint32_t node, uint32_t first, uint64_t which, struct hold *out) {
     const struct plan_node *n = state_node(s, node);
-    if (is_true(s, node, i) == (n->op == OP_ANY))
-        return hold_to(until_of(s, node, i), has_trait(s, n->children[0], SETTLED) ? SLACK_ANY : 1, 0);
-    bool turns = s->plan->frames[n->source].kind == FRAME_OF_ROWS && has_trait(s, n->children[0], SETTLED) &&
-                 has_trait(s, n->children[0], ONLY_LEAVES) && !any_in_future(s, n->source, i);
-    return hold_to(until_of(s, node, i), 1, turns ? rows_stay(s, n, i) : 0);
+    const struct untils *u = untils_of(s, node);
+    bool settled = has_trait(s, n->children[0], SETTLED);
+    uint64_t there = which & (n->op == OP_ANY ? true_of(s, node, first) : ~true_of(s, node, first)),
+             none = which & ~there;
+    EACH(j, there)
+    out[j] = hold_to(until_at(u, first + j), settled ? SLACK_ANY : 1, 0);
+    EACH(j, none)
+    out[j] = hold_to(until_at(u, first + j), 1, 0);
+    if (!none || !settled || s->plan->frames[n->source].kind != FRAME_OF_ROWS ||
+        !has_trait(s, n->children[0], ONLY_LEAVES))
+        return;
+    const struct frame_now *f = state_owned_frame(s, n->source);
+    struct staying staying = staying_of(s, n);
+    EACH(j, none) {
+        struct rows_of rows = rows_of(f, first + j);
+        if (!any_in_future(s, f, rows))
+            out[j].turns_ms = rows_stay(s, &staying, rows);
+    }
 }
 
-/* A sequence of which not even the first step was seen waits for that one, whatever documents come. */
-static bool waits_for_event(struct state *s, const struct plan_node *n, uint32_t i) {
-    const struct plan_step *first = n->kind == PLAN_SEQUENCE && n->step_count ? n->steps : NULL;
-    if (!first || first->negated || s->plan->frames[first->frame].kind != FRAME_OF_ROWS ||
-        !frame_of_events(s->plan, first->frame) || any_in_future(s, first->frame, i))
-        return false;
-    struct rows_of rows = rows_of(s, first->frame, i);
-    if (first->rows == NODE_NONE)
-        return rows.first == rows.end;
-    if (!has_trait(s, first->rows, SETTLED) || !has_trait(s, first->rows, ONLY_LEAVES) ||
-        has_trait(s, first->rows, READS_DOCUMENTS))
-        return false;
-    return bits_next(state_bits(s, first->rows, first->frame), rows.first, rows.end) == rows.end;
+/* A sequence of which not even the first step was seen waits for that one, whatever documents come: those of `which` of whom that is so. */
+static uint64_t wait_for_event(struct state *s, const struct plan_node *n, uint32_t first, uint64_t which) {
+    const struct plan_step *step = n->kind == PLAN_SEQUENCE && n->step_count ? n->steps : NULL;
+    uint64_t waiting = 0;
+    if (!step || step->negated || s->plan->frames[step->frame].kind != FRAME_OF_ROWS ||
+        !frame_of_events(s->plan, step->frame))
+        return 0;
+    bool plain =
+        step->rows == NODE_NONE || (has_trait(s, step->rows, SETTLED) && has_trait(s, step->rows, ONLY_LEAVES) &&
+                                    !has_trait(s, step->rows, READS_DOCUMENTS));
+    if (!plain)
+        return 0;
+    const struct frame_now *f = state_owned_frame(s, step->frame);
+    const uint64_t *bits = step->rows == NODE_NONE ? NULL : state_bits(s, step->rows, step->frame);
+    EACH(j, which) {
+        struct rows_of rows = rows_of(f, first + j);
+        bool seen = bits_next(bits, rows.first, rows.end) < rows.end;
+        waiting |= (uint64_t)(!seen && !any_in_future(s, f, rows)) << j;
+    }
+    return waiting;
 }
 
-static struct hold hold_of(struct state *s, uint32_t node, uint32_t i) {
+static void plain_block(struct state *s, uint32_t node, uint32_t first, uint64_t which, uint32_t slack,
+                        struct hold *out) {
+    const struct untils *u = untils_of(s, node);
+    EACH(j, which)
+    out[j] = hold_to(until_at(u, first + j), slack, 0);
+}
+
+static void leaf_block(struct state *s, uint32_t node, uint32_t first, uint64_t which, struct hold *out) {
     const struct plan_node *n = state_node(s, node);
-    struct hold out = {0};
-    if (n->frame == FRAME_CUSTOMER && n->kind == PLAN_CALL && (n->op == OP_AND || n->op == OP_OR))
-        return junction_hold(s, node, i);
-    if (n->frame == FRAME_CUSTOMER && n->kind == PLAN_CALL && n->op == OP_NOT)
-        return hold_of(s, n->children[0], i);
-    if (s->evaluator->by_amount && amount_hold(s, node, i, &out))
-        return out;
     if (!has_trait(s, node, READS_EVENTS))
-        out = hold_to(until_of(s, node, i), SLACK_ANY, 0);
+        plain_block(s, node, first, which, SLACK_ANY, out);
     else if (n->frame == FRAME_CUSTOMER && n->kind == PLAN_AGGREGATE && (n->op == OP_ANY || n->op == OP_NONE))
-        out = any_hold(s, node, i);
-    else if (n->frame != FRAME_CUSTOMER || n->kind != PLAN_CALL || !count_hold(s, node, i, &out))
-        out = hold_to(until_of(s, node, i), 1, 0);
-    out.documents = !has_trait(s, node, READS_DOCUMENTS) || waits_for_event(s, n, i);
-    return out;
+        any_block(s, node, first, which, out);
+    else if (n->frame != FRAME_CUSTOMER || n->kind != PLAN_CALL || !count_block(s, node, first, which, out))
+        plain_block(s, node, first, which, 1, out);
+    uint64_t waiting = has_trait(s, node, READS_DOCUMENTS) ? wait_for_event(s, n, first, which) : which;
+    EACH(j, which)
+    out[j].documents = waiting >> j & 1;
+}
+
+static void hold_block(struct state *s, uint32_t node, uint32_t first, uint64_t which, struct hold *out) {
+    const struct plan_node *n = state_node(s, node);
+    if (n->frame == FRAME_CUSTOMER && n->kind == PLAN_CALL && (n->op == OP_AND || n->op == OP_OR))
+        junction_block(s, node, first, which, out);
+    else if (n->frame == FRAME_CUSTOMER && n->kind == PLAN_CALL && n->op == OP_NOT)
+        hold_block(s, n->children[0], first, which, out);
+    else if (s->evaluator->by_amount && amount_node(s, node))
+        EACH(j, which) out[j] = amount_hold(s, node, first + (uint32_t)j);
+    else
+        leaf_block(s, node, first, which, out);
 }
 
 /* --- whether a root hangs on one aggregate of events --- */
@@ -395,20 +495,24 @@ static void know_traits(struct evaluator *e) {
 
 /* --- questions --- */
 
-static struct hold root_hold(struct state *s, size_t root, uint32_t i) {
+static void root_block(struct state *s, size_t root, uint32_t first, uint64_t which, struct hold *out) {
     s->evaluator->by_amount = s->evaluator->amounts[root].part > 0;
-    struct hold hold = hold_of(s, s->plan->roots[root], i);
-    if (!s->evaluator->turning[root] || hold.slack == SLACK_ANY || hold.turns_ms <= s->now + HOLD_LATE_MS)
-        hold.turns_ms = 0;
-    assert(hold.until_ms > s->now && hold.slack > 0);
-    return hold;
+    hold_block(s, s->plan->roots[root], first, which, out);
+    EACH(j, which) {
+        struct hold *hold = &out[j];
+        if (!s->evaluator->turning[root] || hold->slack == SLACK_ANY || hold->turns_ms <= s->now + HOLD_LATE_MS)
+            hold->turns_ms = 0;
+        assert(hold->until_ms > s->now && hold->slack > 0);
+    }
 }
 
 struct hold evaluate_hold(struct evaluator *e, size_t root, bool *answer) {
+    struct hold holds[BLOCK];
     assert(e->live && root < e->plan->root_count);
     know_traits(e);
-    *answer = is_true(&e->main, e->plan->roots[root], 0);
-    return root_hold(&e->main, root, 0);
+    *answer = state_bits(&e->main, e->plan->roots[root], FRAME_CUSTOMER)[0] & 1;
+    root_block(&e->main, root, 0, 1, holds);
+    return holds[0];
 }
 
 struct hold_amount evaluate_amount(struct evaluator *e, size_t root) {
@@ -416,16 +520,32 @@ struct hold_amount evaluate_amount(struct evaluator *e, size_t root) {
     return e->amounts[root];
 }
 
+/* Those of the span's base: in their places. */
+static void holds_in_base(struct evaluator *e, size_t root, struct hold *holds) {
+    for (uint32_t w = 0; w < SPAN_CUSTOMERS / BLOCK; w++) {
+        uint64_t which = e->population[w] & ~e->dirty_bits[w];
+        if (which)
+            root_block(&e->main, root, w * BLOCK, which, holds + (size_t)w * BLOCK);
+    }
+}
+
+/* The others, who lie one after another. */
+static void holds_of_dirty(struct evaluator *e, size_t root, struct hold *holds) {
+    struct hold block[BLOCK];
+    for (uint32_t first = 0; first < e->dirty_count; first += BLOCK) {
+        uint32_t count = e->dirty_count - first < BLOCK ? e->dirty_count - first : BLOCK;
+        root_block(&e->dirty, root, first, UINT64_MAX >> (BLOCK - count), block);
+        for (uint32_t j = 0; j < count; j++)
+            holds[e->dirty_owners[first + j]] = block[j];
+    }
+}
+
 void evaluate_holds(struct evaluator *e, size_t root, uint64_t *bits, struct hold *holds) {
     assert(!e->live && root < e->plan->root_count);
     know_traits(e);
     evaluate_bits(e, root, bits, NULL);
-    for (uint32_t w = 0; w < SPAN_CUSTOMERS / 64; w++)
-        for (uint64_t left = e->population[w]; left; left &= left - 1) {
-            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(left);
-            bool dirty = bit_of(e->dirty_bits, i);
-            holds[i] = root_hold(dirty ? &e->dirty : &e->main, root, dirty ? e->dirty_index[i] : i);
-        }
+    holds_in_base(e, root, holds);
+    holds_of_dirty(e, root, holds);
 }
 
 uint64_t evaluate_clauses_of_events(struct evaluator *e, size_t root) {

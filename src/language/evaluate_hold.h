@@ -19,7 +19,7 @@ int64_t until_of(struct state *s, uint32_t node, uint32_t i); /* of customer `i`
 
 /* --- evaluate_amount.c --- */
 struct hold_amount amount_of(struct state *s, uint32_t root);
-/* The hold of the comparison that a root's amount is of; false for any other node. */
-bool amount_hold(struct state *s, uint32_t node, uint32_t i, struct hold *out);
+bool amount_node(struct state *s, uint32_t node); /* the comparison that a root's amount is of */
+struct hold amount_hold(struct state *s, uint32_t node, uint32_t i);
 
 #endif

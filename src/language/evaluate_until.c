@@ -264,19 +264,24 @@ static int by_instant(const void *a, const void *b) {
 static int64_t nth_change(struct state *s, const uint64_t *bits, bool in, const struct untils *u, uint32_t from,
                           uint32_t to, int64_t needed) {
     uint32_t count = 0;
+    bool ascend = true; /* mostly: rows lie by time, and leave in that order */
     int64_t *moments = state_new(s, to - from, sizeof *moments);
     for (uint32_t i = from; i < to; i++)
-        if ((!bits || bit_of(bits, i)) == in && at_of(u, i) != INSTANT_NEVER)
-            moments[count++] = at_of(u, i);
+        if ((!bits || bit_of(bits, i)) == in && at_of(u, i) != INSTANT_NEVER) {
+            moments[count] = at_of(u, i);
+            ascend &= count == 0 || moments[count - 1] <= moments[count];
+            count++;
+        }
     if (needed > count)
         return INSTANT_NEVER;
-    if (needed == 1) {
+    if (needed == 1 && !ascend) {
         int64_t least = moments[0];
         for (uint32_t i = 1; i < count; i++)
             least = moments[i] < least ? moments[i] : least;
         return least;
     }
-    qsort(moments, count, sizeof *moments, by_instant);
+    if (!ascend)
+        qsort(moments, count, sizeof *moments, by_instant);
     return moments[needed - 1];
 }
 
@@ -292,7 +297,8 @@ static bool count_until(struct state *s, const struct plan_node *n, struct until
     uint32_t groups;
     const uint32_t *starts = state_groups(s, left->source, left->frame, &groups);
     const uint64_t *bits = state_bits(s, left->children[0], left->source);
-    const struct untils *u = state_until(s, left->children[0]);
+    struct leaving leaving;
+    bool leaves = leaving_begin(s, left->source, left->children[0], &leaving);
     *out = new_untils(s, groups);
     if (r.low > r.high)
         return true;
@@ -301,9 +307,16 @@ static bool count_until(struct state *s, const struct plan_node *n, struct until
         int64_t has = 0;
         for (uint32_t i = bits_next(bits, from, to); i < to; i = bits_next(bits, i + 1, to))
             has++;
-        if (least > 0 && from < to)
-            out->each[g] = has >= least ? nth_change(s, bits, true, u, from, to, has - least + 1)
-                                        : nth_change(s, bits, false, u, from, to, least - has);
+        if (least <= 0 || from == to)
+            continue;
+        if (leaves && leaving_none_comes(s, &leaving, from, to)) {
+            if (has >= least)
+                out->each[g] = leaving_nth(s, &leaving, from, to, has - least + 1);
+            continue;
+        }
+        const struct untils *u = state_until(s, left->children[0]);
+        out->each[g] = has >= least ? nth_change(s, bits, true, u, from, to, has - least + 1)
+                                    : nth_change(s, bits, false, u, from, to, least - has);
     }
     return true;
 }
@@ -393,11 +406,18 @@ static struct untils window_node_until(struct state *s, const struct plan_node *
 static void rows_soonest(struct state *s, const struct plan_node *n, uint32_t child, struct untils *out) {
     if (child == NODE_NONE || !state_node(s, child)->timed)
         return;
-    const struct untils *u = state_until(s, child);
     uint32_t groups;
     const uint32_t *starts = state_groups(s, n->source, n->frame, &groups);
+    struct leaving leaving;
+    bool leaves = child == n->children[0] && leaving_begin(s, n->source, child, &leaving);
     for (uint32_t g = 0; g < groups; g++) {
-        for (uint32_t i = starts[g] - starts[0]; i < starts[g + 1] - starts[0]; i++)
+        uint32_t from = starts[g] - starts[0], to = starts[g + 1] - starts[0];
+        if (leaves && leaving_none_comes(s, &leaving, from, to)) {
+            take_sooner(out, g, leaving_nth(s, &leaving, from, to, 1));
+            continue;
+        }
+        const struct untils *u = state_until(s, child);
+        for (uint32_t i = from; i < to; i++)
             take_sooner(out, g, at_of(u, i));
     }
 }
@@ -407,10 +427,16 @@ static void any_until(struct state *s, const struct plan_node *n, struct untils 
     uint32_t groups;
     const uint32_t *starts = state_groups(s, n->source, n->frame, &groups);
     const uint64_t *bits = state_bits(s, n->children[0], n->source);
-    const struct untils *u = state_until(s, n->children[0]);
+    struct leaving leaving;
+    bool leaves = leaving_begin(s, n->source, n->children[0], &leaving);
     for (uint32_t g = 0; g < groups; g++) {
         uint32_t from = starts[g] - starts[0], to = starts[g + 1] - starts[0];
         int64_t latest = INT64_MIN;
+        if (leaves && leaving_none_comes(s, &leaving, from, to)) {
+            out->each[g] = leaving_last(s, &leaving, from, to);
+            continue;
+        }
+        const struct untils *u = state_until(s, n->children[0]);
         for (uint32_t i = bits_next(bits, from, to); i < to; i = bits_next(bits, i + 1, to))
             latest = at_of(u, i) > latest ? at_of(u, i) : latest;
         for (uint32_t i = from; i < to && latest == INT64_MIN; i++)

@@ -134,14 +134,17 @@ void relevance_free(struct relevance *r) {
 
 /* --- held against a record --- */
 
-static struct number number_of(const struct record_value *v) {
+struct number relevance_number(const struct record_value *v) {
     return v->kind == VALUE_REAL ? number_of_real(v->real) : number_decimal(v->integer, v->scale);
 }
 
+static struct number number_of_literal(const struct node *literal) {
+    return literal->literal == VALUE_REAL ? number_of_real(literal->real)
+                                          : number_decimal(literal->integer, literal->scale);
+}
+
 static int compare_number(const struct record_value *v, const struct node *literal) {
-    struct number bound = literal->literal == VALUE_REAL ? number_of_real(literal->real)
-                                                         : number_decimal(literal->integer, literal->scale);
-    return number_compare(number_of(v), bound);
+    return number_compare(relevance_number(v), number_of_literal(literal));
 }
 
 static bool equals(const struct record_head *record, const struct record_value *v, const struct node *literal) {
@@ -204,8 +207,8 @@ static enum event_relevance passes(const struct relevance *r, const struct row_f
 
 /* --- held against a new document --- */
 
-static const struct record_value *item_value(const struct record_head *record, const struct record_item *item,
-                                             uint16_t property) {
+const struct record_value *relevance_item_value(const struct record_head *record, const struct record_item *item,
+                                                uint16_t property) {
     const struct record_value *values = record_item_values(record, item);
     for (uint32_t i = 0; i < item->value_count; i++)
         if (values[i].property == property)
@@ -219,7 +222,7 @@ static bool may_pass(const struct relevance *r, const struct row_filter *filter,
     for (uint32_t i = 0; i < filter->count; i++) {
         const struct row_test *test = &r->tests[filter->first + i];
         const struct record_value *v = !test->of_item ? record_find(record, test->property)
-                                       : item         ? item_value(record, item, test->property)
+                                       : item         ? relevance_item_value(record, item, test->property)
                                                       : NULL;
         if ((!test->of_item || item) && fulfils(record, v, test) == EVENT_NOTHING)
             return false;
@@ -260,6 +263,50 @@ bool relevance_always_counts(const struct relevance *r, uint16_t type) {
             all &= r->filters[i].whole && !r->filters[i].count;
         }
     return any && all;
+}
+
+/* A test demands texts, or a number from somewhere on: 2, 1; else 0. */
+static int demand_of(const struct row_test *test) {
+    const struct node *literal = test->call->first->next;
+    bool text = literal->literal == VALUE_TEXT;
+    switch (test->call->op) {
+    case OP_EQUAL:
+        return text ? 2 : 1;
+    case OP_IN:
+        return text ? 2 : 0;
+    case OP_GREATER:
+    case OP_GREATER_EQUAL:
+    case OP_BETWEEN:
+        return text ? 0 : 1;
+    default:
+        return 0;
+    }
+}
+
+bool relevance_key_of(const struct relevance *r, uint16_t type, struct relevance_key *key) {
+    const struct row_filter *only = NULL;
+    const struct row_test *best = NULL;
+    for (uint32_t i = 0; r && i < r->filter_count; i++) {
+        if (r->filters[i].type != type)
+            continue;
+        if (only)
+            return false;
+        only = &r->filters[i];
+    }
+    for (uint32_t i = 0; only && i < only->count; i++) {
+        const struct row_test *test = &r->tests[only->first + i];
+        if (demand_of(test) > (best ? demand_of(best) : 0))
+            best = test;
+    }
+    if (!best)
+        return false;
+    const struct node *literal = best->call->first->next;
+    *key = (struct relevance_key){.property = best->property, .items = best->of_item ? only->items : 0};
+    if (demand_of(best) == 2)
+        key->texts = literal;
+    else
+        key->least = number_of_literal(literal);
+    return true;
 }
 
 enum event_relevance relevance_of(const struct relevance *r, const struct record_head *record) {

@@ -10,7 +10,7 @@
 #define ONEFOLD_LANGUAGE_RELEVANCE_H
 
 #include "govern/record.h"
-#include "language/tree.h"
+#include "language/number.h"
 
 struct relevance;
 enum event_relevance {
@@ -26,5 +26,20 @@ void relevance_free(struct relevance *relevance);
 enum event_relevance relevance_of(const struct relevance *relevance, const struct record_head *record);
 /* True where every event of `type` that adds a row is EVENT_COUNTS, so that none need be asked. */
 bool relevance_always_counts(const struct relevance *relevance, uint16_t type);
+
+/* What an event of `type` that adds a row, or a new document, must have, besides whatever else, to be anything but EVENT_NOTHING: one of these
+ * texts as the value of the property, or a number from `least` on. What has no value of it has neither; where a value is of another kind
+ * it must be asked. */
+struct relevance_key {
+    uint16_t property;
+    uint16_t items;           /* it is some item of this property that must have it; 0: the record itself */
+    const struct node *texts; /* literals, linked by `next`; NULL: a number */
+    struct number least;
+};
+/* False where there is no condition so plain, or several aggregates and steps read the type. */
+bool relevance_key_of(const struct relevance *relevance, uint16_t type, struct relevance_key *key);
+struct number relevance_number(const struct record_value *value); /* of kind NUMBER or REAL */
+const struct record_value *relevance_item_value(const struct record_head *record, const struct record_item *item,
+                                                uint16_t property); /* or NULL */
 
 #endif

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <unistd.h>
 
 struct job {
     struct job *next;
@@ -82,4 +83,9 @@ void workers_run(unsigned count, void (*work)(void *context, unsigned number), v
     while (job.running)
         pthread_cond_wait(&done, &lock);
     pthread_mutex_unlock(&lock);
+}
+
+unsigned workers_wanted(void) {
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 1 ? 1 : cores > 16 ? 16 : (unsigned)cores;
 }

@@ -6,6 +6,8 @@
 
 #define WORKERS_MAX 63
 
+unsigned workers_wanted(void); /* as many as there are processors, 16 at most */
+
 /* Calls work(context, n) for n = 0 on the calling thread, and for some of 1 .. count - 1 on others where they come free in time; returns
  * when all calls have. So `work` must take its share from a common counter, and one of it must be able to do everything. */
 void workers_run(unsigned count, void (*work)(void *context, unsigned number), void *context);

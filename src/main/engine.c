@@ -462,26 +462,36 @@ static enum status is_stored(struct engine *e, uint64_t position, struct fault *
     return fault_set(fault, STATUS_IO, "the definition could not be written to the log");
 }
 
-static enum status check_definition(struct engine *e, struct slice json, struct fault *fault) {
+/* An audience's, and what can be worked out of it before it is logged. */
+static enum status check_definition(struct engine *e, struct slice json, struct audience_prepared **prepared,
+                                    struct fault *fault) {
     struct json_parser *p = json_parser_create();
     const struct json *root;
     enum status status = json_parse(p, json, false, &root, fault);
     if (!status && audience_defines(json_get_text(p, root, "define")))
-        status = audience_check(e->audience, p, root, fault);
+        if (!(status = audience_check(e->audience, p, root, fault)))
+            *prepared = audience_prepare(e->audience, p, root);
     json_parser_free(p);
     return status;
 }
 
-enum status engine_define(struct engine *e, struct slice json, struct fault *fault) {
+static enum status define_checked(struct engine *e, struct slice json, struct fault *fault) {
     struct log_record record = {.kind = LOG_DEFINE, .received_ms = os_now_ms(e->os), .payload = json};
-    enum status status = check_definition(e, json, fault);
-    if (!status)
-        status = log_append(e->log, &record, 1, fault);
+    enum status status = log_append(e->log, &record, 1, fault);
     if (!status && !running_of(e)->threads)
         return engine_step(e, fault);
     if (!status && !history_wait(e->history, record.position, 30000))
         return fault_set(fault, STATUS_TIMEOUT, "the definition was not folded within 30 s");
     return status ? status : is_stored(e, record.position, fault);
+}
+
+enum status engine_define(struct engine *e, struct slice json, struct fault *fault) {
+    struct audience_prepared *prepared = NULL;
+    enum status status = check_definition(e, json, &prepared, fault);
+    if (!status)
+        status = define_checked(e, json, fault);
+    audience_prepared_release(e->audience, prepared);
+    return status;
 }
 
 enum status engine_step(struct engine *e, struct fault *fault) {

@@ -5,8 +5,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "language/workers.h"
 #include "serve/serve_inside.h"
 
 struct queries {
@@ -113,7 +113,4 @@ void query_fail_stopped(struct call *call) {
                        "the query was stopped after %d s; POST /v1/query/explain shows what is dear", QUERY_S);
 }
 
-unsigned query_workers(void) {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores < 1 ? 1 : cores > 16 ? 16 : (unsigned)cores;
-}
+unsigned query_workers(void) { return workers_wanted(); }

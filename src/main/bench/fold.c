@@ -1,5 +1,7 @@
 /* bench/fold: what the fold and its helper spend on an event, without live segments and with them: everything in this process, no HTTP. What it says
  * is CPU time, which hardly changes where the machine does other work beside it. */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -61,19 +63,31 @@ static enum status define(struct folding *t, const char *what, const char *name,
     return status;
 }
 
-static enum status define_all(struct folding *t, struct fault *fault) {
+static double cpu_of_fold_s(double *fold_s);
+
+/* The tag that some read, then segments [from, end). */
+static enum status define_some(struct folding *t, uint64_t from, uint64_t end, struct fault *fault) {
     struct buffer expression = {0};
     char name[40];
-    double began = bench_now_s();
-    enum status status = define(t, "tag", BENCH_LIVE_TAG, "rule", SLICE(BENCH_LIVE_TAG_RULE), fault);
-    for (uint64_t i = 0; i < t->segments && !status; i++) {
+    enum status status = from ? STATUS_OK : define(t, "tag", BENCH_LIVE_TAG, "rule", SLICE(BENCH_LIVE_TAG_RULE), fault);
+    for (uint64_t i = from; i < end && !status; i++) {
         snprintf(name, sizeof name, "live %llu", (unsigned long long)i);
         buffer_clear(&expression);
         bench_live_expression(i, t->calm, &expression);
         status = define(t, "segment", name, "live", buffer_slice(&expression), fault);
     }
     buffer_release(&expression);
+    return status;
+}
+
+static enum status define_all(struct folding *t, struct fault *fault) {
+    double began = bench_now_s(), fold_began_s, fold_s;
+    cpu_of_fold_s(&fold_began_s);
+    enum status status = define_some(t, 0, t->segments, fault);
+    cpu_of_fold_s(&fold_s);
     bench_value(t->bench, "defining the segments, each", "ms", (bench_now_s() - began) * 1e3 / (double)t->segments);
+    bench_value(t->bench, "of that CPU of the fold thread, which stands still for it", "ms",
+                (fold_s - fold_began_s) * 1e3 / (double)t->segments);
     return status;
 }
 
@@ -116,6 +130,76 @@ static enum status fold_rounds(struct folding *t, double *cpu_us, struct fault *
     return status;
 }
 
+/* --- definitions while events come --- */
+
+#define BESIDE_SEGMENTS 10
+#define BESIDE_RATE 20000 /* events a second */
+#define BESIDE_S 1        /* and without definitions */
+#define BESIDE_GROUPS 256 /* on their way */
+
+struct beside {
+    struct folding *folding;
+    _Atomic bool done;
+    enum status status;
+    struct fault fault;
+};
+
+static void *define_beside(void *context) {
+    struct beside *b = context;
+    uint64_t from = b->folding->segments;
+    b->status = define_some(b->folding, from, from + BESIDE_SEGMENTS, &b->fault);
+    atomic_store(&b->done, true);
+    return NULL;
+}
+
+static void send_group(struct folding *t) {
+    for (uint64_t i = 0; i < BENCH_FEED_GROUP; i++, t->next++)
+        bench_feed_add(&t->feed, bench_live_call(t->next), t->next, bench_data_customer(&t->data, t->next),
+                       os_now_ms(t->bench->os));
+}
+
+/* Events at a steady rate, until the definitions are done or the time is over: from when a group was given to the log until it was folded, the
+ * longest of all, in ms. */
+static double longest_ms(struct folding *t, const struct beside *beside) {
+    struct group {
+        uint64_t last;
+        double at_s;
+    } groups[BESIDE_GROUPS];
+    uint64_t sent = 0, seen = 0;
+    double began = bench_now_s(), longest_s = 0;
+    while (seen < sent ||
+           (beside ? !atomic_load(&((struct beside *)beside)->done) : bench_now_s() - began < BESIDE_S)) {
+        double now = bench_now_s();
+        if (now - began >= (double)sent * BENCH_FEED_GROUP / BESIDE_RATE && sent - seen < BESIDE_GROUPS) {
+            send_group(t);
+            groups[sent++ % BESIDE_GROUPS] = (struct group){t->feed.last, now};
+        }
+        usleep(200);
+        for (; seen < sent && history_position(t->feed.engine->history) >= groups[seen % BESIDE_GROUPS].last; seen++) {
+            double delay = bench_now_s() - groups[seen % BESIDE_GROUPS].at_s;
+            longest_s = delay > longest_s ? delay : longest_s;
+        }
+        if (t->feed.status)
+            break;
+    }
+    return longest_s * 1e3;
+}
+
+static enum status define_while_folding(struct folding *t, struct fault *fault) {
+    struct beside beside = {.folding = t};
+    pthread_t thread;
+    bench_value(t->bench, "at 20,000 events/s, an event waits at the most", "ms", longest_ms(t, NULL));
+    double began = bench_now_s();
+    if (pthread_create(&thread, NULL, define_beside, &beside))
+        abort();
+    double longest = longest_ms(t, &beside);
+    pthread_join(thread, NULL);
+    bench_value(t->bench, "while segments are defined", "ms", longest);
+    bench_value(t->bench, "defining one then takes", "ms", (bench_now_s() - began) * 1e3 / BESIDE_SEGMENTS);
+    *fault = beside.fault;
+    return beside.status ? beside.status : bench_feed_settle(&t->feed, fault);
+}
+
 static enum status measure(struct folding *t, struct fault *fault) {
     double without_us[BENCH_REPEATS_MAX], with_us[BENCH_REPEATS_MAX];
     enum status status = build(t, fault);
@@ -126,6 +210,8 @@ static enum status measure(struct folding *t, struct fault *fault) {
         status = define_all(t, fault);
     if (!status)
         status = fold_rounds(t, with_us, fault);
+    if (!status)
+        status = define_while_folding(t, fault);
     if (status)
         return status;
     engine_counters(t->feed.engine, &counters);
