@@ -367,9 +367,36 @@ TARGET static size_t begins_fill(const uint64_t *begins, size_t count, uint32_t 
     return kernel_begins_fill_body(begins, count, before);
 }
 
+/* Whether one of a group's elements is in: hits are added to the elements that end no group, and carry to the one that does; those are taken out
+ * side by side. Bits of groups are put together in `open` until a word of them is whole. */
+TARGET static void begun_any(const uint64_t *bits, const uint64_t *begins, size_t count, uint64_t *group_bits) {
+    uint64_t open = 0;
+    unsigned long long carry = 0;
+    size_t at = 0; /* the group that ends next */
+    for (size_t row = 0; row < count; row += 64, bits++, begins++) {
+        uint64_t there = kernel_mask(count - row), hit = *bits & there;
+        uint64_t end =
+            count - row > 64 ? *begins >> 1 | begins[1] << 63 : (*begins & there) >> 1 | (there ^ there >> 1);
+        uint64_t inside = there & ~end, sum;
+        bool over = __builtin_add_overflow(hit & inside, inside, &sum);
+        over |= __builtin_add_overflow(sum, carry, &sum);
+        carry = over;
+        uint64_t groups = _pext_u64(sum | hit, end), some = (uint64_t)__builtin_popcountll(end), past = at % 64 + some;
+        open |= groups << (at % 64);
+        group_bits[at / 64] = open;
+        open = past < 64 ? open : groups >> 1 >> (63 - at % 64);
+        at += some;
+    }
+    if (at % 64)
+        group_bits[at / 64] = open;
+}
+
 TARGET static void begun_at_least(const uint64_t *bits, const uint64_t *begins, const uint32_t *before, size_t count,
                                   uint32_t least, uint64_t *group_bits) {
-    kernel_begun_picked(bits, begins, before, count, least, group_bits, equal_numbers);
+    if (least == 1)
+        begun_any(bits, begins, count, group_bits);
+    else
+        kernel_begun_picked(bits, begins, before, count, least, group_bits, equal_numbers);
 }
 
 TARGET static void begun_among(const uint64_t *group_bits, const uint64_t *begins, const uint32_t *before, size_t count,
