@@ -356,6 +356,17 @@ void range_rows_of(struct range *range, uint32_t i, uint32_t customer, uint32_t 
     *end = rows->starts[customer + 1];
 }
 
+void range_rows_of_each(struct range *range, uint32_t i, const uint32_t *customers, uint32_t count, uint32_t *firsts,
+                        uint32_t *ends) {
+    const struct range_rows *rows = range_rows_lean(range, i);
+    uint32_t done = 0;
+    if (!rows->starts && rows->owner_multiple == 1)
+        for (; done + RANGE_OWNERS_AT_ONCE <= count; done += RANGE_OWNERS_AT_ONCE)
+            range_rows_by_owners(rows, customers + done, firsts + done, ends + done);
+    for (; done < count; done++)
+        range_rows_of(range, i, customers[done], &firsts[done], &ends[done]);
+}
+
 const struct range_rows *range_rows_lean(struct range *range, uint32_t i) {
     assert(i < range->want->rows_count);
     struct rows_slot *slot = &range->rows[i];

@@ -125,9 +125,9 @@ bool range_span(struct range *range, const struct range_want *want, uint32_t spa
  * pointers, none of which a cache holds, and asked for one after another they cost a trip to memory each. Called before range_span(span)
  * by who goes through spans in order. Between history_enter and _leave. */
 void range_ahead(struct range *range, const struct range_want *want, uint32_t span);
-/* Asks for some lines of the next span's columns that were scanned in this one: called now and then while this one is worked on, so that memory
- * brings them meanwhile. A few ns. */
-void range_fetch(struct range *range);
+/* Asks for so many lines of the next span's columns that were scanned in this one: called now and then while this one is worked on, so that
+ * memory brings them meanwhile. About a ns a line, as long as no more are under way than a core can have: some twenty. */
+void range_fetch(struct range *range, uint32_t lines);
 /* Sets it on these owners (ascending, within the span), gathered. Customers 0 .. count-1 of the range are they. */
 void range_owners(struct range *range, const struct range_want *want, uint32_t span, const uint16_t *owners,
                   uint32_t count);
@@ -150,6 +150,9 @@ const struct range_rows *range_rows_lean(struct range *range, uint32_t i);
 const struct range_column *range_rows_column(struct range *range, const struct range_rows *rows, uint32_t column);
 /* Rows [*first, *end) of customer `customer` of the range: for few customers of rows asked for leanly. */
 void range_rows_of(struct range *range, uint32_t i, uint32_t customer, uint32_t *first, uint32_t *end);
+/* The same of several customers at once, ascending: some four times as fast a customer. */
+void range_rows_of_each(struct range *range, uint32_t i, const uint32_t *customers, uint32_t count, uint32_t *firsts,
+                        uint32_t *ends);
 const struct range_column *range_attribute(struct range *range, uint32_t i);
 /* child_starts of a column of children of this range, made or looked over when first asked for. */
 const uint32_t *range_child_starts(struct range *range, const struct range_column *column);

@@ -10,10 +10,9 @@
 #include <stdlib.h>
 
 #define LINE_BYTES 64
-#define HEAD_LINES 14    /* of a table: its head and the columns' */
-#define TEXTS_FEW 40     /* entries of a dictionary that a condition asks each of */
-#define TEXTS_LINES 4    /* of their offsets and texts */
-#define LINES_AT_ONCE 36 /* some more than a core keeps on their way */
+#define HEAD_LINES 14 /* of a table: its head and the columns' */
+#define TEXTS_FEW 40  /* entries of a dictionary that a condition asks each of */
+#define TEXTS_LINES 4 /* of their offsets and texts */
 
 /* --- which columns are gone over --- */
 
@@ -59,7 +58,7 @@ static void fetch_some(struct range *range, unsigned lines) {
     }
 }
 
-void range_fetch(struct range *range) { fetch_some(range, LINES_AT_ONCE); }
+void range_fetch(struct range *range, uint32_t lines) { fetch_some(range, lines); }
 
 static void add_fetch(struct range *range, const struct table_head *t, uint64_t offset, uint64_t bytes) {
     const char *at = (const char *)t + offset;

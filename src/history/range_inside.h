@@ -171,5 +171,9 @@ const uint32_t *range_starts(struct range *range, const struct table_head *t);
 bool range_row_owners(const struct table_head *t, struct range_rows *out);
 /* Rows of a customer among those that say whose they are. */
 void range_rows_by_owner(const struct range_rows *rows, uint32_t customer, uint32_t *first, uint32_t *end);
+#define RANGE_OWNERS_AT_ONCE 8
+/* The same for so many; owner_multiple is 1. */
+void range_rows_by_owners(const struct range_rows *rows, const uint32_t customers[RANGE_OWNERS_AT_ONCE],
+                          uint32_t firsts[RANGE_OWNERS_AT_ONCE], uint32_t ends[RANGE_OWNERS_AT_ONCE]);
 
 #endif

@@ -80,6 +80,25 @@ static void check_ranges(struct made *m, struct range *range) {
     }
 }
 
+/* Several at once as one by one. */
+static void check_several(struct made *m) {
+    struct range_rows rows = {.end = table_of(m)->row_count};
+    uint32_t customers[RANGE_OWNERS_AT_ONCE], firsts[RANGE_OWNERS_AT_ONCE], ends[RANGE_OWNERS_AT_ONCE], first, end;
+    if (!range_row_owners(table_of(m), &rows) || rows.owner_multiple != 1)
+        return;
+    for (unsigned round = 0; round < 100; round++) {
+        for (unsigned k = 0; k < RANGE_OWNERS_AT_ONCE; k++)
+            customers[k] = (uint32_t)random_below(&m->random, SPAN_CUSTOMERS);
+        range_rows_by_owners(&rows, customers, firsts, ends);
+        for (unsigned k = 0; k < RANGE_OWNERS_AT_ONCE; k++) {
+            range_rows_by_owner(&rows, customers[k], &first, &end);
+            if (firsts[k] != first || ends[k] != end)
+                fail_msg("seed %llu, %u rows: %u has rows %u to %u, among several %u to %u",
+                         (unsigned long long)m->seed, m->count, customers[k], first, end, firsts[k], ends[k]);
+        }
+    }
+}
+
 static void each_form_says_the_same(void **state) {
     (void)state;
     static const uint32_t sizes[] = {0, 1, 7, 1000, 1535, 1536, 4096, 4097, 8191, 8192, 20000, 70000};
@@ -96,6 +115,7 @@ static void each_form_says_the_same(void **state) {
             assert_true(t->starts_form != STARTS_BLOCKS || m.count >= 1536);
             forms[!t->starts ? 2 : t->starts_form]++;
             check_ranges(&m, range);
+            check_several(&m);
             arena_reset(&range->arena);
         }
         range_free(range);

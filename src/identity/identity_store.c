@@ -168,17 +168,29 @@ void identity_population_note(struct identity *identity, uint32_t number) {
         atomic_store_explicit(word, after, memory_order_release);
 }
 
+static void population_copy(const _Atomic uint64_t *words, size_t count, uint64_t *bits) {
+    for (size_t i = 0; i < count; i += 8) {
+        __builtin_prefetch((const char *)&words[i] + 512); /* who asks for some mostly asks for the next */
+        for (size_t k = i; k < i + 8 && k < count; k++)
+            bits[k] = atomic_load_explicit(&words[k], memory_order_acquire);
+    }
+}
+
 void identity_population(const struct identity *identity, uint32_t first, size_t words, uint64_t *bits) {
+    const size_t page_words = CHUNK_ENTRIES / 64;
     assert(first % 64 == 0);
-    for (size_t i = 0; i < words; i++) {
+    for (size_t i = 0, some; i < words; i += some) {
         uint64_t number = first + 64 * (uint64_t)i;
+        size_t at = number % CHUNK_ENTRIES / 64;
         struct population_page *page =
             number <= UINT32_MAX
                 ? atomic_load_explicit(&identity->population[number >> CHUNK_BITS], memory_order_acquire)
                 : NULL;
-        if (page && i % 8 == 0) /* who asks for some mostly asks for the next */
-            __builtin_prefetch((const char *)&page->words[number % CHUNK_ENTRIES / 64] + 512);
-        bits[i] = page ? atomic_load_explicit(&page->words[number % CHUNK_ENTRIES / 64], memory_order_acquire) : 0;
+        some = words - i < page_words - at ? words - i : page_words - at;
+        if (page)
+            population_copy(&page->words[at], some, bits + i);
+        else
+            memset(bits + i, 0, some * sizeof *bits);
     }
 }
 

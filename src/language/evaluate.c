@@ -513,6 +513,8 @@ static void profile_end(struct state *s, uint32_t node, uint64_t since, uint32_t
     p->count += bits ? kernel_count(bits, (count + 63) / 64) : count;
 }
 
+#define LINES_BETWEEN 24 /* of the next span's columns, asked for between two nodes */
+
 const uint64_t *state_bits(struct state *s, uint32_t node, uint16_t frame) {
     struct result *r = &s->results[node];
     bool floats = state_node(s, node)->kind == PLAN_CONSTANT; /* stands in any frame */
@@ -520,7 +522,7 @@ const uint64_t *state_bits(struct state *s, uint32_t node, uint16_t frame) {
         return r->bits;
     uint64_t since = profile_begin(s);
     if (!s->evaluator->live)
-        range_fetch(s->range);
+        range_fetch(s->range, LINES_BETWEEN);
     uint64_t *bits = make_bits(s, node, frame);
     r->bits = bits;
     r->bits_stamp = s->stamp;
@@ -608,6 +610,15 @@ static void state_begin(struct state *s, uint32_t count, uint32_t span, int64_t 
     s->before = before;
 }
 
+static void list_dirty(struct evaluator *e) {
+    for (uint32_t w = 0; w < SPAN_CUSTOMERS / 64; w++)
+        for (uint64_t left = e->dirty_bits[w] & e->population[w]; left; left &= left - 1) {
+            uint32_t owner = w * 64 + (uint32_t)__builtin_ctzll(left);
+            e->dirty_index[owner] = (uint16_t)e->dirty_count;
+            e->dirty_owners[e->dirty_count++] = (uint16_t)owner;
+        }
+}
+
 bool evaluator_span(struct evaluator *e, uint32_t span, int64_t now_ms) {
     e->live = false;
     e->dirty_count = 0;
@@ -618,12 +629,8 @@ bool evaluator_span(struct evaluator *e, uint32_t span, int64_t now_ms) {
     if (e->everybody)
         memset(e->population, 0xff, sizeof e->population);
     state_begin(&e->main, SPAN_CUSTOMERS, span, now_ms, UINT64_MAX);
-    for (uint32_t w = 0; w < SPAN_CUSTOMERS / 64; w++)
-        for (uint64_t left = e->dirty_bits[w] & e->population[w]; left; left &= left - 1) {
-            uint32_t owner = w * 64 + (uint32_t)__builtin_ctzll(left);
-            e->dirty_index[owner] = (uint16_t)e->dirty_count;
-            e->dirty_owners[e->dirty_count++] = (uint16_t)owner;
-        }
+    if (!kernel_none(e->dirty_bits, SPAN_CUSTOMERS / 64))
+        list_dirty(e);
     if (e->dirty_count == 0)
         return true;
     if (!e->dirty.range)

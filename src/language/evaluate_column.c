@@ -76,6 +76,16 @@ static bool raw_range(const struct range_column *c, int64_t low, int64_t high, u
     return a <= b;
 }
 
+/* A kernel over a column, some rows at a time. Between them memory is asked for lines of the next span, half as many as were read of this one (the
+ * rest when nodes are begun), so that it works while the processor does and is never asked for more than a core can have under way. */
+#define ROWS_AT_ONCE 512
+#define EACH_PIECE(s, c, count, call)                                                                                  \
+    for (uint32_t at = 0; at < (count); at += ROWS_AT_ONCE) {                                                          \
+        uint32_t some = (count)-at < ROWS_AT_ONCE ? (count)-at : ROWS_AT_ONCE;                                         \
+        call;                                                                                                          \
+        range_fetch((s)->range, some *(c)->width / 128);                                                               \
+    }
+
 static uint64_t *codes_between(struct state *s, const struct range_column *c, uint32_t first, uint32_t count,
                                int64_t low, int64_t high) {
     uint64_t *set = state_zero_bits(s, c->code_count), *bits = state_new_bits(s, count);
@@ -114,7 +124,7 @@ uint64_t *column_between(struct state *s, const struct range_column *c, uint32_t
     if (!raw_range(c, low, high, &from, &to))
         return state_zero_bits(s, count);
     bits = state_new_bits(s, count);
-    kernel_range(raw_from(c, first), c->width, count, from, to - from, bits);
+    EACH_PIECE(s, c, count, kernel_range(raw_from(c, first + at), c->width, some, from, to - from, bits + at / 64));
     return not_absent(s, c, first, count, bits);
 }
 
@@ -305,7 +315,8 @@ uint64_t *column_texts_hold(struct state *s, const struct range_column *c, uint3
         if (c->width == 0)
             kernel_fill(bits, count, c->code_count && bit_of(set, 0));
         else
-            kernel_codes(raw_from(c, first), c->width, count, set, c->code_count, bits);
+            EACH_PIECE(s, c, count,
+                       kernel_codes(raw_from(c, first + at), c->width, some, set, c->code_count, bits + at / 64));
         return not_absent(s, c, first, count, bits);
     }
     uint64_t *bits = state_zero_bits(s, count);

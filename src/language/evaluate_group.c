@@ -765,6 +765,12 @@ static void integers_at(struct state *s, const struct range_column *c, uint32_t 
     uint64_t *present = c->absent ? state_zero_bits(s, count) : NULL;
     *out = (struct vector){.mask = SIZE_MAX, .scale = c->kind == VALUE_NUMBER ? c->scale : 0, .present = present};
     out->integers = state_new(s, count, sizeof *out->integers);
+    if (c->form == COLUMN_WHOLE && c->width == 4 && !present) {
+        const uint32_t *raw = (const uint32_t *)c->data + first;
+        for (uint32_t i = 0; i < count; i++)
+            out->integers[i] = (int64_t)((uint64_t)c->base + (uint64_t)c->multiple * raw[rows[i]]);
+        return;
+    }
     for (uint32_t i = 0; i < count; i++) {
         uint32_t row = first + rows[i];
         out->integers[i] = column_whole(c, row);
@@ -773,18 +779,25 @@ static void integers_at(struct state *s, const struct range_column *c, uint32_t 
     }
 }
 
-struct part {
-    uint32_t from, to;
-};
-
-/* Elements of a customer, from that of the frame's first on. */
-static struct part part_of(struct state *s, const struct plan_node *n, const uint32_t *starts, uint32_t customer) {
+/* Where the elements of these customers lie, from the frame's first on. Starts are made for them alone, where nobody asked for all of them. */
+static void parts_of(struct state *s, const struct plan_node *n, const uint32_t *among, uint32_t count, uint32_t *froms,
+                     uint32_t *ends) {
     const struct frame_now *f = state_frame(s, n->source);
-    struct part part;
-    if (starts)
-        return (struct part){starts[customer] - starts[0], starts[customer + 1] - starts[0]};
-    range_rows_of(s->range, s->plan->frames[n->source].rows, customer, &part.from, &part.to);
-    return (struct part){part.from - f->first, part.to - f->first};
+    uint32_t groups, first = f->first;
+    if (rows_say_whose(s, f)) {
+        range_rows_of_each(s->range, s->plan->frames[n->source].rows, among, count, froms, ends);
+    } else {
+        const uint32_t *starts = state_groups(s, n->source, n->frame, &groups);
+        first = starts[0];
+        for (uint32_t i = 0; i < count; i++) {
+            froms[i] = starts[among[i]];
+            ends[i] = starts[among[i] + 1];
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        froms[i] -= first;
+        ends[i] -= first;
+    }
 }
 
 /* A list of elements of a frame, and which of them are still in. */
@@ -795,13 +808,21 @@ struct listed {
     uint8_t *in;
 };
 
+#define TIMES_AT_ONCE 64
+
 static void keep_in_window(struct state *s, const struct plan_node *n, const struct listed *list) {
     const struct frame_now *f = state_frame(s, list->frame);
     struct instants in = {1, 0};
     bool known = window_of(s, n->window_kind, n->amount, n->unit, n->children, n->child_count, 0, &in);
-    for (uint32_t i = 0; i < list->count; i++) {
-        int64_t time = frame_time(f, list->rows[i]);
-        list->in[i] &= known && time >= in.low && time < in.high;
+    int64_t times[TIMES_AT_ONCE];
+    uint32_t rows[TIMES_AT_ONCE];
+    for (uint32_t i = 0; i < list->count; i += TIMES_AT_ONCE) {
+        uint32_t some = list->count - i < TIMES_AT_ONCE ? list->count - i : TIMES_AT_ONCE;
+        for (uint32_t k = 0; k < some; k++)
+            rows[k] = f->first + list->rows[i + k];
+        frame_times_at(f, rows, some, times);
+        for (uint32_t k = 0; k < some; k++)
+            list->in[i + k] &= (uint8_t)((int)known & (times[k] >= in.low) & (times[k] < in.high)); /* no branch */
     }
 }
 
@@ -823,9 +844,11 @@ static void keep_where(struct state *s, uint32_t node, const struct listed *list
     if (fresh && child && child->kind == PLAN_COLUMN && child->frame == n->frame) {
         const struct frame_now *f = NULL;
         const struct range_column *c = state_column(s, child, &f);
-        for (uint32_t i = 0; i < list->count; i++) {
+        if (!column_fits(c, child->type))
+            memset(list->in, 0, list->count);
+        for (uint32_t i = 0; c->absent && i < list->count; i++) {
             uint32_t row = f->first + list->rows[i];
-            list->in[i] &= column_fits(c, child->type) && !(c->absent && (c->absent[row / 8] >> (row % 8) & 1));
+            list->in[i] &= !(c->absent[row / 8] >> (row % 8) & 1);
         }
         return;
     }
@@ -834,25 +857,28 @@ static void keep_where(struct state *s, uint32_t node, const struct listed *list
         list->in[i] &= bit_of(bits, list->rows[i]);
 }
 
-/* Elements of these customers, one after the other; ends[i]: where those of among[i] end. Starts are made for them alone, where nobody asked for
- * all of them, and `values` (or NULL) are asked for: what is read of them lies in no cache. */
+#define ROWS_WRITTEN 8 /* at a time */
+
+/* Elements of these customers, one after the other; ends[i]: where those of among[i] end. `values` (or NULL) are asked for: what is read of
+ * them lies in no cache. */
 static uint32_t *all_among(struct state *s, const struct plan_node *n, const struct range_column *values,
                            const uint32_t *among, uint32_t count, uint32_t *ends) {
     const char *data = values && values->data ? (const char *)values->data : NULL;
     const struct frame_now *f = state_frame(s, n->source);
-    uint32_t groups, room = 0, listed = 0;
-    const uint32_t *starts = rows_say_whose(s, f) ? NULL : state_groups(s, n->source, n->frame, &groups);
-    struct part *parts = state_new(s, count, sizeof *parts);
+    uint32_t room = 0, listed = 0;
+    uint32_t *froms = state_new(s, count, sizeof *froms);
+    parts_of(s, n, among, count, froms, ends);
     for (uint32_t i = 0; i < count; i++) {
-        parts[i] = part_of(s, n, starts, among[i]);
-        room += parts[i].to - parts[i].from;
+        room += ends[i] - froms[i];
         if (data)
-            __builtin_prefetch(data + (size_t)values->width * (f->first + parts[i].from));
+            __builtin_prefetch(data + (size_t)values->width * (f->first + froms[i]));
     }
-    uint32_t *rows = state_new(s, room, sizeof *rows);
+    uint32_t *rows = state_new(s, room + ROWS_WRITTEN, sizeof *rows);
     for (uint32_t i = 0; i < count; i++) {
-        for (uint32_t row = parts[i].from; row < parts[i].to; row++)
-            rows[listed++] = row;
+        for (uint32_t row = froms[i]; row < ends[i]; row += ROWS_WRITTEN) /* how many it is would be guessed wrong */
+            for (uint32_t k = 0; k < ROWS_WRITTEN; k++)
+                rows[listed + (row - froms[i]) + k] = row + k;
+        listed += ends[i] - froms[i];
         ends[i] = listed;
     }
     return rows;
@@ -876,10 +902,25 @@ static uint32_t *rows_among(struct state *s, const struct plan_node *n, const st
     return rows;
 }
 
+/* Sums where each has a value. */
+static bool sums_among(const struct vector *values, const uint32_t *ends, uint32_t count, struct vector *out) {
+    bool passed = false;
+    for (uint32_t i = 0, at = 0; i < count; i++) {
+        int64_t sum = 0;
+        for (; at < ends[i]; at++)
+            passed |= __builtin_add_overflow(sum, values->integers[at], &sum);
+        out->integers[i] = sum;
+    }
+    kernel_fill((uint64_t *)out->present, count, true);
+    return !passed;
+}
+
 /* Sums and extremes of integers; false where a sum passes int64. */
 static bool whole_among(const struct plan_node *n, const struct vector *values, const uint32_t *ends, uint32_t count,
                         struct vector *out) {
     out->scale = values->scale;
+    if (n->op == OP_SUM && !values->present)
+        return sums_among(values, ends, count, out);
     for (uint32_t i = 0, at = 0; i < count; i++) {
         __int128 sum = 0;
         int64_t best = 0;

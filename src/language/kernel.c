@@ -27,7 +27,7 @@ static enum kernel_level machine_level(void) {
         return KERNEL_SCALAR;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi") &&
-        __builtin_cpu_supports("avx512vpopcntdq"))
+        __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vpopcntdq"))
         return KERNEL_AVX512;
     return KERNEL_AVX2;
 #else
@@ -159,6 +159,10 @@ void kernel_take_bits(const uint8_t *bitmap, size_t first, size_t count, uint64_
     const uint8_t *from = bitmap + first / 8, *end = bitmap + (first + count + 7) / 8;
     unsigned shift = first % 8;
     size_t i = 0;
+    if (shift == 0) {
+        memcpy(bits, from, count / 64 * 8);
+        i = count / 64, from += count / 64 * 8;
+    }
     for (; i < count / 64 && from + 9 <= end; i++, from += 8) { /* words that are whole, and have a byte after */
         uint64_t word;
         memcpy(&word, from, 8);
@@ -331,7 +335,7 @@ void kernel_group_any(const uint64_t *bits, const uint32_t *starts, size_t group
 
 void kernel_owners_at_least(const uint64_t *bits, const uint16_t *owners, uint16_t base, uint16_t multiple,
                             size_t count, uint32_t least, size_t groups, uint64_t *group_bits) {
-    assert(groups && (groups & (groups - 1)) == 0);
+    assert(groups && (groups & (groups - 1)) == 0 && groups <= 65536);
     kernel_fill(group_bits, groups, least == 0);
     if (least)
         in_force()->owners_at_least(bits, owners, base, multiple, count, least, groups, group_bits);

@@ -1,6 +1,6 @@
 /* kernel_avx2: the kernels with 256-bit vectors. Conditions are made a word of 64 rows at a time; the last rows, where they are fewer, are
  * copied to where a whole word may be read. */
-#include "language/kernel_inside.h"
+#include "language/kernel_pick.h"
 
 #if KERNEL_X86
 #include <immintrin.h>
@@ -43,8 +43,7 @@ TARGET static uint64_t count(const uint64_t *bits, size_t words) {
     uint64_t sums[4] = {0};
     size_t i = 0;
     for (; i + 4 <= words; i += 4)
-        for (size_t k = 0; k < 4; k++)
-            sums[k] += (uint64_t)__builtin_popcountll(bits[i + k]);
+        _Pragma("GCC unroll 4") for (size_t k = 0; k < 4; k++) sums[k] += (uint64_t)__builtin_popcountll(bits[i + k]);
     for (; i < words; i++)
         sums[0] += (uint64_t)__builtin_popcountll(bits[i]);
     return sums[0] + sums[1] + sums[2] + sums[3];
@@ -86,10 +85,14 @@ VECTOR_INLINE __m256i in_range4(const char *at, __m256i low, __m256i width) {
 }
 
 VECTOR_INLINE uint64_t range_word4(const char *at, __m256i low, __m256i width) {
+    const __m256i in_order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7); /* packing goes by halves */
     uint64_t word = 0;
-    for (unsigned k = 0; k < 8; k++)
-        word |= (uint64_t)(unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(in_range4(at + 32 * k, low, width)))
-                << (8 * k);
+    _Pragma("GCC unroll 2") for (unsigned k = 0; k < 2; k++, at += 128) {
+        __m256i first = _mm256_packs_epi32(in_range4(at, low, width), in_range4(at + 32, low, width));
+        __m256i second = _mm256_packs_epi32(in_range4(at + 64, low, width), in_range4(at + 96, low, width));
+        __m256i all = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(first, second), in_order);
+        word |= (uint64_t)(uint32_t)_mm256_movemask_epi8(all) << (32 * k);
+    }
     return word;
 }
 
@@ -383,9 +386,25 @@ TARGET static void group_some_at_least(const uint64_t *bits, const uint32_t *sta
     kernel_group_some_at_least_body(bits, starts, groups, least, group_bits, ends_up_to);
 }
 
+VECTOR_INLINE uint32_t equal_numbers(const uint16_t *a, const uint16_t *b) {
+    return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi16(load(a), load(b)));
+}
+
+VECTOR_INLINE void owners_to_groups(uint16_t *owners, size_t count, uint16_t base, uint16_t multiple, uint16_t last) {
+    const __m256i b = _mm256_set1_epi16((short)base), m = _mm256_set1_epi16((short)multiple);
+    for (size_t i = 0; i < count; i += 16)
+        store(owners + i, _mm256_and_si256(_mm256_add_epi16(b, _mm256_mullo_epi16(m, load(owners + i))),
+                                           _mm256_set1_epi16((short)last)));
+}
+
+VECTOR_INLINE size_t pick_owners(const uint64_t *bits, const uint16_t *owners, size_t rows, uint16_t *to) {
+    return kernel_pick_owners_body(bits, owners, rows, to);
+}
+
 TARGET static void owners_at_least(const uint64_t *bits, const uint16_t *owners, uint16_t base, uint16_t multiple,
                                    size_t count, uint32_t least, size_t groups, uint64_t *group_bits) {
-    kernel_owners_at_least_body(bits, owners, base, multiple, count, least, groups, group_bits);
+    kernel_owners_picked(bits, owners, base, multiple, count, least, groups, group_bits, pick_owners, owners_to_groups,
+                         equal_numbers);
 }
 
 TARGET static size_t begins_fill(const uint64_t *begins, size_t count, uint32_t *before) {
@@ -394,7 +413,7 @@ TARGET static size_t begins_fill(const uint64_t *begins, size_t count, uint32_t 
 
 TARGET static void begun_at_least(const uint64_t *bits, const uint64_t *begins, const uint32_t *before, size_t count,
                                   uint32_t least, uint64_t *group_bits) {
-    kernel_begun_at_least_body(bits, begins, before, count, least, group_bits);
+    kernel_begun_picked(bits, begins, before, count, least, group_bits, equal_numbers);
 }
 
 TARGET static void begun_among(const uint64_t *group_bits, const uint64_t *begins, const uint32_t *before, size_t count,
@@ -404,7 +423,7 @@ TARGET static void begun_among(const uint64_t *group_bits, const uint64_t *begin
 
 TARGET static void members(const void *raw, unsigned bytes, size_t count, uint32_t base, uint32_t multiple,
                            uint32_t most, const uint64_t *set, uint64_t *bits) {
-    kernel_members_body(raw, bytes, count, base, multiple, most, set, bits);
+    kernel_members_body(raw, bytes, count, base, multiple, most, set, bits, kernel_members_word);
 }
 
 TARGET static uint64_t group_sum(const int64_t *values, const uint64_t *bits, const uint32_t *starts, size_t groups,

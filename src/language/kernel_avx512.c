@@ -1,6 +1,6 @@
 /* kernel_avx512: the kernels with 512-bit vectors, where a comparison of 64 bytes is the word of bits itself. Last rows are read under a
  * mask, so that nothing past them is touched. */
-#include "language/kernel_inside.h"
+#include "language/kernel_pick.h"
 
 #if KERNEL_X86
 #include <immintrin.h>
@@ -334,18 +334,69 @@ TARGET static void group_some_at_least(const uint64_t *bits, const uint32_t *sta
     kernel_group_some_at_least_body(bits, starts, groups, least, group_bits, ends_up_to);
 }
 
+VECTOR_INLINE uint32_t equal_numbers(const uint16_t *a, const uint16_t *b) {
+    return (uint32_t)_mm256_movemask_epi8(
+        _mm256_cmpeq_epi16(_mm256_loadu_si256((const void *)a), _mm256_loadu_si256((const void *)b)));
+}
+
+VECTOR_INLINE void owners_to_groups(uint16_t *owners, size_t count, uint16_t base, uint16_t multiple, uint16_t last) {
+    const __m512i b = _mm512_set1_epi16((short)base), m = _mm512_set1_epi16((short)multiple);
+    for (size_t i = 0; i < count; i += 32)
+        _mm512_storeu_si512(owners + i, _mm512_and_si512(_mm512_add_epi16(b, _mm512_mullo_epi16(m, load(owners + i))),
+                                                         _mm512_set1_epi16((short)last)));
+}
+
+/* Compressed in a register: to memory it costs Zen 4 a hundred cycles. */
+VECTOR_INLINE size_t pick_owners(const uint64_t *bits, const uint16_t *owners, size_t rows, uint16_t *to) {
+    uint16_t *from = to;
+    for (size_t row = 0; row < rows; row += 32) {
+        __mmask32 in = (__mmask32)((bits[row / 64] & kernel_mask(rows - row / 64 * 64)) >> (row % 64));
+        _mm512_storeu_si512(to, _mm512_maskz_compress_epi16(in, _mm512_maskz_loadu_epi16(in, owners + row)));
+        to += __builtin_popcount(in);
+    }
+    return (size_t)(to - from);
+}
+
 TARGET static void owners_at_least(const uint64_t *bits, const uint16_t *owners, uint16_t base, uint16_t multiple,
                                    size_t count, uint32_t least, size_t groups, uint64_t *group_bits) {
-    kernel_owners_at_least_body(bits, owners, base, multiple, count, least, groups, group_bits);
+    kernel_owners_picked(bits, owners, base, multiple, count, least, groups, group_bits, pick_owners, owners_to_groups,
+                         equal_numbers);
 }
 
 TARGET static size_t begins_fill(const uint64_t *begins, size_t count, uint32_t *before) {
     return kernel_begins_fill_body(begins, count, before);
 }
 
+/* Whether one of a group's elements is in: hits are added to the elements that end no group, and carry to the one that does; those are taken out
+ * side by side. Bits of groups are put together in `open` until a word of them is whole. */
+TARGET static void begun_any(const uint64_t *bits, const uint64_t *begins, size_t count, uint64_t *group_bits) {
+    uint64_t open = 0;
+    unsigned long long carry = 0;
+    size_t at = 0; /* the group that ends next */
+    for (size_t row = 0; row < count; row += 64, bits++, begins++) {
+        uint64_t there = kernel_mask(count - row), hit = *bits & there;
+        uint64_t end =
+            count - row > 64 ? *begins >> 1 | begins[1] << 63 : (*begins & there) >> 1 | (there ^ there >> 1);
+        uint64_t inside = there & ~end, sum;
+        bool over = __builtin_add_overflow(hit & inside, inside, &sum);
+        over |= __builtin_add_overflow(sum, carry, &sum);
+        carry = over;
+        uint64_t groups = _pext_u64(sum | hit, end), some = (uint64_t)__builtin_popcountll(end), past = at % 64 + some;
+        open |= groups << (at % 64);
+        group_bits[at / 64] = open;
+        open = past < 64 ? open : groups >> 1 >> (63 - at % 64);
+        at += some;
+    }
+    if (at % 64)
+        group_bits[at / 64] = open;
+}
+
 TARGET static void begun_at_least(const uint64_t *bits, const uint64_t *begins, const uint32_t *before, size_t count,
                                   uint32_t least, uint64_t *group_bits) {
-    kernel_begun_at_least_body(bits, begins, before, count, least, group_bits);
+    if (least == 1)
+        begun_any(bits, begins, count, group_bits);
+    else
+        kernel_begun_picked(bits, begins, before, count, least, group_bits, equal_numbers);
 }
 
 TARGET static void begun_among(const uint64_t *group_bits, const uint64_t *begins, const uint32_t *before, size_t count,
@@ -353,9 +404,21 @@ TARGET static void begun_among(const uint64_t *group_bits, const uint64_t *begin
     kernel_begun_among_body(group_bits, begins, before, count, bits);
 }
 
+/* Machines of this level gather a number in three quarters of the time that loads one by one take. */
+VECTOR_INLINE uint64_t numbers_in(const uint32_t numbers[64], const uint64_t *set) {
+    uint64_t word = 0;
+    for (unsigned k = 0; k < 4; k++) {
+        __m512i number = load(numbers + 16 * k);
+        __m512i found = _mm512_i32gather_epi32(_mm512_srli_epi32(number, 5), set, 4);
+        __m512i sign = _mm512_sllv_epi32(found, _mm512_andnot_si512(number, _mm512_set1_epi32(31)));
+        word |= (uint64_t)_mm512_movepi32_mask(sign) << (16 * k);
+    }
+    return word;
+}
+
 TARGET static void members(const void *raw, unsigned bytes, size_t count, uint32_t base, uint32_t multiple,
                            uint32_t most, const uint64_t *set, uint64_t *bits) {
-    kernel_members_body(raw, bytes, count, base, multiple, most, set, bits);
+    kernel_members_body(raw, bytes, count, base, multiple, most, set, bits, numbers_in);
 }
 
 TARGET static uint64_t group_sum(const int64_t *values, const uint64_t *bits, const uint32_t *starts, size_t groups,

@@ -17,7 +17,7 @@
 /* Ice Lake and Zen 4 on: older AVX-512 machines lack the bit counts, and run faster at AVX2 besides. */
 #define KERNEL_TARGET_AVX512                                                                                           \
     __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,"                  \
-                          "avx512vpopcntdq")))
+                          "avx512vbmi2,avx512vpopcntdq")))
 #else
 #define KERNEL_X86 0
 #endif
@@ -523,6 +523,9 @@ KERNEL_INLINE uint64_t kernel_members_word(const uint32_t numbers[64], const uin
     return word;
 }
 
+/* Which of 64 numbers are in the set, a bit each. */
+typedef uint64_t kernel_numbers_in(const uint32_t numbers[64], const uint64_t *set);
+
 #define KERNEL_MEMBERS(n)                                                                                              \
     for (size_t i = 0; i < count; i += 64) {                                                                           \
         const char *at = (const char *)raw + (n)*i;                                                                    \
@@ -532,12 +535,12 @@ KERNEL_INLINE uint64_t kernel_members_word(const uint32_t numbers[64], const uin
             uint32_t value = (uint32_t)kernel_raw(at, n, k);                                                           \
             numbers[k] = base + multiple * (value < most ? value : most);                                              \
         }                                                                                                              \
-        bits[i / 64] &= kernel_members_word(numbers, set);                                                             \
+        bits[i / 64] &= in(numbers, set);                                                                              \
     }
 
 /* `most`: the greatest raw value that is in the set's range; `bits` has those up to it. Any other is looked up as that. */
 KERNEL_INLINE void kernel_members_body(const void *raw, unsigned bytes, size_t count, uint32_t base, uint32_t multiple,
-                                       uint32_t most, const uint64_t *set, uint64_t *bits) {
+                                       uint32_t most, const uint64_t *set, uint64_t *bits, kernel_numbers_in *in) {
     uint32_t numbers[64];
     char rest[64 * 8] = {0};
     KERNEL_BY_WIDTH(KERNEL_MEMBERS)

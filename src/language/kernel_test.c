@@ -515,6 +515,11 @@ static void groups_are_right(struct stage *s, struct groups *g, bool all) {
     free(counts), free(firsts), free(lasts), free(sums), free(mins), free(maxs), free(any), free(enough);
 }
 
+/* Mostly few; some that only a large group has. */
+static uint32_t some_least(struct stage *s) {
+    return (uint32_t)random_below(&s->r, random_chance(&s->r, 0.2) ? 80 : 4);
+}
+
 /* The same groups, as rows would name them: groups of a power of two, whatever a row says beyond it. */
 static void owners_are_right(struct stage *s, const struct groups *g) {
     size_t rows = g->starts[g->count] - g->starts[0], most = 1;
@@ -523,7 +528,7 @@ static void owners_are_right(struct stage *s, const struct groups *g) {
     uint16_t base = (uint16_t)random_below(&s->r, 3), multiple = (uint16_t)(1 + random_below(&s->r, 2) * 2);
     uint16_t *owners = malloc(rows * 2 + 2);
     uint64_t *enough = malloc(words_of(most) * 8);
-    uint32_t least = (uint32_t)random_below(&s->r, 4);
+    uint32_t least = some_least(s);
     bool all = random_chance(&s->r, 0.3);
     if (most <= 32768) {
         uint32_t inverse = multiple == 1 ? 1 : 0xaaaaaaab; /* of 3, modulo 2^32 */
@@ -545,7 +550,8 @@ static void begins_are_right(struct stage *s, const struct groups *g) {
     const size_t rows = g->starts[g->count] - g->starts[0], words = words_of(rows);
     uint64_t *begins = calloc(words + 1, 8), *among = malloc(words * 8 + 8), *enough = malloc(words * 8 + 8),
              *in = malloc(words * 8 + 8);
-    uint32_t *before = malloc(words * 4 + 4), least = 1 + (uint32_t)random_below(&s->r, 3);
+    uint32_t *before = malloc(words * 4 + 4), least = some_least(s);
+    least += !least;
     size_t full = 0;
     for (size_t group = 0; group < g->count; group++)
         if (g->starts[group] < g->starts[group + 1]) {

@@ -46,6 +46,8 @@ struct tally {
 static void note_moved(struct run *r, uint32_t span, struct buffer *moved) {
     uint64_t population[SPAN_CUSTOMERS / 64];
     identity_population(r->outside->identity, span * SPAN_CUSTOMERS, SPAN_CUSTOMERS / 64, population);
+    if (kernel_count(population, SPAN_CUSTOMERS / 64) == SPAN_CUSTOMERS)
+        return;
     for (uint32_t w = 0; w < SPAN_CUSTOMERS / 64; w++)
         for (uint64_t left = ~population[w]; left; left &= left - 1) {
             uint32_t number = span * SPAN_CUSTOMERS + w * 64 + (uint32_t)__builtin_ctzll(left);
@@ -82,7 +84,7 @@ static void run_span(struct run *r, struct evaluator *e, uint32_t span, struct t
     }
     evaluate_bits(e, r->root, bits, NULL);
     tally->count += kernel_count(bits, SPAN_CUSTOMERS / 64);
-    tally->population += kernel_count(e->population, SPAN_CUSTOMERS / 64);
+    tally->population += r->everybody ? SPAN_CUSTOMERS : kernel_count(e->population, SPAN_CUSTOMERS / 64);
     tally->bytes += range_bytes(e->main.range) + (e->dirty_count ? range_bytes(e->dirty.range) : 0);
 }
 
