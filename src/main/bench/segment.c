@@ -228,6 +228,11 @@ static const struct {
 
 /* --- measuring --- */
 
+struct measured {
+    double times_ms[BENCH_REPEATS_MAX], cpu_ms[BENCH_REPEATS_MAX];
+    struct plan_answer answer; /* of the last round */
+};
+
 struct measure {
     struct bench *bench;
     struct shop shop;
@@ -238,6 +243,7 @@ struct measure {
     struct vocabulary vocabulary;
     struct node *part_nodes[PARTS];
     struct shop_answer expected[SEGMENTS];
+    struct measured measured[SEGMENTS];
     struct shop_peer_answer answers[SEGMENTS * SHOP_PEERS];
     struct shop_peers *others; /* NULL: none */
     double memory_rate;
@@ -281,11 +287,14 @@ static struct shop_answer members_of(const struct plan_answer *answer) {
     return members;
 }
 
-static void report(struct measure *m, size_t i, double *times_ms, double *cpu_ms, const struct plan_answer *last) {
+static void report(struct measure *m, size_t i) {
     struct bench *b = m->bench;
     const char *name = segments[i].question.name;
     char what[96];
+    double *times_ms = m->measured[i].times_ms, *cpu_ms = m->measured[i].cpu_ms;
+    const struct plan_answer *last = &m->measured[i].answer;
     struct shop_answer members = members_of(last);
+    bench_shape(b, "%s: %s", name, segments[i].text);
     snprintf(what, sizeof what, "%s: evaluated", name);
     bench_figure(b, &(struct bench_figure){what, "ms", BENCH_LOWER, 0}, times_ms, m->rounds);
     double median_ms = times_ms[m->rounds / 2];
@@ -306,24 +315,19 @@ static void report(struct measure *m, size_t i, double *times_ms, double *cpu_ms
 
 static enum status measure_segment(struct measure *m, size_t i, struct fault *fault) {
     const struct outside outside = {.history = m->store.history, .identity = m->store.identity};
+    struct measured *out = &m->measured[i];
     struct plan *plan = NULL;
     struct node *root;
-    struct plan_answer answer = {0};
-    double times_ms[BENCH_REPEATS_MAX], cpu_ms[BENCH_REPEATS_MAX];
-    bench_shape(m->bench, "%s: %s", segments[i].question.name, segments[i].text);
     enum status status = read_text(m, segments[i].text, &root, fault);
     if (!status)
         status = plan_create(&m->vocabulary, (const struct node *const *)&root, 1, &plan, fault);
     for (uint64_t round = 0; round <= m->rounds && !status; round++) { /* the first one warms */
         double began = bench_now_s(), cpu = bench_cpu_s();
-        plan_answer_release(&answer);
-        status = plan_run(plan, 0, &outside, SHOP_NOW_S * 1000LL, (unsigned)m->workers, NULL, &answer);
-        times_ms[round ? round - 1 : 0] = (bench_now_s() - began) * 1e3;
-        cpu_ms[round ? round - 1 : 0] = (bench_cpu_s() - cpu) * 1e3;
+        plan_answer_release(&out->answer);
+        status = plan_run(plan, 0, &outside, SHOP_NOW_S * 1000LL, (unsigned)m->workers, NULL, &out->answer);
+        out->times_ms[round ? round - 1 : 0] = (bench_now_s() - began) * 1e3;
+        out->cpu_ms[round ? round - 1 : 0] = (bench_cpu_s() - cpu) * 1e3;
     }
-    if (!status)
-        report(m, i, times_ms, cpu_ms, &answer);
-    plan_answer_release(&answer);
     plan_free(plan);
     return status;
 }
@@ -348,10 +352,9 @@ static enum status measure_all(struct measure *m, struct fault *fault) {
     if (!status)
         status = shop_build(m->bench, &m->shop, m->kept, &m->store, fault);
     if (!status && m->others)
-        status = shop_peers_ask(m->others, m->answers, fault);
+        status = shop_peers_load(m->others, fault);
     if (status)
         return status;
-    count_plainly(m);
     m->memory_rate = bench_memory(m->bench, m->store.events * 4, (unsigned)m->workers);
     m->vocabulary = (struct vocabulary){
         .dictionary = m->store.dictionary, .zone = zone_utc(), .week_start = 1, .context = m, .find = find_part};
@@ -360,6 +363,15 @@ static enum status measure_all(struct measure *m, struct fault *fault) {
     for (size_t i = 0; i < SEGMENTS && !status; i++)
         if (wanted(m, i))
             status = measure_segment(m, i, fault);
+    if (!status && m->others)
+        status = shop_peers_ask(m->others, m->answers, fault);
+    if (!status)
+        count_plainly(m);
+    for (size_t i = 0; i < SEGMENTS && !status; i++)
+        if (wanted(m, i))
+            report(m, i);
+    for (size_t i = 0; i < SEGMENTS; i++)
+        plan_answer_release(&m->measured[i].answer);
     return status;
 }
 

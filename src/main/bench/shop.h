@@ -123,7 +123,10 @@ struct shop_peers;
 enum status shop_peers_begin(struct bench *b, const struct shop *shop, const struct shop_asked *asked,
                              const struct shop_question *questions, size_t question_count, unsigned rounds,
                              const char *kept, struct shop_peers **peers, struct fault *fault) WARN_UNUSED;
-/* Waits until both are loaded and asks one after the other every question: answers[question * SHOP_PEERS + peer]. Warm, both cores, `rounds` times
+/* Waits until both are loaded and idle, so that ours can be asked then as each of them is: with the machine to itself, soon after loading. A process
+ * that sits still for minutes finds its memory given up, and is slower for a while. */
+enum status shop_peers_load(struct shop_peers *peers, struct fault *fault) WARN_UNUSED;
+/* The same, if that was not done yet, and asks one after the other every question: answers[question * SHOP_PEERS + peer]. Warm, both cores, `rounds` times
  * each way; one that is much slower than the best known is run once or stopped. Once. Errors: IO with what the database said. */
 enum status shop_peers_ask(struct shop_peers *peers, struct shop_peer_answer *answers, struct fault *fault) WARN_UNUSED;
 void shop_peers_end(struct shop_peers *peers); /* NULL is fine */

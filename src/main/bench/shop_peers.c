@@ -74,7 +74,7 @@ struct shop_peers {
     size_t question_count, bytes;
     unsigned rounds;
     char folder[320];
-    bool kept;
+    bool kept, loaded;
     struct peer_process processes[SHOP_PEERS];
     struct shop_peer_answer answers[]; /* [question * SHOP_PEERS + peer] */
 };
@@ -261,7 +261,14 @@ enum status shop_peers_begin(struct bench *b, const struct shop *shop, const str
     assert(rounds <= BENCH_REPEATS_MAX);
     for (int t = 0; t < SHOP_TABLES; t++)
         tables |= (unsigned)!asked->without[t] << t;
-    *p = (struct shop_peers){b, *shop, *asked, questions, question_count, bytes, rounds, "", kept[0] != 0, {{0}}};
+    *p = (struct shop_peers){.bench = b,
+                             .shop = *shop,
+                             .asked = *asked,
+                             .questions = questions,
+                             .question_count = question_count,
+                             .bytes = bytes,
+                             .rounds = rounds,
+                             .kept = kept[0] != 0};
     enum status status = STATUS_OK;
     if (kept[0]) {
         snprintf(p->folder, sizeof p->folder, "%.200s/peers-%llu-%llu-%llu-%x", kept, (unsigned long long)shop->seed,
@@ -279,14 +286,19 @@ enum status shop_peers_begin(struct bench *b, const struct shop *shop, const str
     return status;
 }
 
-enum status shop_peers_ask(struct shop_peers *p, struct shop_peer_answer *answers, struct fault *fault) {
+enum status shop_peers_load(struct shop_peers *p, struct fault *fault) {
     enum status status = STATUS_OK;
-    for (int which = 0; which < SHOP_PEERS && !status; which++)
+    for (int which = 0; which < SHOP_PEERS && !status && !p->loaded; which++)
         status = wait_for(p, (enum shop_peer)which, fault);
-    for (int which = 0; which < SHOP_PEERS && !status; which++) {
+    for (int which = 0; which < SHOP_PEERS && !status && !p->loaded; which++)
         bench_value(p->bench, which == SHOP_CLICKHOUSE ? "ClickHouse: loading took" : "DuckDB: loading took", "s",
                     p->processes[which].loading_s);
-    }
+    p->loaded = !status;
+    return status;
+}
+
+enum status shop_peers_ask(struct shop_peers *p, struct shop_peer_answer *answers, struct fault *fault) {
+    enum status status = shop_peers_load(p, fault);
     for (int which = 0; which < SHOP_PEERS && !status; which++) {
         double began = bench_now_s();
         say(p->processes[which].line);
