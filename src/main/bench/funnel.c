@@ -170,14 +170,16 @@ static enum status run(struct funnel *f, struct fault *fault) {
     enum status status = begin_peers(f, fault); /* first: in processes that begin small */
     if (!status)
         status = shop_build(f->bench, &f->shop, f->kept, &f->store, fault);
-    if (!status && f->others)
-        status = shop_peers_ask(f->others, f->answers, fault);
     if (!status)
         status = compile(f, fault);
+    if (!status && f->others)
+        status = shop_peers_load(f->others, fault);
     if (status)
         return status;
     count_plainly(f);
     double median_ms = measure(f);
+    if (f->others && (status = shop_peers_ask(f->others, f->answers, fault)))
+        return status;
     bench_value(f->bench, "events a second", "", (double)f->store.events / median_ms * 1e3);
     if (f->others)
         shop_peers_report(f->bench, &question, f->answers, median_ms, f->expected, STEPS);

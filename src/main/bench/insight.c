@@ -202,6 +202,11 @@ static const struct shop_asked asked = {
     {[SHOP_CUSTOMERS] = true, [SHOP_RELATIONS] = true, [SHOP_ITEMS] = true},
 };
 
+struct measured {
+    double first_ms, times_ms[BENCH_REPEATS_MAX];
+    uint64_t values[SHOP_VALUES_MAX], again[SHOP_VALUES_MAX]; /* of the first run and the last */
+};
+
 struct insight_bench {
     struct bench *bench;
     struct shop shop;
@@ -209,6 +214,7 @@ struct insight_bench {
     uint64_t rounds, workers;
     const char *peers, *only, *kept;
     struct shop_question asked[QUESTIONS];
+    struct measured measured[QUESTIONS];
     struct shop_peers *others; /* NULL: none */
     struct shop_peer_answer answers[QUESTIONS * SHOP_PEERS];
 };
@@ -250,26 +256,27 @@ static enum status run_once(const struct insight_bench *b, size_t i, double *ms,
 }
 
 static enum status measure(struct insight_bench *b, size_t i, struct fault *fault) {
-    uint64_t values[SHOP_VALUES_MAX] = {0}, again[SHOP_VALUES_MAX];
-    double times[BENCH_REPEATS_MAX], first;
-    char what[96];
-    enum status status = run_once(b, i, &first, values, fault);
+    struct measured *m = &b->measured[i];
+    enum status status = run_once(b, i, &m->first_ms, m->values, fault);
     for (uint64_t round = 0; round < b->rounds && !status; round++)
-        status = run_once(b, i, &times[round], again, fault);
-    if (status)
-        return status;
+        status = run_once(b, i, &m->times_ms[round], m->again, fault);
+    return status;
+}
+
+static void report(struct insight_bench *b, size_t i) {
+    struct measured *m = &b->measured[i];
+    char what[96];
     for (int v = 0; v < SHOP_VALUES_MAX; v++) {
         (void)snprintf(what, sizeof what, "%s: value %d, first and last run", questions[i].name, v + 1);
-        bench_check(b->bench, what, values[v], again[v]);
+        bench_check(b->bench, what, m->values[v], m->again[v]);
     }
     (void)snprintf(what, sizeof what, "%s: first result", questions[i].name);
-    bench_figure(b->bench, &(struct bench_figure){what, "ms", BENCH_LOWER, FIRST_BAR_MS}, &first, 1);
+    bench_figure(b->bench, &(struct bench_figure){what, "ms", BENCH_LOWER, FIRST_BAR_MS}, &m->first_ms, 1);
     (void)snprintf(what, sizeof what, "%s", questions[i].name);
-    bench_figure(b->bench, &(struct bench_figure){what, "ms", BENCH_LOWER, 0}, times, b->rounds);
+    bench_figure(b->bench, &(struct bench_figure){what, "ms", BENCH_LOWER, 0}, m->times_ms, b->rounds);
     if (b->others)
-        shop_peers_report(b->bench, &questions[i], &b->answers[i * SHOP_PEERS], times[b->rounds / 2], values,
+        shop_peers_report(b->bench, &questions[i], &b->answers[i * SHOP_PEERS], m->times_ms[b->rounds / 2], m->values,
                           SHOP_VALUES_MAX);
-    return STATUS_OK;
 }
 
 /* What can be counted plainly is: the funnel; the rest is held to the peers and to its own tests. */
@@ -298,10 +305,15 @@ static enum status run(struct insight_bench *b, struct fault *fault) {
     if (!status)
         status = shop_build(b->bench, &b->shop, b->kept, &b->store, fault);
     if (!status && b->others)
-        status = shop_peers_ask(b->others, b->answers, fault);
+        status = shop_peers_load(b->others, fault);
     for (size_t i = 0; i < QUESTIONS && !status; i++)
         if (b->asked[i].name)
             status = measure(b, i, fault);
+    if (!status && b->others)
+        status = shop_peers_ask(b->others, b->answers, fault);
+    for (size_t i = 0; i < QUESTIONS && !status; i++)
+        if (b->asked[i].name)
+            report(b, i);
     if (!status && b->asked[0].name)
         check_funnel(b);
     return status;
