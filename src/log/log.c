@@ -570,6 +570,7 @@ void log_counters_read(const struct log *log, struct log_counters *out) {
     for (size_t i = 0; i < log->segment_count; i++)
         out->disk_bytes += log->segments[i].file_bytes;
     out->pending_bytes = log->pending.size + log->writing_bytes;
+    out->waiters = log->waiter_count;
     out->disk_full = log->refuse == STATUS_DISK_FULL;
     pthread_mutex_unlock(mutex_of(log));
 }

@@ -58,7 +58,8 @@ typedef void (*log_commit_callback)(void *context, uint64_t first, uint64_t last
  * Errors: DAMAGED (file and offset named), IO, DISK_FULL. The caller holds the folder's lock. */
 enum status log_open(struct os *os, const char *folder, const struct log_options *options, struct log **log,
                      struct fault *fault) WARN_UNUSED;
-/* Stops the writer, commits what is pending, closes. Its readers were closed before. NULL is fine. */
+/* Stops the writer, commits what is pending, wakes who is in log_wait and closes when they have left; nobody may come anew. Its readers were
+ * closed before. NULL is fine. */
 void log_close(struct log *log);
 void log_on_commit(struct log *log, log_commit_callback callback, void *context);
 
@@ -92,6 +93,7 @@ struct log_counters {
     uint64_t sync_ns_total;
     uint64_t segment_count, disk_bytes; /* now */
     uint64_t pending_bytes;
+    unsigned waiters; /* threads in log_wait now */
     bool disk_full;
 };
 void log_counters_read(const struct log *log, struct log_counters *out);

@@ -670,7 +670,11 @@ static void test_close_under_waiters(void **state) {
     pthread_t waiter;
     assert_int_equal(log_wait(bed->log, 0, 1), 0);
     pthread_create(&waiter, NULL, wait_long, bed->log);
-    usleep(2000);
+    struct log_counters counters = {0};
+    while (counters.waiters == 0) { /* who came after the close would find no log */
+        usleep(1000);
+        log_counters_read(bed->log, &counters);
+    }
     assert_int_equal(log_start(bed->log, NULL), STATUS_OK);
     assert_int_equal(append(bed, 1, 100), STATUS_OK);
     reopen(bed);
