@@ -53,15 +53,28 @@ class Server:
     def get(self, path):
         return self.ask("GET", path)[1]
 
+    def until(self, what, met):
+        """Asks again until `met()` holds, and returns what it returned; a minute is long enough for anything here."""
+        end = time.monotonic() + 60
+        while not (seen := met()):
+            if time.monotonic() > end:
+                raise TimeoutError(f"after a minute still not so: {what}")
+            time.sleep(0.02)
+        return seen
+
+    def settle(self):
+        """Waits until what was acknowledged is folded: an answer says that it is durable, a profile shows it a moment later."""
+        self.until("everything durable is folded", lambda: self.get("/v1/status")["measures"]["fold_lag_records"] == 0)
+
     def run(self, path, state, body=None):
-        """Starts a run and waits for its end: (status, what `state` answers then; where it did not start, what was told)."""
+        """Starts a run and waits for its end and for the fold of what it wrote: (status, what `state` answers then; where it did not start,
+        what was told)."""
         status, told = self.ask("POST", path, {} if body is None else body)
-        for _ in range(600):
-            seen = self.get(state)
-            if status != 200 or not seen.get("running"):
-                return status, seen if status == 200 else told
-            time.sleep(0.05)
-        return status, told
+        if status != 200:
+            return status, told
+        self.until(f"{path} has ended", lambda: not self.get(state).get("running"))
+        self.settle()
+        return status, self.get(state)
 
     def stop(self, how=signal.SIGTERM):
         self.process.send_signal(how)

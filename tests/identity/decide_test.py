@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 from served import Server, check, finish, program  # noqa: E402
@@ -49,12 +48,7 @@ with tempfile.TemporaryDirectory() as folder:
             server.ask("POST", "/v1/batch", {"batch": list(people(draw, part, 100))}, write_key)
         for user in ("one", "two"):
             server.ask("POST", "/v1/batch", {"batch": [{"type": "track", "event": "Viewed", "userId": user, "anonymousId": f"dev-{user}", "messageId": user}]}, write_key)
-        for _ in range(200):  # what is durable is not folded yet
-            try:
-                if server.get("/v1/profiles/user_id:two").get("oneid"):
-                    break
-            except urllib.error.HTTPError:
-                time.sleep(0.05)
+        server.settle()
         on = ["--url", server.address, "--key", server.key]
         code, said = onefold("merge", "user_id:one", "user_id:two", "--preview", *on)
         check("a preview on a server", code == 0 and "rows 2" in said and "user_id:two" in said, said)

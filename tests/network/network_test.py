@@ -47,10 +47,7 @@ with tempfile.TemporaryDirectory() as folder:
         for n in range(30):  # an office
             identify(f"o{n}", name=f"陈大{chr(0x5e00 + n)}", address={"city": "深圳", "street": "深圳市南山区科技园路8号"})
         check("people are sent", server.ask("POST", "/v1/batch", {"batch": calls}, key=write_key)[0] == 200)
-        for _ in range(100):
-            if oneid("o29"):
-                break
-            time.sleep(0.05)
+        server.settle()
         ids = {user: oneid(user) for user in ("f1", "f2", "f3", "w1", "w2", "w3", "d1", "d2", "s1", "o1")}
         family, west, tablet = (frozenset(ids[u] for u in users) for users in (("f1", "f2", "f3"), ("w1", "w2"), ("d1", "d2")))
 
@@ -79,7 +76,6 @@ with tempfile.TemporaryDirectory() as folder:
               server.ask("POST", "/v1/households/undo", {"customers": sorted(west)})[0] == 404)
         check("it is open again", sets_of(households(server)) == {tablet, west})
         households(server, {"automatic": 0.9})
-        time.sleep(0.3)
         check("sure ones are accepted unasked, where asked for", sets_of(server.get("/v1/households?state=accepted")) == {family, west},
               server.get("/v1/households?state=all"))
 
@@ -114,12 +110,8 @@ with tempfile.TemporaryDirectory() as folder:
         check("ends, new ones and merges are followed", state["customers"] == 6 + (status != 200) and server.get("/v1/segments/referrers").get("size") == 2, (status, told, state))
         check("who is in no relation any more has no value", "network.referrals.in_degree" not in server.get("/v1/profiles/user_id:s10")["attributes"])
         communities = server.ask("POST", "/v1/networks", {"name": "homes", "types": ["household"], "measures": ["community", "community_size", "degree"]})
-        state = server.run("/v1/networks/homes/run", "/v1/networks/homes")[1]
-        for _ in range(100):
-            state = server.get("/v1/networks/homes")
-            if state.get("refreshed"):
-                break
-            time.sleep(0.05)
+        server.run("/v1/networks/homes/run", "/v1/networks")
+        state = server.get("/v1/networks/homes")
         check("households are communities", state["refreshed"]["communities"] == 2 and
               server.get("/v1/profiles/user_id:f1")["attributes"].get("network.homes.community_size") == 3, state)
         oldest = server.get("/v1/profiles/user_id:f3")["attributes"].get("network.homes.community")
@@ -132,11 +124,7 @@ with tempfile.TemporaryDirectory() as folder:
         check("a schedule is shown", server.ask("POST", "/v1/networks", {"name": "homes", "types": ["household"], "schedule": {"every": "1 day", "at": "03:00"}})[1].get("next_refresh"))
         check("a wrong one is told", server.ask("POST", "/v1/networks", {"name": "homes", "types": ["household"], "schedule": {"every": "soon"}})[0] == 400)
         server.ask("POST", "/v1/networks", {"name": "once", "types": ["household"], "schedule": {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1))}})
-        for _ in range(150):
-            if server.get("/v1/networks/once").get("refreshed"):
-                break
-            time.sleep(0.1)
-        check("a scheduled one is refreshed by itself", server.get("/v1/networks/once").get("refreshed"), server.get("/v1/networks"))
+        check("a scheduled one is refreshed by itself", server.until("the scheduled network is refreshed", lambda: server.get("/v1/networks/once").get("refreshed")))
         check("deleted", server.ask("DELETE", "/v1/networks/once")[0] == 200 and server.ask("GET", "/v1/networks/once")[0] == 404)
     finally:
         server.stop()
