@@ -102,7 +102,7 @@ static bool steps_are_sound(const struct kernel_set_step *steps, size_t step_cou
 /* The last words, fewer than a tile, by steps over copies of them. */
 static uint64_t combine_rest(const struct kernel_set_step *steps, size_t step_count, size_t first, size_t words,
                              uint64_t *out) {
-    uint64_t stack[KERNEL_STACK_MAX][KERNEL_TILE_WORDS];
+    uint64_t stack[KERNEL_STACK_MAX][KERNEL_TILES_WORDS];
     size_t depth = 0;
     for (size_t i = 0; i < step_count; i++) {
         const uint64_t *with = steps[i].set ? steps[i].set + first : stack[--depth];
@@ -121,7 +121,7 @@ static uint64_t combine_rest(const struct kernel_set_step *steps, size_t step_co
 }
 
 uint64_t kernel_combine(const struct kernel_set_step *steps, size_t step_count, size_t words, uint64_t *out) {
-    size_t whole = words / KERNEL_TILE_WORDS * KERNEL_TILE_WORDS;
+    size_t whole = words / KERNEL_TILES_WORDS * KERNEL_TILES_WORDS;
     assert(steps_are_sound(steps, step_count));
     uint64_t count = in_force()->combine(steps, step_count, whole, out);
     return whole < words ? count + combine_rest(steps, step_count, whole, words - whole, out) : count;

@@ -1,5 +1,6 @@
 /* kernel_avx2: the kernels with 256-bit vectors. Conditions are made a word of 64 rows at a time; the last rows, where they are fewer, are
  * copied to where a whole word may be read. */
+#define KERNEL_VECTOR_BYTES 32
 #include "language/kernel_pick.h"
 
 #if KERNEL_X86

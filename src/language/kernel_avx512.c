@@ -1,5 +1,6 @@
 /* kernel_avx512: the kernels with 512-bit vectors, where a comparison of 64 bytes is the word of bits itself. Last rows are read under a
  * mask, so that nothing past them is touched. */
+#define KERNEL_VECTOR_BYTES 64
 #include "language/kernel_pick.h"
 
 #if KERNEL_X86

@@ -71,16 +71,21 @@ extern const struct kernel_table kernel_avx2, kernel_avx512;
 
 /* --- sets --- */
 
-/* As wide as the widest registers; narrower machines take it in parts. A tile is as many as stay in registers. */
-typedef uint64_t kernel_vector __attribute__((vector_size(64), aligned(8)));
-#define KERNEL_TILE 4
-#define KERNEL_TILE_WORDS (KERNEL_TILE * 8)
-#define KERNEL_PREFETCH_WORDS 256 /* ahead in each set: as many streams as these outrun the hardware's own guesses */
+/* As wide as the level's registers, which its file says. A tile is as many as stay in registers beside what is read, and divides
+ * KERNEL_TILES_WORDS, what a passage takes whole. The sets are read from their beginning to their end, as the hardware guesses: asking
+ * for lines ahead besides was half as slow again on an EPYC of the fourth generation. */
+#ifndef KERNEL_VECTOR_BYTES
+#define KERNEL_VECTOR_BYTES 16
+#endif
+typedef uint64_t kernel_vector __attribute__((vector_size(KERNEL_VECTOR_BYTES), aligned(8)));
+#define KERNEL_TILE (KERNEL_VECTOR_BYTES == 64 ? 4 : 8)
+#define KERNEL_TILE_WORDS (KERNEL_TILE * KERNEL_VECTOR_BYTES / 8)
+#define KERNEL_TILES_WORDS 32
 
 /* One step of a tile whose vectors are in registers: a switch around four instructions. */
 #define KERNEL_TILE_EACH(operation)                                                                                    \
     do {                                                                                                               \
-        _Pragma("GCC unroll 4") for (int i = 0; i < KERNEL_TILE; i++) operation;                                       \
+        _Pragma("GCC unroll 8") for (int i = 0; i < KERNEL_TILE; i++) operation;                                       \
         return;                                                                                                        \
     } while (0)
 KERNEL_INLINE void kernel_step_tile(enum kernel_set_op op, kernel_vector *top, const kernel_vector *with) {
@@ -114,8 +119,6 @@ KERNEL_INLINE void kernel_combine_tile(const struct kernel_set_step *steps, size
             continue;
         }
         const kernel_vector *with = (const kernel_vector *)(const void *)(step->set + at);
-        _Pragma("GCC unroll 4") for (int i = 0; i < KERNEL_TILE; i++)
-            __builtin_prefetch((const char *)(with + i) + KERNEL_PREFETCH_WORDS * 8);
         if (step->op == KERNEL_SET_START && step > steps)
             memcpy(stack[depth++], top, sizeof stack[0]);
         kernel_step_tile(step->op, top, with);
@@ -138,7 +141,7 @@ KERNEL_INLINE uint64_t kernel_combine_body(const struct kernel_set_step *steps, 
                                            uint64_t *out) {
     kernel_vector top[KERNEL_TILE];
     uint64_t count = 0, left[KERNEL_TILE_WORDS];
-    for (size_t at = 0; at < words; at += KERNEL_TILE_WORDS) { /* `words`: of whole tiles */
+    for (size_t at = 0; at < words; at += KERNEL_TILE_WORDS) { /* `words`: a multiple of KERNEL_TILES_WORDS */
         kernel_combine_tile(steps, step_count, at, top);
         memcpy(left, top, sizeof left);
         for (size_t i = 0; i < KERNEL_TILE_WORDS; i++)

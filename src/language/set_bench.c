@@ -2,7 +2,7 @@
  *
  *     onefold bench sets [customer bits, default 100000000] [rows, default 50000000]
  *
- * On paper: A and B and not C and (D or E) reads five sets of 12.5 MB and writes one, 75 MB; a core that reads 12 to 20 GB/s takes 4 to 6 ms,
+ * On paper: A and B and not C and (D or E) reads five sets of 12.5 MB and writes one, 75 MB; a core that reads 12 to 40 GB/s takes 2 to 6 ms,
  * less where some of it stays in the last cache. Done in one passage (kernel_combine), what is in between never leaves
  * the registers. Rows: the bytes of a column over the same rate, until the arithmetic takes longer. */
 #include <stdio.h>
