@@ -35,6 +35,7 @@ test-long:
 # Those tests that start threads, under the thread sanitizer
 tsan:
 	@tools/setup --build
+	@tools/build tsan onefold
 	@tools/build tsan meson-test-prereq
 	@tools/run_tests tsan --suite threads $(ARGS)
 

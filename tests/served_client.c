@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "own_folder_client.h"
 #include "served_client.h"
 
 static void start(struct served *s) {
@@ -32,14 +33,14 @@ static void stop(struct served *s) {
 }
 
 static int remove_folder(const struct served *s) {
-    char command[96];
+    char command[160];
     snprintf(command, sizeof command, "rm -rf %s", s->folder);
     return system(command);
 }
 
 void served_open(struct served *s, const char *test) {
     *s = (struct served){0};
-    snprintf(s->folder, sizeof s->folder, "/tmp/onefold-%s-%d", test, (int)getpid());
+    snprintf(s->folder, sizeof s->folder, "%s/data", own_folder(test));
     assert_int_equal(remove_folder(s), 0);
     start(s);
 }
@@ -67,7 +68,7 @@ void served_source(struct served *s, const char *name, const char *kind) {
 void served_settle(struct served *s) { assert_true(engine_settle(s->server->engine, 120000)); }
 
 const char *served_file(const struct served *s, const char *name) {
-    static char path[128];
+    static char path[256];
     snprintf(path, sizeof path, "%s/%s", s->folder, name);
     return path;
 }

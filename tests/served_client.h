@@ -12,7 +12,7 @@ struct served {
     struct client *admin;  /* with the admin key */
     struct client *writer; /* with a source's write key, where served_source made one */
     char admin_key[48], write_key[48];
-    char folder[64];      /* data and passing files of this run alone: several may run at once */
+    char folder[128];     /* data and passing files of this run alone: several may run at once */
     struct buffer answer; /* the last one's body, ended by a zero that does not count */
     struct fault fault;
 };

@@ -11,8 +11,10 @@
 
 #include <cmocka.h>
 
+#include "await.h"
 #include "base/time.h"
 #include "os/os_sim.h"
+#include "own_folder_client.h"
 
 #define MUST(call) assert_int_equal(call, STATUS_OK)
 #define FILE_ENTRIES 64
@@ -363,7 +365,7 @@ static void survives_power_losses(void **state) {
 
 /* --- threads: the real system, one adds, one saves, three read --- */
 
-#define THREAD_FOLDER "/tmp/onefold-feed-test"
+#define THREAD_FOLDER "feed" /* in a folder of this run */
 #define THREAD_ENTRIES 60000u
 
 struct shared {
@@ -390,7 +392,7 @@ static void *read_thread(void *context) {
     struct feed_entry got[50];
     struct feed_place after = {0};
     for (uint64_t n = 0; n < THREAD_ENTRIES && !atomic_load(&s->wrong);) {
-        if (!feed_wait(s->feed, after, 10000))
+        if (!feed_wait(s->feed, after, AWAIT_MS))
             atomic_store(&s->wrong, true);
         size_t count = feed_read(s->feed, after, got, 50);
         for (size_t i = 0; i < count; i++, n++) {
@@ -459,6 +461,7 @@ static void readers_beside(void **state) {
 }
 
 int main(void) {
+    own_folder_enter("feed");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(reads_from_any_place, make_simulated, free_simulated),
         cmocka_unit_test_setup_teardown(unpublished_is_unseen, make_simulated, free_simulated),

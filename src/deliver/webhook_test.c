@@ -16,11 +16,13 @@
 
 #include <cmocka.h>
 
+#include "await.h"
 #include "base/json_read.h"
 #include "base/random.h"
+#include "own_folder_client.h"
 
 #define MUST(call) assert_int_equal(call, STATUS_OK)
-#define FOLDER "/tmp/onefold-webhook-test"
+#define FOLDER "webhook" /* in a folder of this run */
 #define IDS_MAX 20000
 #define SECRET "whsec_test"
 
@@ -44,7 +46,7 @@ struct other_end {
 
 static bool receive(int s, struct buffer *in) {
     struct pollfd wait = {.fd = s, .events = POLLIN};
-    if (poll(&wait, 1, 5000) != 1)
+    if (poll(&wait, 1, AWAIT_MS) != 1)
         return false;
     ssize_t got = recv(s, buffer_reserve(in, 65536), 65536, 0);
     if (got <= 0)
@@ -203,7 +205,7 @@ static void start(struct stage *s) {
     struct fault fault = {0};
     struct webhook_parts parts = {os_real(), FOLDER "/webhooks", s->feed, s, targets, write_entry};
     struct webhook_options options = {
-        .batch_entries = 7, .retry_first_ms = 2, .retry_max_ms = 20, .connect_s = 1, .request_s = 2};
+        .batch_entries = 7, .retry_first_ms = 2, .retry_max_ms = 20, .connect_s = 60, .request_s = 60};
     MUST(webhook_start(&parts, &options, &s->webhook, &fault));
 }
 
@@ -248,10 +250,17 @@ static bool caught_up(struct stage *s, const char *name) {
     return status.place.position == s->position - 1;
 }
 
-static void wait_caught_up(struct stage *s, const char *name) {
-    for (int i = 0; i < 10000 && !caught_up(s, name); i++)
-        usleep(1000);
-    assert_true(caught_up(s, name));
+static void wait_caught_up(struct stage *s, const char *name) { AWAIT(caught_up(s, name)); }
+
+static bool has_failed(struct stage *s, struct webhook_status *status) {
+    assert_true(webhook_status(s->webhook, SLICE("all"), status));
+    return status->failures > 0;
+}
+
+static struct webhook_status await_failure(struct stage *s) {
+    struct webhook_status status;
+    AWAIT(has_failed(s, &status));
+    return status;
 }
 
 /* What was taken is 1 .. end - 1, each in its turn or again after it came; no later one before an earlier one was taken. */
@@ -303,15 +312,13 @@ static void troubled(void **state) {
     open_stage(&s, o->port);
     start(&s);
     add(&s, 10);
-    for (int i = 0; i < 5000 && o->requests < 3; i++)
-        usleep(1000);
+    AWAIT(o->requests >= 3);
     assert_true(webhook_status(s.webhook, SLICE("all"), &status));
     assert_true(status.failures >= 2 && status.code == 503 && status.retry_at_ms > 0);
     assert_non_null(strstr(status.error, "503"));
     atomic_store(&o->mood, MOOD_HANG_UP);
     unsigned before = o->requests;
-    for (int i = 0; i < 5000 && o->requests < before + 3; i++)
-        usleep(1000);
+    AWAIT(o->requests >= before + 3);
     atomic_store(&o->mood, MOOD_MIXED);
     for (unsigned i = 0; i < 50; i++) {
         add(&s, 7);
@@ -337,14 +344,8 @@ static void restarts(void **state) {
     wait_caught_up(&s, "all");
     other_end_stop(o);
     add(&s, 20); /* nobody listens */
-    struct webhook_status status;
-    for (int i = 0; i < 5000; i++) {
-        assert_true(webhook_status(s.webhook, SLICE("all"), &status));
-        if (status.failures)
-            break;
-        usleep(1000);
-    }
-    assert_true(status.failures > 0 && status.code == 0 && status.error[0]);
+    struct webhook_status status = await_failure(&s);
+    assert_true(status.code == 0 && status.error[0]);
     webhook_stop(s.webhook);
     MUST(os_read_file(os_real(), FOLDER "/webhooks", &old, NULL));
     add(&s, 20); /* this end is not there either */
@@ -403,25 +404,20 @@ static void signature_known(void **state) {
 static void bad_urls(void **state) {
     (void)state;
     struct stage s;
-    struct webhook_status status = {0};
     open_stage(&s, 1);
     static const char *const urls[] = {"file:///etc/passwd", "ftp://127.0.0.1/x", "http://"};
     for (size_t k = 0; k < sizeof urls / sizeof *urls; k++) {
         snprintf(s.url, sizeof s.url, "%s", urls[k]);
         start(&s);
         add(&s, 1);
-        for (int i = 0; i < 5000 && !status.failures; i++) {
-            assert_true(webhook_status(s.webhook, SLICE("all"), &status));
-            usleep(1000);
-        }
-        assert_true(status.failures > 0 && status.error[0]);
-        status.failures = 0;
+        assert_true(await_failure(&s).error[0]);
         webhook_stop(s.webhook);
     }
     close_stage(&s);
 }
 
 int main(void) {
+    own_folder_enter("webhook");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arrives_in_order),    cmocka_unit_test(troubled),        cmocka_unit_test(restarts),
         cmocka_unit_test(targets_come_and_go), cmocka_unit_test(signature_known), cmocka_unit_test(bad_urls),

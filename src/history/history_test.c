@@ -9,9 +9,10 @@
 #include "base/random.h"
 #include "history/history.h"
 #include "history/table.h"
+#include "own_folder_client.h"
 
 #define CUSTOMERS 40
-#define FOLDER "/tmp/onefold-history-test"
+#define FOLDER "data" /* in a folder of this run */
 
 /* --- the plain twin --- */
 
@@ -523,6 +524,7 @@ static void documents_fold_by_latest_version(void **state) {
 }
 
 int main(void) {
+    own_folder_enter("history");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_equal_the_plain_list),
         cmocka_unit_test(the_strongest_then_latest_attribute_wins),

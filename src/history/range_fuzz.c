@@ -1,5 +1,6 @@
 /* range_fuzz: bytes as a table of a span file, read as a range: whatever they are, its columns stay inside them. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "history/history_inside.h"
 #include "history/range.h"
@@ -23,7 +24,9 @@ static struct stage *stage_get(void) {
     if (s)
         return s;
     s = memory_get(1, sizeof *s);
-    if (history_create(os_real(), "/tmp/onefold-range-fuzz", dictionary_create(), NULL, &s->history, NULL))
+    char folder[] = "/tmp/onefold-range-fuzz-XXXXXX"; /* nothing is written to it */
+    if (!mkdtemp(folder) || history_create(os_real(), folder, dictionary_create(), NULL, &s->history, NULL) ||
+        rmdir(folder))
         abort();
     s->view = span_view(history_span_make(s->history, 0));
     s->range = range_create(s->history, NULL);

@@ -7,6 +7,7 @@
 #include "identity/identity_store.h"
 #include "os/image.h"
 #include "os/os_sim.h"
+#include "own_folder_client.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -155,7 +156,7 @@ static void same_partition(const struct identity *identity, struct model *m) {
     same_lists(identity);
 }
 
-static void saved_path(char *out, size_t size) { snprintf(out, size, "/tmp/identity_test_%d.image", (int)getpid()); }
+static void saved_path(char *out, size_t size) { snprintf(out, size, "%s/image", own_folder("identity-random")); }
 
 static struct identity *load(struct bed *bed, const char *path) {
     struct fault fault = {0};

@@ -17,6 +17,7 @@
 #include "language/kernel.h"
 #include "language/language_random_model.h"
 #include "language/plan_model.h"
+#include "own_folder_client.h"
 
 #define ROOTS 24
 #define VARIANTS 5
@@ -50,7 +51,7 @@ static void say_current(int signal_number) {
 /* --- histories --- */
 
 static void folder(char *out, size_t size, const char *what) {
-    snprintf(out, size, "/tmp/onefold-plan-random-test-%d%s", (int)getpid(), what);
+    snprintf(out, size, "%s/data%s", own_folder("plan-random"), what);
 }
 
 static void clean_folder(void) {

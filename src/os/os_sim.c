@@ -1,359 +1,9 @@
-/* os_sim: see the header for what is simulated. Files are nodes, counted by reference: from the names seen, the names
- * that survive, name changes not yet synced, and handles. A file's bytes past `filled` are zero without being stored,
- * so that preallocating costs nothing. */
-#include "os/os_sim.h"
-#include "base/random.h"
-#include "os/os_table.h"
+/* os_sim: see the header for what is simulated; the disk is os_sim_disk.c. */
+#include "os/os_sim_inside.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* Bytes of a file: `filled` stored ones, then zeros up to `size`. */
-struct content {
-    char *data;
-    size_t filled, capacity;
-    uint64_t size;
-};
-
-enum change_kind { CHANGE_WRITE, CHANGE_TRUNCATE, CHANGE_ALLOCATE };
-
-/* Something done to a file since it was last synced. */
-struct change {
-    enum change_kind kind;
-    uint64_t offset; /* of a write; the size otherwise */
-    char *data;
-    size_t size;
-};
-
-struct node {
-    unsigned references;
-    struct content seen, durable;
-    struct change *changes;
-    size_t change_count;
-};
-
-struct name {
-    char *path;
-    struct node *node; /* NULL for a folder */
-};
-
-struct names {
-    struct name *at;
-    size_t count;
-};
-
-enum rename_kind { NAME_CREATE, NAME_REMOVE, NAME_RENAME };
-
-/* Something done to a folder since it was last synced. */
-struct name_change {
-    enum rename_kind kind;
-    char *path, *to; /* `to` of a rename */
-    struct node *node;
-};
-
-struct os_sim {
-    struct os head;
-    pthread_mutex_t mutex;
-    struct random random;
-    struct names seen, durable;
-    struct name_change *name_changes;
-    size_t name_change_count;
-    struct names locked; /* folders */
-    uint64_t generation; /* of handles; counts restarts */
-    uint64_t call_count, fail_at, lose_at, kill_at;
-    enum status fail_status;
-    uint64_t disk_bytes;
-    int64_t now_ms;
-    uint64_t monotonic_ns;
-    bool down, stopped;
-};
-
-struct sim_file {
-    struct os_file head;
-    struct node *node;
-    uint64_t generation;
-    bool writable;
-};
-
-/* Contents */
-
-static void content_clear(struct content *content) {
-    free(content->data);
-    *content = (struct content){0};
-}
-
-static void content_fill(struct content *content, uint64_t filled) {
-    if (filled <= content->filled)
-        return;
-    if (filled > content->capacity) {
-        content->capacity = filled < 4096 ? 4096 : filled + filled / 2;
-        content->data = memory_resize(content->data, content->capacity, 1);
-    }
-    memset(content->data + content->filled, 0, filled - content->filled);
-    content->filled = filled;
-}
-
-static void content_write(struct content *content, uint64_t offset, const char *data, size_t size) {
-    if (size == 0)
-        return;
-    content_fill(content, offset + size);
-    memcpy(content->data + offset, data, size);
-    if (content->size < offset + size)
-        content->size = offset + size;
-}
-
-static void content_truncate(struct content *content, uint64_t size) {
-    if (content->filled > size)
-        content->filled = size;
-    content->size = size;
-}
-
-static void content_copy(struct content *to, const struct content *from) {
-    content_truncate(to, 0);
-    content_write(to, 0, from->data, from->filled);
-    to->size = from->size;
-}
-
-static void content_read(const struct content *content, uint64_t offset, char *into, size_t size) {
-    size_t stored = offset < content->filled ? content->filled - offset : 0;
-    if (stored > size)
-        stored = size;
-    if (stored)
-        memcpy(into, content->data + offset, stored);
-    if (size > stored)
-        memset(into + stored, 0, size - stored);
-}
-
-/* Nodes */
-
-static void changes_clear(struct node *node) {
-    for (size_t i = 0; i < node->change_count; i++)
-        free(node->changes[i].data);
-    free(node->changes);
-    node->changes = NULL;
-    node->change_count = 0;
-}
-
-static struct node *node_take(struct node *node) {
-    if (node)
-        node->references++;
-    return node;
-}
-
-static void node_drop(struct node *node) {
-    if (!node)
-        return;
-    assert(node->references > 0);
-    if (--node->references)
-        return;
-    content_clear(&node->seen);
-    content_clear(&node->durable);
-    changes_clear(node);
-    free(node);
-}
-
-static void change_apply(struct content *content, const struct change *change) {
-    switch (change->kind) {
-    case CHANGE_WRITE:
-        content_write(content, change->offset, change->data, change->size);
-        break;
-    case CHANGE_TRUNCATE:
-        content_truncate(content, change->offset);
-        break;
-    case CHANGE_ALLOCATE:
-        if (content->size < change->offset)
-            content->size = change->offset;
-        break;
-    }
-}
-
-/* Does it to what is seen and remembers it for the sync. Takes `data`. */
-static void change_add(struct node *node, enum change_kind kind, uint64_t offset, char *data, size_t size) {
-    struct change change = {kind, offset, data, size};
-    change_apply(&node->seen, &change);
-    node->changes = memory_resize(node->changes, node->change_count + 1, sizeof *node->changes);
-    node->changes[node->change_count++] = change;
-}
-
-/* Some sectors of a write, and of the others only a chance. */
-static void change_tear(struct content *content, const struct change *change, struct random *random, double chance) {
-    for (size_t at = 0; at < change->size;) {
-        size_t sector = OS_SIM_SECTOR_BYTES - (change->offset + at) % OS_SIM_SECTOR_BYTES;
-        size_t size = sector < change->size - at ? sector : change->size - at;
-        if (random_chance(random, chance))
-            content_write(content, change->offset + at, change->data + at, size);
-        at += size;
-    }
-}
-
-/* How much of what was not synced a power loss keeps. */
-enum keep { KEEP_NONE, KEEP_ALL, KEEP_FIRST, KEEP_SOME, KEEP_COUNT };
-
-/* Carries some of the changes over to `durable`, and forgets the others. */
-static void node_lose(struct node *node, struct random *random) {
-    enum keep keep = (enum keep)random_below(random, KEEP_COUNT);
-    size_t first = random_below(random, node->change_count + 1);
-    double chance = random_unit(random);
-    for (size_t i = 0; i < node->change_count; i++) {
-        struct change *change = &node->changes[i];
-        if (keep == KEEP_ALL || (keep == KEEP_FIRST && i < first))
-            change_apply(&node->durable, change);
-        else if (keep == KEEP_SOME && change->kind == CHANGE_WRITE)
-            change_tear(&node->durable, change, random, chance);
-        else if ((keep == KEEP_SOME && random_chance(random, chance)))
-            change_apply(&node->durable, change);
-        else if (keep == KEEP_FIRST && i == first && change->kind == CHANGE_WRITE)
-            change_tear(&node->durable, change, random, chance);
-    }
-    changes_clear(node);
-}
-
-/* Names */
-
-/* Without doubled and trailing slashes; free with free(). */
-static char *path_clean(const char *path) {
-    char *clean = memory_get(strlen(path) + 1, 1);
-    size_t size = 0;
-    for (const char *p = path; *p; p++)
-        if (*p != '/' || size == 0 || clean[size - 1] != '/')
-            clean[size++] = *p;
-    if (size > 1 && clean[size - 1] == '/')
-        clean[--size] = 0;
-    return clean;
-}
-
-static struct slice parent_of(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return !slash ? SLICE(".") : slice_of(path, slash == path ? 1 : (size_t)(slash - path));
-}
-
-static struct name *names_find(const struct names *names, struct slice path) {
-    for (size_t i = 0; i < names->count; i++)
-        if (slice_is(path, names->at[i].path))
-            return &names->at[i];
-    return NULL;
-}
-
-static struct name *names_get(const struct names *names, const char *path) {
-    return names_find(names, slice_text(path));
-}
-
-static void names_set(struct names *names, const char *path, struct node *node) {
-    struct name *name = names_get(names, path);
-    node_take(node);
-    if (name) {
-        node_drop(name->node);
-        name->node = node;
-        return;
-    }
-    names->at = memory_resize(names->at, names->count + 1, sizeof *names->at);
-    names->at[names->count++] = (struct name){memory_text(slice_text(path)), node};
-}
-
-static void names_unset(struct names *names, const char *path) {
-    struct name *name = names_get(names, path);
-    if (!name)
-        return;
-    node_drop(name->node);
-    free(name->path);
-    *name = names->at[--names->count];
-}
-
-static void names_clear(struct names *names) {
-    for (size_t i = 0; i < names->count; i++) {
-        node_drop(names->at[i].node);
-        free(names->at[i].path);
-    }
-    free(names->at);
-    *names = (struct names){0};
-}
-
-static void name_change_apply(struct names *names, const struct name_change *change) {
-    struct name *from = names_get(names, change->path);
-    switch (change->kind) {
-    case NAME_CREATE:
-        names_set(names, change->path, change->node);
-        break;
-    case NAME_REMOVE:
-        if (from && from->node == change->node)
-            names_unset(names, change->path);
-        break;
-    case NAME_RENAME:
-        if (from && from->node == change->node) {
-            names_set(names, change->to, change->node);
-            names_unset(names, change->path);
-        }
-        break;
-    }
-}
-
-static void name_change_add(struct os_sim *sim, enum rename_kind kind, const char *path, const char *to,
-                            struct node *node) {
-    struct name_change change = {kind, memory_text(slice_text(path)), to ? memory_text(slice_text(to)) : NULL,
-                                 node_take(node)};
-    name_change_apply(&sim->seen, &change);
-    sim->name_changes = memory_resize(sim->name_changes, sim->name_change_count + 1, sizeof *sim->name_changes);
-    sim->name_changes[sim->name_change_count++] = change;
-}
-
-static void name_change_release(struct name_change *change) {
-    free(change->path);
-    free(change->to);
-    node_drop(change->node);
-}
-
-/* Carries over the changes made in `folder`, or all. */
-static void names_sync(struct os_sim *sim, struct slice folder) {
-    size_t kept = 0;
-    for (size_t i = 0; i < sim->name_change_count; i++) {
-        struct name_change *change = &sim->name_changes[i];
-        if (slice_equal(parent_of(change->path), folder) ||
-            (change->to && slice_equal(parent_of(change->to), folder))) {
-            name_change_apply(&sim->durable, change);
-            name_change_release(change);
-        } else {
-            sim->name_changes[kept++] = *change;
-        }
-    }
-    sim->name_change_count = kept;
-}
-
-static void names_lose(struct os_sim *sim) {
-    enum keep keep = (enum keep)random_below(&sim->random, KEEP_COUNT);
-    size_t first = random_below(&sim->random, sim->name_change_count + 1);
-    for (size_t i = 0; i < sim->name_change_count; i++) {
-        struct name_change *change = &sim->name_changes[i];
-        bool some = random_chance(&sim->random, 0.5);
-        if (keep == KEEP_ALL || (keep == KEEP_FIRST && i < first) || (keep == KEEP_SOME && some))
-            name_change_apply(&sim->durable, change);
-        name_change_release(change);
-    }
-    sim->name_change_count = 0;
-}
-
-static bool folder_there(const struct os_sim *sim, struct slice path) {
-    const struct name *name = names_find(&sim->seen, path);
-    return slice_is(path, "/") || slice_is(path, ".") || (name && !name->node);
-}
-
-/* The power goes: what survives becomes what is seen. */
-static void lose(struct os_sim *sim) {
-    names_lose(sim);
-    names_clear(&sim->seen);
-    for (size_t i = 0; i < sim->durable.count; i++) {
-        struct node *node = sim->durable.at[i].node;
-        if (node) {
-            node_lose(node, &sim->random);
-            content_copy(&node->seen, &node->durable);
-        }
-        names_set(&sim->seen, sim->durable.at[i].path, node);
-    }
-    sim->down = true;
-}
-
-/* Calls */
 
 /* What a call's turn brings. */
 struct turn {
@@ -376,7 +26,7 @@ static enum status turn_begin(struct os_sim *sim, const char *path, struct turn 
 static enum status turn_end(struct os_sim *sim, const char *path, const struct turn *turn, enum status status,
                             struct fault *fault) {
     if (turn->lose) {
-        lose(sim);
+        sim_lose(sim);
         status = fault_set(fault, STATUS_IO, "%s: the simulated machine lost its power", path);
     }
     if (turn->kill)
@@ -403,19 +53,19 @@ static struct node *node_of(struct os_file *file) { return ((struct sim_file *)f
 
 static enum status open_path(struct os_sim *sim, const char *path, int flags, struct os_file **file,
                              struct fault *fault) {
-    struct name *name = names_get(&sim->seen, path);
+    struct name *name = sim_names_get(&sim->seen, path);
     if (name && (flags & OS_NEW))
         return fault_set(fault, STATUS_EXISTS, "%s: there is one already", path);
-    if (!name && (!(flags & OS_CREATE) || !folder_there(sim, parent_of(path))))
+    if (!name && (!(flags & OS_CREATE) || !sim_folder_there(sim, sim_parent_of(path))))
         return fault_set(fault, STATUS_NOT_FOUND, "%s: no such file", path);
     if (name && !name->node)
         return fault_set(fault, STATUS_IO, "%s: is a folder", path);
     struct node *node = name ? name->node : memory_get(1, sizeof *node);
     if (!name)
-        name_change_add(sim, NAME_CREATE, path, NULL, node);
+        sim_name_change_add(sim, NAME_CREATE, path, NULL, node);
     struct sim_file *opened = memory_get(1, sizeof *opened);
     opened->head.path = memory_text(slice_text(path));
-    opened->node = node_take(node);
+    opened->node = sim_node_take(node);
     opened->generation = sim->generation;
     opened->writable = (flags & OS_WRITE) != 0;
     *file = &opened->head;
@@ -423,7 +73,7 @@ static enum status open_path(struct os_sim *sim, const char *path, int flags, st
 }
 
 static void handle_free(struct os_file *file) {
-    node_drop(node_of(file));
+    sim_node_drop(node_of(file));
     free(file->path);
     free(file);
 }
@@ -431,7 +81,7 @@ static void handle_free(struct os_file *file) {
 static enum status sim_open(struct os *os, const char *given, int flags, struct os_file **file, struct fault *fault) {
     struct os_sim *sim = sim_of(os);
     struct turn turn;
-    char *path = path_clean(given);
+    char *path = sim_path_clean(given);
     enum status status = turn_begin(sim, path, &turn, fault);
     if (!status)
         status = turn.fail ? injected(sim, path, fault) : open_path(sim, path, flags, file, fault);
@@ -462,7 +112,7 @@ static enum status sim_read_at(struct os *os, struct os_file *file, void *into, 
         const struct content *seen = &node_of(file)->seen;
         uint64_t left = offset < seen->size ? seen->size - offset : 0;
         *got = left < size ? left : size;
-        content_read(seen, offset, into, *got);
+        sim_content_read(seen, offset, into, *got);
     }
     return turn_end(sim, file->path, &turn, status, fault);
 }
@@ -486,7 +136,7 @@ static void write_partly(struct os_sim *sim, struct node *node, const char *from
     size_t part = random_below(&sim->random, size + 1);
     char *copy = memory_get(part, 1);
     memcpy(copy, from, part);
-    change_add(node, CHANGE_WRITE, offset, copy, part);
+    sim_change_add(node, CHANGE_WRITE, offset, copy, part);
 }
 
 static enum status sim_write_at(struct os *os, struct os_file *file, const void *from, size_t size, uint64_t offset,
@@ -503,7 +153,7 @@ static enum status sim_write_at(struct os *os, struct os_file *file, const void 
     } else if (!status && size) {
         char *copy = memory_get(size, 1);
         memcpy(copy, from, size);
-        change_add(node, CHANGE_WRITE, offset, copy, size);
+        sim_change_add(node, CHANGE_WRITE, offset, copy, size);
     }
     return turn_end(sim, file->path, &turn, status, fault);
 }
@@ -514,12 +164,12 @@ static enum status sim_sync(struct os *os, struct os_file *file, struct fault *f
     struct node *node = node_of(file);
     enum status status = file_begin(sim, file, &turn, fault);
     if (!status && turn.fail) {
-        node_lose(node, &sim->random);
+        sim_node_lose(node, &sim->random);
         status = injected(sim, file->path, fault);
     } else if (!status && !(turn.lose && random_chance(&sim->random, 0.5))) {
         for (size_t i = 0; i < node->change_count; i++)
-            change_apply(&node->durable, &node->changes[i]);
-        changes_clear(node);
+            sim_change_apply(&node->durable, &node->changes[i]);
+        sim_changes_clear(node);
     }
     return turn_end(sim, file->path, &turn, status, fault);
 }
@@ -532,9 +182,9 @@ static enum status sim_drop_cache(struct os *os, struct os_file *file, struct fa
     if (!status && turn.fail)
         status = injected(sim, file->path, fault);
     if (!status) {
-        content_copy(&node->seen, &node->durable);
+        sim_content_copy(&node->seen, &node->durable);
         for (size_t i = 0; i < node->change_count; i++)
-            change_apply(&node->seen, &node->changes[i]);
+            sim_change_apply(&node->seen, &node->changes[i]);
     }
     return turn_end(sim, file->path, &turn, status, fault);
 }
@@ -547,7 +197,7 @@ static enum status sim_allocate(struct os *os, struct os_file *file, uint64_t si
     if (!status)
         status = turn.fail ? injected(sim, file->path, fault) : room(sim, node_of(file), size, file->path, fault);
     if (!status && node_of(file)->seen.size < size)
-        change_add(node_of(file), CHANGE_ALLOCATE, size, NULL, 0);
+        sim_change_add(node_of(file), CHANGE_ALLOCATE, size, NULL, 0);
     return turn_end(sim, file->path, &turn, status, fault);
 }
 
@@ -559,7 +209,7 @@ static enum status sim_truncate(struct os *os, struct os_file *file, uint64_t si
     if (!status && turn.fail)
         status = injected(sim, file->path, fault);
     if (!status)
-        change_add(node_of(file), CHANGE_TRUNCATE, size, NULL, 0);
+        sim_change_add(node_of(file), CHANGE_TRUNCATE, size, NULL, 0);
     return turn_end(sim, file->path, &turn, status, fault);
 }
 
@@ -584,7 +234,7 @@ static enum status sim_map(struct os *os, struct os_file *file, size_t size, con
         status = fault_set(fault, STATUS_IO, "cannot map %s: %zu bytes asked for", file->path, size);
     if (!status && !turn.lose) {
         char *copy = memory_get(size + BUFFER_SLACK, 1);
-        content_read(&node_of(file)->seen, 0, copy, size);
+        sim_content_read(&node_of(file)->seen, 0, copy, size);
         *at = copy;
     }
     return turn_end(sim, file->path, &turn, status, fault);
@@ -597,20 +247,20 @@ static void sim_unmap(struct os *os, const void *at, size_t size) {
 }
 
 static enum status rename_path(struct os_sim *sim, const char *from, const char *to, struct fault *fault) {
-    struct name *name = names_get(&sim->seen, from), *old = names_get(&sim->seen, to);
-    if (!name || !folder_there(sim, parent_of(to)))
+    struct name *name = sim_names_get(&sim->seen, from), *old = sim_names_get(&sim->seen, to);
+    if (!name || !sim_folder_there(sim, sim_parent_of(to)))
         return fault_set(fault, STATUS_NOT_FOUND, "%s: no such file to rename to %s", from, to);
     if (!name->node || (old && !old->node))
         return fault_set(fault, STATUS_IO, "%s: the simulation renames files only", from);
     if (old != name)
-        name_change_add(sim, NAME_RENAME, from, to, name->node);
+        sim_name_change_add(sim, NAME_RENAME, from, to, name->node);
     return STATUS_OK;
 }
 
 static enum status sim_rename(struct os *os, const char *given_from, const char *given_to, struct fault *fault) {
     struct os_sim *sim = sim_of(os);
     struct turn turn;
-    char *from = path_clean(given_from), *to = path_clean(given_to);
+    char *from = sim_path_clean(given_from), *to = sim_path_clean(given_to);
     enum status status = turn_begin(sim, from, &turn, fault);
     if (!status)
         status = turn.fail ? injected(sim, from, fault) : rename_path(sim, from, to, fault);
@@ -622,23 +272,23 @@ static enum status sim_rename(struct os *os, const char *given_from, const char 
 
 static bool folder_empty(const struct os_sim *sim, const char *path) {
     for (size_t i = 0; i < sim->seen.count; i++)
-        if (slice_is(parent_of(sim->seen.at[i].path), path))
+        if (slice_is(sim_parent_of(sim->seen.at[i].path), path))
             return false;
     return true;
 }
 
 static enum status remove_path(struct os_sim *sim, const char *path, struct fault *fault) {
-    struct name *name = names_get(&sim->seen, path);
+    struct name *name = sim_names_get(&sim->seen, path);
     if (!name)
         return fault_set(fault, STATUS_NOT_FOUND, "%s: no such file", path);
     if (!name->node && !folder_empty(sim, path))
         return fault_set(fault, STATUS_IO, "%s: the folder is not empty", path);
     if (name->node) {
-        name_change_add(sim, NAME_REMOVE, path, NULL, name->node);
+        sim_name_change_add(sim, NAME_REMOVE, path, NULL, name->node);
     } else {
-        names_sync(sim, slice_text(path)); /* what was in it is gone first */
-        names_unset(&sim->seen, path);
-        names_unset(&sim->durable, path);
+        sim_names_sync(sim, slice_text(path)); /* what was in it is gone first */
+        sim_names_unset(&sim->seen, path);
+        sim_names_unset(&sim->durable, path);
     }
     return STATUS_OK;
 }
@@ -646,7 +296,7 @@ static enum status remove_path(struct os_sim *sim, const char *path, struct faul
 static enum status sim_remove(struct os *os, const char *given, struct fault *fault) {
     struct os_sim *sim = sim_of(os);
     struct turn turn;
-    char *path = path_clean(given);
+    char *path = sim_path_clean(given);
     enum status status = turn_begin(sim, path, &turn, fault);
     if (!status)
         status = turn.fail ? injected(sim, path, fault) : remove_path(sim, path, fault);
@@ -661,12 +311,12 @@ static enum status make_path(struct os_sim *sim, char *path, struct fault *fault
             continue;
         char old = *end;
         *end = 0;
-        struct name *name = names_get(&sim->seen, path);
+        struct name *name = sim_names_get(&sim->seen, path);
         if (name && name->node)
             return fault_set(fault, STATUS_EXISTS, "%s: there is a file of this name", path);
-        if (!name && !folder_there(sim, slice_text(path))) {
-            names_set(&sim->seen, path, NULL);
-            names_set(&sim->durable, path, NULL);
+        if (!name && !sim_folder_there(sim, slice_text(path))) {
+            sim_names_set(&sim->seen, path, NULL);
+            sim_names_set(&sim->durable, path, NULL);
         }
         *end = old;
         if (!old)
@@ -677,7 +327,7 @@ static enum status make_path(struct os_sim *sim, char *path, struct fault *fault
 static enum status sim_make_folder(struct os *os, const char *given, struct fault *fault) {
     struct os_sim *sim = sim_of(os);
     struct turn turn;
-    char *path = path_clean(given);
+    char *path = sim_path_clean(given);
     enum status status = turn_begin(sim, path, &turn, fault);
     if (!status)
         status = turn.fail ? injected(sim, path, fault) : make_path(sim, path, fault);
@@ -689,14 +339,14 @@ static enum status sim_make_folder(struct os *os, const char *given, struct faul
 static enum status sim_sync_folder(struct os *os, const char *given, struct fault *fault) {
     struct os_sim *sim = sim_of(os);
     struct turn turn;
-    char *path = path_clean(given);
+    char *path = sim_path_clean(given);
     enum status status = turn_begin(sim, path, &turn, fault);
     if (!status && turn.fail)
         status = injected(sim, path, fault);
-    else if (!status && !folder_there(sim, slice_text(path)))
+    else if (!status && !sim_folder_there(sim, slice_text(path)))
         status = fault_set(fault, STATUS_NOT_FOUND, "%s: no such folder", path);
     else if (!status && !(turn.lose && random_chance(&sim->random, 0.5)))
-        names_sync(sim, slice_text(path));
+        sim_names_sync(sim, slice_text(path));
     status = turn_end(sim, path, &turn, status, fault);
     free(path);
     return status;
@@ -710,7 +360,7 @@ static char **names_in(const struct os_sim *sim, const char *folder, size_t *cou
     *count = 0;
     for (size_t i = 0; i < sim->seen.count; i++) {
         const char *path = sim->seen.at[i].path, *slash = strrchr(path, '/');
-        if (slice_is(parent_of(path), folder))
+        if (slice_is(sim_parent_of(path), folder))
             names[(*count)++] = memory_text(slice_text(slash ? slash + 1 : path));
     }
     qsort(names, *count, sizeof *names, by_bytes);
@@ -721,12 +371,12 @@ static enum status sim_list(struct os *os, const char *given, void (*each)(void 
                             struct fault *fault) {
     struct os_sim *sim = sim_of(os);
     struct turn turn;
-    char *path = path_clean(given), **names = NULL;
+    char *path = sim_path_clean(given), **names = NULL;
     size_t count = 0;
     enum status status = turn_begin(sim, path, &turn, fault);
     if (!status && turn.fail)
         status = injected(sim, path, fault);
-    else if (!status && !folder_there(sim, slice_text(path)))
+    else if (!status && !sim_folder_there(sim, slice_text(path)))
         status = fault_set(fault, STATUS_NOT_FOUND, "%s: no such folder", path);
     else if (!status)
         names = names_in(sim, path, &count);
@@ -744,14 +394,14 @@ static enum status sim_list(struct os *os, const char *given, void (*each)(void 
 static enum status sim_lock_folder(struct os *os, const char *given, struct fault *fault) {
     struct os_sim *sim = sim_of(os);
     struct turn turn;
-    char *path = path_clean(given);
+    char *path = sim_path_clean(given);
     enum status status = turn_begin(sim, path, &turn, fault);
     if (!status && turn.fail)
         status = injected(sim, path, fault);
-    else if (!status && !folder_there(sim, slice_text(path)))
+    else if (!status && !sim_folder_there(sim, slice_text(path)))
         status = fault_set(fault, STATUS_NOT_FOUND, "%s: no such folder", path);
     else if (!status)
-        names_set(&sim->locked, path, NULL);
+        sim_names_set(&sim->locked, path, NULL);
     status = turn_end(sim, path, &turn, status, fault);
     free(path);
     return status;
@@ -844,11 +494,11 @@ struct os_sim *os_sim_create(uint64_t seed) {
 void os_sim_free(struct os_sim *sim) {
     if (!sim)
         return;
-    names_clear(&sim->seen);
-    names_clear(&sim->durable);
-    names_clear(&sim->locked);
+    sim_names_clear(&sim->seen);
+    sim_names_clear(&sim->durable);
+    sim_names_clear(&sim->locked);
     for (size_t i = 0; i < sim->name_change_count; i++)
-        name_change_release(&sim->name_changes[i]);
+        sim_name_change_release(&sim->name_changes[i]);
     free(sim->name_changes);
     pthread_mutex_destroy(&sim->mutex);
     free(sim);
@@ -860,7 +510,7 @@ struct os *os_sim_os(struct os_sim *sim) {
 
 void os_sim_power_loss(struct os_sim *sim) {
     pthread_mutex_lock(&sim->mutex);
-    lose(sim);
+    sim_lose(sim);
     pthread_mutex_unlock(&sim->mutex);
 }
 
@@ -869,7 +519,7 @@ void os_sim_restart(struct os_sim *sim) {
     sim->generation++;
     sim->down = sim->stopped = false;
     sim->fail_at = sim->lose_at = sim->kill_at = 0;
-    names_clear(&sim->locked);
+    sim_names_clear(&sim->locked);
     pthread_mutex_unlock(&sim->mutex);
 }
 

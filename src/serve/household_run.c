@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "serve/review.h"
+#include "serve/run_append.h"
 
 struct household_run {
     struct serve_parts parts;
@@ -53,40 +54,46 @@ static bool tell_progress(void *context, double done) {
     return !background_cancelled(run->background);
 }
 
-static bool append(struct household_run *run, enum log_kind kind, struct slice text) {
-    struct log_record record = {.received_ms = os_now_ms(run->parts.os), .kind = kind, .payload = text};
-    return log_append(run->parts.log, &record, 1, NULL) == STATUS_OK;
-}
-
-static void relate(struct household_run *run, uint32_t a, uint32_t b, struct buffer *text) {
-    buffer_clear(text);
-    review_write(text, SLICE(HOUSEHOLD_RELATION), (struct customer_id){a}, (struct customer_id){b}, false);
-    append(run, LOG_COMMAND, buffer_slice(text));
-}
-
-/* Accepts what is as sure as was asked for. */
-static uint64_t accept_sure(struct household_run *run, const struct households *h, double automatic) {
+static enum status relate(struct run_log *log, struct customer_id a, struct customer_id b, struct fault *fault) {
     struct buffer text = {0};
     struct arena arena = {0};
-    uint64_t accepted = 0;
-    for (size_t i = 0; i < h->group_count && (double)h->groups[i].probability >= automatic; i++) {
-        const struct household_group *g = &h->groups[i];
-        const uint32_t *members = h->members + g->first;
-        if (g->decided)
-            continue;
-        if (!accepted++ && review_declare(&run->parts, HOUSEHOLD_RELATION, &text))
-            append(run, LOG_DEFINE, buffer_slice(&text));
-        for (uint32_t a = 0; a < g->count; a++)
-            for (uint32_t b = a + 1; b < g->count; b++) {
-                if (!review_holds(&run->parts, SLICE(HOUSEHOLD_RELATION), (struct customer_id){members[a]},
-                                  (struct customer_id){members[b]}, &arena))
-                    relate(run, members[a], members[b], &text);
-                arena_reset(&arena);
-            }
+    enum status status = STATUS_OK;
+    if (!review_holds(log->parts, SLICE(HOUSEHOLD_RELATION), a, b, &arena)) {
+        review_write(&text, SLICE(HOUSEHOLD_RELATION), a, b, false);
+        status = run_append(log, LOG_COMMAND, buffer_slice(&text), fault);
     }
     arena_release(&arena);
     buffer_release(&text);
-    return accepted;
+    return status;
+}
+
+static enum status relate_all(struct run_log *log, const uint32_t *members, uint32_t count, struct fault *fault) {
+    enum status status = STATUS_OK;
+    for (uint32_t a = 0; a < count; a++)
+        for (uint32_t b = a + 1; b < count && !status; b++)
+            status = relate(log, (struct customer_id){members[a]}, (struct customer_id){members[b]}, fault);
+    return status;
+}
+
+/* Accepts what is as sure as was asked for; when it returns, that is in force. */
+static enum status accept_sure(struct household_run *run, const struct households *h, double automatic,
+                               uint64_t *accepted, struct fault *fault) {
+    struct run_log log = {&run->parts, run->background, 0};
+    struct buffer text = {0};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < h->group_count && (double)h->groups[i].probability >= automatic && !status; i++) {
+        const struct household_group *g = &h->groups[i];
+        if (g->decided)
+            continue;
+        if (!*accepted && review_declare(&run->parts, HOUSEHOLD_RELATION, &text))
+            status = run_append(&log, LOG_DEFINE, buffer_slice(&text), fault);
+        if (!status)
+            status = relate_all(&log, h->members + g->first, g->count, fault);
+        *accepted += !status;
+    }
+    buffer_release(&text);
+    run_settle(&log);
+    return status;
 }
 
 static void keep(struct household_run *run, struct households *h, uint64_t accepted, uint64_t position) {
@@ -113,11 +120,14 @@ static enum status run_work(void *context, struct fault *fault) {
     struct network_parts parts = {run->parts.os,      run->parts.dictionary, run->parts.identity,
                                   run->parts.history, tell_progress,         run};
     struct households *h;
-    uint64_t position = history_position(run->parts.history);
+    uint64_t position = history_position(run->parts.history), accepted = 0;
     free(context);
     enum status status = household_read(&parts, order.least, &h, fault);
-    if (!status)
-        keep(run, h, order.automatic > 0 ? accept_sure(run, h, order.automatic) : 0, position);
+    if (status)
+        return status;
+    if (order.automatic > 0)
+        status = accept_sure(run, h, order.automatic, &accepted, fault);
+    keep(run, h, accepted, position);
     return status;
 }
 

@@ -93,7 +93,8 @@ struct http_options {
 };
 
 struct http;
-/* Errors: INVALID (address, certificate), CONFLICT (the port is taken), IO. `handlers` is copied. */
+/* Errors: INVALID (address, certificate), CONFLICT (the port is taken), IO; then *http is NULL. `handlers` is copied. Requests may come before it
+ * returns: handlers find *http set by then. */
 enum status http_start(struct os *os, const struct http_options *options, const struct http_handlers *handlers,
                        struct http **http, struct fault *fault) WARN_UNUSED;
 /* Takes no new connection from now on. */

@@ -10,14 +10,17 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "await.h"
 #include "os/os.h"
-#include "serve/http.h"
+#include "serve/http_inside.h"
 #include "serve/serve_client.h"
 
 #define CONNECTIONS 64
+#define CONNECTIONS_MAX 200
 
 /* Answers with what it got. /defer waits for release_all; /early is answered before its body. */
 static struct http *http;
@@ -68,16 +71,18 @@ static void release_all(void) {
     }
 }
 
-static void wait_for_waiting(unsigned count) {
-    for (int i = 0; i < 5000 && waiting_count < count; i++)
-        usleep(1000);
-    assert_int_equal(waiting_count, count);
+static struct http_counters counted(void) {
+    struct http_counters counters;
+    http_counters_read(http, &counters);
+    return counters;
 }
+
+static void wait_for_waiting(unsigned count) { AWAIT(waiting_count == count); }
 
 static void start(unsigned threads, unsigned request_s, size_t bodies_bytes_max) {
     struct http_options options = {.address = "127.0.0.1",
                                    .threads = threads,
-                                   .connections_max = 200,
+                                   .connections_max = CONNECTIONS_MAX,
                                    .idle_s = 5,
                                    .request_s = request_s,
                                    .bodies_bytes_max = bodies_bytes_max};
@@ -94,9 +99,15 @@ static int setup(void **state) {
     return 0;
 }
 
-static int setup_short(void **state) {
+static int setup_short_of_time(void **state) {
     (void)state;
     start(1, 1, 150000);
+    return 0;
+}
+
+static int setup_short_of_room(void **state) {
+    (void)state;
+    start(1, 30, 150000);
     return 0;
 }
 
@@ -270,9 +281,7 @@ static void test_deferred_on_many_connections(void **state) {
         for (int i = 0; i < CONNECTIONS; i++)
             say(&clients[i], "POST /defer HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
         wait_for_waiting(CONNECTIONS);
-        struct http_counters counters;
-        http_counters_read(http, &counters);
-        assert_int_equal(counters.deferred, CONNECTIONS);
+        assert_int_equal(counted().deferred, CONNECTIONS);
         release_all();
         for (int i = 0; i < CONNECTIONS; i++)
             expect(&clients[i], 200, "2|/defer||3|abc");
@@ -297,16 +306,9 @@ static void test_clients_gone_while_waiting(void **state) {
     }
     usleep(20000);
     release_all();
-    struct http_counters counters;
-    for (int i = 0; i < 3000; i++) {
-        http_counters_read(http, &counters);
-        if (counters.connections == 0)
-            break;
-        usleep(1000);
-    }
-    assert_int_equal(counters.connections, 0);
-    assert_int_equal(counters.deferred, 0);
-    assert_int_equal(counters.bodies_bytes, 0);
+    AWAIT(counted().connections == 0);
+    assert_int_equal(counted().deferred, 0);
+    assert_int_equal(counted().bodies_bytes, 0);
 }
 
 static void test_half_a_request_then_gone(void **state) {
@@ -316,31 +318,19 @@ static void test_half_a_request_then_gone(void **state) {
         say(&c, i % 2 ? "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\nabc" : "POST /p HT");
         client_close(&c);
     }
-    struct http_counters counters;
-    for (int i = 0; i < 3000; i++) {
-        http_counters_read(http, &counters);
-        if (counters.connections == 0)
-            break;
-        usleep(1000);
-    }
-    assert_int_equal(counters.connections, 0);
-    assert_int_equal(counters.bodies_bytes, 0);
+    AWAIT(counted().connections == 0);
+    assert_int_equal(counted().bodies_bytes, 0);
 }
 
 static void test_slow_body(void **state) {
     (void)state;
     struct client c = client_open(port);
     say(&c, "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n");
-    for (int i = 0; i < 40; i++) {
-        if (!client_send(&c, "x", 1))
-            break;
+    for (int i = 0; i < 99 && client_send(&c, "x", 1); i++) /* stays short of its end, whenever it is cut off */
         usleep(100000);
-    }
     expect(&c, 408, NULL);
     client_close(&c);
-    struct http_counters counters;
-    http_counters_read(http, &counters);
-    assert_int_equal(counters.too_slow, 1);
+    assert_int_equal(counted().too_slow, 1);
 }
 
 static void test_no_room_for_bodies(void **state) {
@@ -350,11 +340,7 @@ static void test_no_room_for_bodies(void **state) {
     struct client first = client_open(port), second = client_open(port);
     say(&first, head);
     assert_true(client_send(&first, half, 80000));
-    struct http_counters counters = {0};
-    for (int i = 0; i < 900 && counters.bodies_bytes < 80000; i++) {
-        usleep(1000);
-        http_counters_read(http, &counters);
-    }
+    AWAIT(counted().bodies_bytes >= 80000);
     say(&second, head);
     assert_true(client_send(&second, half, 80000) && client_send(&second, half, 10000));
     expect(&second, 503, NULL); /* 150,000 bytes are all there is */
@@ -363,6 +349,26 @@ static void test_no_room_for_bodies(void **state) {
     client_close(&first);
     client_close(&second);
     free(half);
+}
+
+/* Clients never take the descriptors that the log needs. */
+static void test_few_files(void **state) {
+    (void)state;
+    struct rlimit files;
+    assert_int_equal(http_connections_within(UINT64_MAX, 4096), 4096);
+    assert_int_equal(http_connections_within(4096 + HTTP_FILES_KEPT, 4096), 4096);
+    assert_int_equal(http_connections_within(1024, 4096), 1024 - HTTP_FILES_KEPT);
+    assert_int_equal(http_connections_within(256, 4096), 128);
+    assert_int_equal(http_connections_within(100, 4096), 50);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    rlim_t before = files.rlim_cur;
+    files.rlim_cur = 100;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+    http_stop(http);
+    start(2, 30, 1 << 20); /* raises it */
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    assert_true(files.rlim_cur >=
+                (before < CONNECTIONS_MAX + HTTP_FILES_KEPT ? before : CONNECTIONS_MAX + HTTP_FILES_KEPT));
 }
 
 static void test_stop_answers_what_waits(void **state) {
@@ -420,8 +426,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_deferred_on_many_connections, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clients_gone_while_waiting, setup, teardown),
         cmocka_unit_test_setup_teardown(test_half_a_request_then_gone, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_slow_body, setup_short, teardown),
-        cmocka_unit_test_setup_teardown(test_no_room_for_bodies, setup_short, teardown),
+        cmocka_unit_test_setup_teardown(test_few_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_slow_body, setup_short_of_time, teardown),
+        cmocka_unit_test_setup_teardown(test_no_room_for_bodies, setup_short_of_room, teardown),
         cmocka_unit_test_setup(test_stop_answers_what_waits, setup),
         cmocka_unit_test_setup_teardown(test_start_says_why_not, setup, teardown),
     };

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
+#include "own_folder_client.h"
 
 #define CUSTOMERS_MAX 900
 #define COLUMNS 5
@@ -151,7 +152,7 @@ static void test_equal(void **state) {
         size_t count = 0;
         memset(w, 0, sizeof *w);
         random_init(&w->random, seed);
-        snprintf(w->path, sizeof w->path, "/tmp/onefold-match-%d", (int)getpid());
+        snprintf(w->path, sizeof w->path, "%s/keep", own_folder("match-keep"));
         while (count < 500)
             add_customer(w, count++);
         struct match_keep *k = first_run(w);
@@ -173,7 +174,7 @@ static void test_damage(void **state) {
     struct world *w = memory_get(1, sizeof *w);
     size_t refused = 0;
     random_init(&w->random, 9);
-    snprintf(w->path, sizeof w->path, "/tmp/onefold-match-%d", (int)getpid());
+    snprintf(w->path, sizeof w->path, "%s/keep", own_folder("match-keep"));
     for (size_t c = 0; c < 120; c++)
         add_customer(w, c);
     match_keep_free(first_run(w));

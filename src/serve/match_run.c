@@ -12,6 +12,7 @@
 #include "serve/background.h"
 #include "serve/match_keep.h"
 #include "serve/review.h"
+#include "serve/run_append.h"
 
 #define GROWTH_LEARN 1.5 /* with so many times the customers it learnt from, a run learns again */
 
@@ -173,32 +174,36 @@ static bool tell_progress(void *context, double done) {
     return !background_cancelled(run->background);
 }
 
-static enum status append_merge(struct match_run *run, struct customer_id a, struct customer_id b) {
+static enum status append_merge(struct run_log *log, struct customer_id a, struct customer_id b, struct fault *fault) {
     char one[ONEID_BYTES + 1], two[ONEID_BYTES + 1], text[128];
     oneid_format(a, one);
     oneid_format(b, two);
     int size = snprintf(text, sizeof text, "{\"command\":\"merge\",\"customer\":\"%s\",\"other\":\"%s\"}", one, two);
-    struct log_record record = {
-        .received_ms = os_now_ms(run->parts.os), .kind = LOG_COMMAND, .payload = slice_of(text, (size_t)size)};
-    return log_append(run->parts.log, &record, 1, NULL);
+    return run_append(log, LOG_COMMAND, slice_of(text, (size_t)size), fault);
 }
 
-/* Merges what is as sure as was asked for, within clusters and not against what people said. Returns how many. */
-static uint64_t merge_sure(const struct order *order, const struct fuzzy_match *m, const uint32_t *customers) {
+/* Merges what is as sure as was asked for, within clusters and not against what people said, and counts it; when it returns, that is in
+ * force. */
+static enum status merge_sure(const struct order *order, const struct fuzzy_match *m, const uint32_t *customers,
+                              uint64_t *merged, struct fault *fault) {
     struct match_run *run = order->run;
+    struct run_log log = {&run->parts, run->background, 0};
+    enum status status = STATUS_OK;
     double automatic = order->automatic;
     double least = automatic > 0 && automatic < 1 ? log2(automatic / (1 - automatic)) : INFINITY;
     struct arena arena = {0};
-    uint64_t merged = 0;
-    for (size_t i = 0; i < m->pair_count && m->pairs[i].bits >= least; i++) {
+    for (size_t i = 0; i < m->pair_count && m->pairs[i].bits >= least && !status; i++) {
         const struct fuzzy_pair *p = &m->pairs[i];
         struct customer_id a = {customers[p->a]}, b = {customers[p->b]};
-        if (m->clusters[p->a] == m->clusters[p->b] && !match_rejected(&run->parts, a, b, &arena))
-            merged += append_merge(run, a, b) == STATUS_OK;
+        bool sure = m->clusters[p->a] == m->clusters[p->b] && !match_rejected(&run->parts, a, b, &arena);
+        if (sure)
+            status = append_merge(&log, a, b, fault);
+        *merged += sure && !status;
         arena_reset(&arena);
     }
     arena_release(&arena);
-    return merged;
+    run_settle(&log);
+    return status;
 }
 
 /* Whether the last run's weights will do for these records; then `rules` become its own. */
@@ -229,7 +234,8 @@ static enum status compare(const struct order *order, struct fuzzy_table *table,
     if (!status)
         status = fuzzy_match_run(table, rules, &options, &m, fault);
     if (!status) {
-        uint64_t merged = merge_sure(order, &m, customers);
+        uint64_t merged = 0;
+        status = merge_sure(order, &m, customers, &merged, fault);
         struct match_keep *k = *keep = match_keep_take(&m, table, customers, slice_text(order->rules));
         k->merged = merged;
         k->compared = m.compared_count;
@@ -272,10 +278,12 @@ static enum status run_work(void *context, struct fault *fault) {
     enum status status = whole ? STATUS_OK : background_checked(order->run->background, fault);
     if (!status)
         status = compare(order, &table, customers, &keep, fault);
-    if (keep)
-        status = hold_on(order, keep, fault);
-    else
+    if (keep) { /* found, even where not all of it could be merged */
+        enum status held = hold_on(order, keep, status ? NULL : fault);
+        status = status ? status : held;
+    } else {
         free(customers);
+    }
     fuzzy_table_release(&table);
     order_free(order);
     return status;

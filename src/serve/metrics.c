@@ -8,8 +8,7 @@ void measures_read(struct serve *serve, struct measures *out) {
     struct measures *m = out;
     int64_t now_ms = os_now_ms(parts->os), checkpoint_ms = 0;
     *m = (struct measures){.uptime_s = (double)(now_ms - serve->started_ms) / 1000, .checkpoint_age_s = -1};
-    if (serve->http)
-        http_counters_read(serve->http, &m->http);
+    http_counters_read(serve->http, &m->http);
     track_counters_read(serve->track, &m->track);
     log_counters_read(parts->log, &m->log);
     identity_counters_read(parts->identity, &m->identity);

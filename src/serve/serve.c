@@ -24,10 +24,13 @@
 
 /* Tracking calls have more paths than the table lists (slashes at the end, other vendors' prefixes); they all go to one row. */
 static const struct route *track_route(void) {
-    static const struct route *found;
+    static const struct route *_Atomic kept; /* several threads may find it at once: the same one */
+    const struct route *found = atomic_load_explicit(&kept, memory_order_relaxed);
     const char *allow;
-    if (found == NULL)
+    if (found == NULL) {
         found = route_find(HTTP_POST, SLICE("/v1/track"), &allow);
+        atomic_store_explicit(&kept, found, memory_order_relaxed);
+    }
     assert(found && found->lane == LANE_TRACK);
     return found;
 }

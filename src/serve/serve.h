@@ -48,7 +48,7 @@ struct serve_options {
     const char *tls_certificate_path, *tls_key_path; /* PEM files; both or none */
     size_t body_bytes_max;                /* of an import piece; default 16 MiB. Tracking takes 4 MiB, the rest 1 MiB */
     size_t bodies_bytes_max;              /* of all bodies under way; default 256 MiB */
-    unsigned connections_max;             /* default 4096 */
+    unsigned connections_max;             /* default 4096; fewer where the process may not have so many files open */
     unsigned connections_per_address_max; /* default 0: no limit */
     unsigned idle_s;                      /* default 60 */
     unsigned request_s;                   /* default 30 */

@@ -18,7 +18,7 @@ struct client client_open(uint16_t port);
 void client_close(struct client *client);
 /* False when the server has closed. */
 bool client_send(struct client *client, const void *data, size_t size);
-/* The next answer; waits up to 15 s. */
+/* The next answer; waits up to two minutes, then ends the test. */
 void client_read(struct client *client, struct reply *reply);
 /* The head of an answer alone, for one whose body is a stream; then its body's next chunk, appended to `into`: false at the body's end, or
  * where nothing comes within `wait_ms` (*late, may be NULL, says so). */

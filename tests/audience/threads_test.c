@@ -14,6 +14,7 @@
 
 #include "audience/audience_inside.h"
 #include "audience/backfill.h"
+#include "await.h"
 
 #define READERS 3
 #define ROUNDS 60
@@ -80,6 +81,7 @@ static void readers_beside_the_fold(void **state) {
     struct bed bed = {0};
     struct beside b = {0};
     pthread_t threads[READERS];
+    int64_t until_ms = await_clock_ms() + AWAIT_MS;
     (void)state;
     bed_open(&bed);
     bed_traits(&bed, "u0", "\"points\":1");
@@ -87,7 +89,7 @@ static void readers_beside_the_fold(void **state) {
     b.audience = bed.engine->audience;
     for (int i = 0; i < READERS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, read_on, &b), 0);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < ROUNDS || (atomic_load(&b.reads) == 0 && await_clock_ms() < until_ms); round++) {
         char name[8], text[64], user[8], order[8];
         snprintf(name, sizeof name, "s%d", round % 3);
         snprintf(text, sizeof text, expressions[round % 3], round % 7);

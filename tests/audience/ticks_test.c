@@ -10,9 +10,8 @@
 
 #include <cmocka.h>
 
+#include "await.h"
 #include "collect/payload.h"
-
-#define LATE_MS 1000 /* with sanitizers on a busy machine; otherwise some milliseconds */
 
 static struct engine *open_engine(const char *folder) {
     struct fault fault = {0};
@@ -43,7 +42,7 @@ static void order_now(struct engine *e, const char *order) {
     struct log_record record = {
         .received_ms = os_now_ms(e->os), .kind = LOG_SEGMENT_ITEM, .source = 1, .payload = buffer_slice(&payload)};
     assert_int_equal(log_append(e->log, &record, 1, &fault), STATUS_OK);
-    assert_true(engine_settle(e, 10000));
+    assert_true(engine_settle(e, AWAIT_MS));
     buffer_release(&payload);
 }
 
@@ -52,7 +51,7 @@ static struct feed_entry next_entry(struct engine *e, struct feed_place *at) {
     struct feed *feed = audience_feed(e->audience);
     struct feed_entry entry;
     if (!feed_read(feed, *at, &entry, 1)) {
-        assert_true(feed_wait(feed, *at, 10000));
+        assert_true(feed_wait(feed, *at, AWAIT_MS));
         assert_int_equal(feed_read(feed, *at, &entry, 1), 1);
     }
     *at = (struct feed_place){entry.position, entry.order};
@@ -73,7 +72,7 @@ static void on_time(void **state) {
     assert_int_equal(in.kind, FEED_ENTERED);
     assert_int_equal(out.kind, FEED_LEFT);
     assert_int_equal(out.cause, FEED_TIME);
-    if (late < 0 || late > LATE_MS)
+    if (late < 0 || late > NOT_LATE_MS)
         fail_msg("%lld ms late", (long long)late);
     order_now(e, "o2");
     engine_close(e);
@@ -85,7 +84,7 @@ static void on_time(void **state) {
     assert_int_equal(in.kind, FEED_ENTERED);
     assert_int_equal(out.kind, FEED_LEFT);
     assert_true(out.at_ms < opened);
-    if (os_now_ms(e->os) - opened > LATE_MS)
+    if (os_now_ms(e->os) - opened > NOT_LATE_MS)
         fail_msg("%lld ms after the restart", (long long)(os_now_ms(e->os) - opened));
     engine_close(e);
     snprintf(command, sizeof command, "rm -r %s", folder);

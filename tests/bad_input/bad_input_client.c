@@ -1,5 +1,6 @@
 /* bad_input_client: see bad_input_client.h. */
 #include "bad_input_client.h"
+#include "await.h"
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -16,7 +17,7 @@
 
 #include <cmocka.h>
 
-#define SETTLE_MS 60000
+#define SETTLE_MS AWAIT_MS
 
 static unsigned beds_opened;
 
@@ -24,6 +25,12 @@ double now_s(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+int64_t cpu_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
 }
 
 void sleep_ms(unsigned ms) {
@@ -272,7 +279,7 @@ void ask_wire(struct bed *bed, struct slice request, struct answer *answer) {
     struct wire wire;
     wire_open(&wire, bed->port);
     wire_send(&wire, request); /* a server that has answered and closed already is no fault here */
-    wire_read(&wire, answer, 15000);
+    wire_read(&wire, answer, AWAIT_MS);
     wire_close(&wire);
 }
 

@@ -78,6 +78,7 @@ void ask_wire(struct bed *bed, struct slice request, struct answer *answer);
 void ask_post(struct bed *bed, const char *path, const char *headers, struct slice body, struct answer *answer);
 
 double now_s(void);
+int64_t cpu_ms(void); /* of the whole process */
 void sleep_ms(unsigned ms);
 
 #endif

@@ -11,13 +11,19 @@
 
 #include <cmocka.h>
 
+#include "await.h"
 #include "bad_input_client.h"
 #include "os/os_table.h"
 
 static struct bed bed;
-#define SLOW_S 2 /* a request must be in whole within this; an idle connection is closed after it */
+#define SLOW_S 2 /* to the impatient: a request must be in whole within this; an idle connection is closed after it */
 
 static int open_bed(void **state) {
+    (void)state;
+    bed_open(&bed, NULL, NULL, NULL);
+    return 0;
+}
+static int open_impatient(void **state) {
     (void)state;
     bed_open(&bed, NULL, NULL, &(struct serve_options){.idle_s = SLOW_S, .request_s = SLOW_S});
     return 0;
@@ -44,10 +50,8 @@ static void request_print(struct buffer *into, const char *user, const char *mes
 
 static void raw(const char *what, struct slice request, int code, const char *words) {
     struct answer answer;
-    double begun = now_s();
     ask_wire(&bed, request, &answer);
     check_answer(what, &answer, code, words);
-    assert_true(now_s() - begun < 5);
     answer_release(&answer);
 }
 
@@ -149,7 +153,7 @@ static double trickle(struct wire *wires, size_t count, struct slice rest, int c
     size_t at = 0, open = count;
     for (size_t i = 0; i < count; i++)
         codes[i] = -1;
-    while (open && now_s() - begun < 20) {
+    while (open && now_s() - begun < AWAIT_MS / 1000) {
         for (size_t i = 0; i < count; i++) {
             struct answer answer;
             if (codes[i] != -1)
@@ -173,8 +177,9 @@ static void test_slow_clients_are_cut_off(void **state) {
     struct wire bodies[SLOW_CLIENTS], heads[SLOW_CLIENTS], lines[SLOW_CLIENTS], all[3 * SLOW_CLIENTS];
     int codes[3 * SLOW_CLIENTS];
     struct buffer head = {0};
-    struct good_load load = {.seconds = SLOW_S + 1};
+    struct good_load alone = {.seconds = SLOW_S + 1}, load = alone;
     pthread_t thread;
+    good_run(&alone);
     buffer_print(&head, "POST /v1/track HTTP/1.1\r\nHost: a\r\nX-Write-Key: %s\r\nContent-Length: 1000\r\n\r\n{",
                  bed.write_key);
     for (size_t i = 0; i < SLOW_CLIENTS; i++) {
@@ -194,7 +199,7 @@ static void test_slow_clients_are_cut_off(void **state) {
         "slow clients: cut off after %.1f s; good ones meanwhile: %llu answers, p50 %u us, p99 %u us, max %u us\n",
         seconds, (unsigned long long)load.result.answers, load.result.latency_us_p50, load.result.latency_us_p99,
         load.result.latency_us_max);
-    assert_true(seconds < 3 * SLOW_S + 3);
+    assert_true(seconds < SLOW_S + NOT_LATE_MS / 1000);
     for (size_t i = 0; i < SLOW_CLIENTS; i++) {
         assert_int_equal(codes[3 * i], 408);
         assert_int_equal(codes[3 * i + 1], 408);
@@ -202,9 +207,10 @@ static void test_slow_clients_are_cut_off(void **state) {
     }
     assert_int_equal(load.status, STATUS_OK);
     assert_int_equal(load.result.failed, 0);
-    assert_true(load.result.answers > 50);
-    assert_true(load.result.latency_us_p99 <
-                500000); /* sanitizers, a busy machine and real syncs; on a quiet one it is a few ms */
+    /* The machine may be slow, and busier than before: but nobody waits until the slow ones are cut off. */
+    assert_true(load.result.answers > alone.result.answers / 20);
+    assert_true(load.result.latency_us_p50 < 200000 + 10 * alone.result.latency_us_p50);
+    assert_true(load.result.latency_us_p99 < 500000 + 10 * alone.result.latency_us_p99);
     for (size_t i = 0; i < 3 * SLOW_CLIENTS; i++)
         wire_close(&all[i]);
     buffer_release(&head);
@@ -216,19 +222,19 @@ static void test_idle_connections(void **state) {
     (void)state;
     static struct wire idle[IDLE_CLIENTS];
     struct answer answer;
-    for (size_t i = 0; i < IDLE_CLIENTS; i++)
+    const unsigned count = connections_here(IDLE_CLIENTS);
+    for (size_t i = 0; i < count; i++)
         wire_open(&idle[i], bed.port);
     double begun = now_s();
     for (unsigned i = 0; i < 5; i++)
         bed_good(&bed);
-    assert_true(now_s() - begun < 3);
-    for (size_t i = 0; i < IDLE_CLIENTS; i++) {
-        wire_read(&idle[i], &answer, 10000);
+    for (size_t i = 0; i < count; i++) {
+        wire_read(&idle[i], &answer, AWAIT_MS);
         assert_int_equal(answer.code, 0); /* closed without a word */
         answer_release(&answer);
         wire_close(&idle[i]);
     }
-    assert_true(now_s() - begun < 3 * SLOW_S + 3);
+    assert_true(now_s() - begun < SLOW_S + NOT_LATE_MS / 1000);
 }
 
 /* --- gone --- */
@@ -243,14 +249,14 @@ static void test_half_closed(void **state) {
     wire_send(&wire, buffer_slice(&out));
     shutdown(wire.socket,
              SHUT_WR); /* nothing more will come; the HTTP library takes that for a farewell and may close unanswered */
-    wire_read(&wire, &answer, 10000);
+    wire_read(&wire, &answer, AWAIT_MS);
     assert_true(answer.code == 0 || answer.code == 200);
     answer_release(&answer);
     wire_close(&wire);
     wire_open(&wire, bed.port); /* in the middle of a body: nothing can come of it */
     wire_send(&wire, slice_of(out.data, out.size - 5));
     shutdown(wire.socket, SHUT_WR);
-    wire_read(&wire, &answer, 10000);
+    wire_read(&wire, &answer, AWAIT_MS);
     assert_true(answer.code == 0 || answer.code == 400 || answer.code == 408);
     answer_release(&answer);
     wire_close(&wire);
@@ -263,23 +269,25 @@ static void test_half_closed(void **state) {
     assert_int_equal(row_count(&bed, "half", "E"), 1);
 }
 
-/* The machine, but a disk whose syncs take their time: so that a client can be gone while its record waits for one. */
-#define SYNC_MS 300
-static _Atomic bool sync_slowly;
-static enum status slow_sync(struct os *os, struct os_file *file, struct fault *fault) {
+/* The machine, but a disk whose syncs do not end while `sync_held`: so that a client can be gone while its record waits for one. */
+static _Atomic bool sync_held;
+static enum status held_sync(struct os *os, struct os_file *file, struct fault *fault) {
     (void)os;
-    if (atomic_load(&sync_slowly))
-        sleep_ms(SYNC_MS);
+    while (atomic_load(&sync_held))
+        sleep_ms(1);
     return os_sync(os_real(), file, fault);
 }
 
-static void vanish(const char *message, bool reset) {
+/* Its request is the `waiting`th that waits for the sync. */
+static void vanish(const char *message, unsigned waiting, bool reset) {
+    char waits[48];
+    snprintf(waits, sizeof waits, "\nonefold_tracking_waiting %u\n", waiting);
     struct buffer out = {0};
     struct wire wire;
     request_print(&out, "vanished", message);
     wire_open(&wire, bed.port);
     wire_send(&wire, buffer_slice(&out));
-    sleep_ms(SYNC_MS / 4); /* it was read; its sync has not ended */
+    AWAIT(count_in(&bed, "/metrics", waits) == 1); /* it was read; its sync has not ended */
     if (reset)
         setsockopt(wire.socket, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
     wire_close(&wire);
@@ -288,18 +296,17 @@ static void vanish(const char *message, bool reset) {
 
 static void test_client_vanishes_before_its_answer(void **state) {
     static struct os_operations operations;
-    static struct os slow = {&operations};
+    static struct os held = {&operations};
     (void)state;
     operations = *os_real()->operations;
-    operations.sync = slow_sync;
-    atomic_store(&sync_slowly, false);
-    bed_open(&bed, &slow, NULL, NULL);
-    atomic_store(&sync_slowly, true);
-    vanish("v-1", false);
-    vanish("v-2", true);
-    vanish("v-3", true);
-    sleep_ms(2 * SYNC_MS);
-    atomic_store(&sync_slowly, false);
+    operations.sync = held_sync;
+    bed_open(&bed, &held, NULL, NULL);
+    atomic_store(&sync_held, true);
+    vanish("v-1", 1, false);
+    vanish("v-2", 2, true);
+    vanish("v-3", 3, true);
+    atomic_store(&sync_held, false);
+    AWAIT(count_in(&bed, "/metrics", "\nonefold_tracking_waiting 0\n") == 1);
     bed_settle(&bed);
     assert_int_equal(row_count(&bed, "vanished", "E"), 3);
     /* Its sender knows of no answer and sends again: still once. */
@@ -329,7 +336,7 @@ static void test_pipelined(void **state) {
     wire_open(&wire, bed.port);
     wire_send(&wire, buffer_slice(&out));
     for (unsigned i = 0; i < 7; i++) { /* in order: the bad one's answer in its place */
-        wire_read(&wire, &answer, 10000);
+        wire_read(&wire, &answer, AWAIT_MS);
         check_answer("pipelined", &answer, i == 3 ? 400 : 200,
                      i == 3   ? "invalid_json"
                      : i == 6 ? "done"
@@ -343,13 +350,14 @@ static void test_pipelined(void **state) {
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bed, close_bed)
+#define IMPATIENT_TEST(name) cmocka_unit_test_setup_teardown(name, open_impatient, close_bed)
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_header_too_large),
         TEST(test_oversize_body_is_answered_early),
         TEST(test_oversize_body_that_is_sent),
-        TEST(test_slow_clients_are_cut_off),
-        TEST(test_idle_connections),
+        IMPATIENT_TEST(test_slow_clients_are_cut_off),
+        IMPATIENT_TEST(test_idle_connections),
         TEST(test_half_closed),
         TEST(test_pipelined),
         cmocka_unit_test(test_client_vanishes_before_its_answer),

@@ -11,5 +11,5 @@ skip() {
 }
 command -v node >/dev/null || skip "node is not installed"
 [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || skip "the SDKs need node 20 or later; this is $(node --version)"
-[ -d node_modules ] || skip "the npm packages are not installed: tools/setup --clients"
+[ -f node_modules/.package-lock.json ] || skip "the npm packages are not installed: tools/setup --clients"
 exec node segment_test.mjs

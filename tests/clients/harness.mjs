@@ -63,10 +63,16 @@ async function start(folder) {
 
 async function stop(onefold) {
   onefold.child.kill('SIGTERM');
-  const limit = setTimeout(() => onefold.child.kill('SIGKILL'), 20000);
+  const limit = setTimeout(() => onefold.child.kill('SIGKILL'), 120000);
   const code = await onefold.ended;
   clearTimeout(limit);
   return code;
+}
+
+/** Waits until `holds` gives true, looking again and again; two minutes are more than any machine needs. False where it never did. */
+export async function until(holds) {
+  for (const end = Date.now() + 120000; Date.now() < end; await sleep(50)) if (await holds()) return true;
+  return false;
 }
 
 /** One call of the admin API: {status, body}. */
@@ -88,14 +94,14 @@ export async function makeSource(onefold, name) {
   return key.body.key;
 }
 
-/** The customer's timeline once it has `count` rows, oldest first; what is there after ten seconds where it has not. */
+/** The customer's timeline once it has `count` rows, oldest first; what is there in the end where it has not. */
 export async function timelineOf(onefold, id, count) {
   let rows = [];
-  for (const end = Date.now() + 10000; Date.now() < end; await sleep(50)) {
+  await until(async () => {
     const answer = await onefold.api('GET', `/v1/profiles/${encodeURIComponent(id)}/timeline?limit=500`);
     rows = answer.status === 200 ? answer.body.timeline.reverse() : [];
-    if (rows.length >= count) break;
-  }
+    return rows.length >= count;
+  });
   return rows;
 }
 

@@ -11,6 +11,7 @@
  * At the end a clean stop, a start that has nothing to fold, and everything is asked for once more.
  *
  * Times are not repeatable; the seed that is printed repeats the choices. Skipped where $ONEFOLD names no program. */
+#include "await.h"
 #include "base/hash.h"
 #include "base/json_read.h"
 #include "base/random.h"
@@ -64,6 +65,7 @@ struct kill {
     struct random random;
     uint64_t seed;
     atomic_bool stop;
+    _Atomic uint64_t acknowledged; /* batches, in this round */
     struct sender senders[SENDERS];
     uint64_t checkpoints, recoveries_killed, lost, doubled, partial, strange;
 };
@@ -199,6 +201,11 @@ static size_t next_batch(struct sender *s, size_t from) {
     return batch;
 }
 
+static void acknowledge(struct sender *s, size_t batch) {
+    s->states[batch] = CALL_ACKNOWLEDGED;
+    atomic_fetch_add(&s->kill->acknowledged, 1);
+}
+
 static void *send_calls(void *context) {
     struct sender *s = context;
     struct client *client;
@@ -215,7 +222,7 @@ static void *send_calls(void *context) {
         if (client_request(client, "POST", "/v1/batch", "application/json", buffer_slice(&body), &http, &answer, NULL))
             break; /* killed */
         if (http == 200 && memmem(answer.data, answer.size, "\"accepted\":20", 13))
-            s->states[at] = CALL_ACKNOWLEDGED;
+            acknowledge(s, at);
         else
             s->refused++;
     }
@@ -330,10 +337,12 @@ static void check_customers(struct kill *k, bool all) {
 static void load_and_kill(struct kill *k, uint64_t ms) {
     pthread_t threads[SENDERS + 1];
     atomic_store(&k->stop, false);
+    atomic_store(&k->acknowledged, 0);
     for (unsigned i = 0; i < SENDERS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, send_calls, &k->senders[i]), 0);
     assert_int_equal(pthread_create(&threads[SENDERS], NULL, ask_for_checkpoints, k), 0);
     sleep_ms(ms);
+    AWAIT(atomic_load(&k->acknowledged) > 1); /* later on a slow machine: a round without an answer shows nothing */
     int how = end_process(k, SIGKILL);
     assert_true(WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL); /* it had not ended by itself */
     atomic_store(&k->stop, true);

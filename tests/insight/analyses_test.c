@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "await.h"
 #include "served_client.h"
 
 static struct served served;
@@ -91,6 +92,11 @@ static void saved(void **state) {
     BAD(404, "POST", "/v1/analyses/Way%20to%20buy/run", "", "no analysis is called");
 }
 
+static bool is_done(const char *job) {
+    GOOD("GET", job, "", "\"state\":");
+    return strstr(served.answer.data, "\"state\":\"done\"") != NULL;
+}
+
 static void as_a_job(void **state) {
     (void)state;
     char path[64];
@@ -98,12 +104,7 @@ static void as_a_job(void **state) {
     GOOD("POST", "/v1/insight/retention?job=1", "{\"start\": \"viewed\", \"intervals\": 3}", "\"job\":");
     assert_int_equal(sscanf(strstr(served.answer.data, "\"job\":"), "\"job\":%d", &number), 1);
     snprintf(path, sizeof path, "/v1/jobs/%d", number);
-    for (int i = 0; i < 500; i++) {
-        GOOD("GET", path, "", "\"state\":");
-        if (strstr(served.answer.data, "\"state\":\"done\""))
-            break;
-        usleep(10000);
-    }
+    AWAIT(is_done(path));
     GOOD("GET", path, "", "\"progress\":1", "\"tables\":[", "2026-01-01");
     snprintf(path, sizeof path, "/v1/jobs/%d?format=csv&table=customers", number);
     GOOD("GET", path, "", "2026-01-01,3,3,");

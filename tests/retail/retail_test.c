@@ -12,8 +12,8 @@
 #include "base/decimal.h"
 #include "main/loader.h"
 #include "main/server.h"
+#include "own_folder_client.h"
 
-#define FOLDER "/tmp/onefold-retail-test"
 #define MAPPING "tests/retail/online_retail.json"
 
 static char data_path[512];
@@ -171,7 +171,7 @@ static void the_published_figures_come_out(void **state) {
         print_message("skipped: %s is not there (set ONEFOLD_TEST_DATA)\n", data_path);
         skip();
     }
-    if (system("rm -rf " FOLDER) || server_start(os_real(), FOLDER, NULL, &door, &server, &fault))
+    if (server_start(os_real(), own_folder("retail"), NULL, &door, &server, &fault))
         fail_msg("%s", fault.text);
     import_once(server, &counts);
     print_message("online retail: %llu rows in %.2f s, %.0f rows/s, %llu exact repeats kept as declared\n",
@@ -185,13 +185,13 @@ static void the_published_figures_come_out(void **state) {
     import_once(server, &counts); /* the same file again adds nothing */
     check_published(server->engine);
     server_stop(server);
-    if (server_start(os_real(), FOLDER, NULL, &door, &server, &fault)) /* nor does a restart take anything away */
+    if (server_start(os_real(), own_folder("retail"), NULL, &door, &server,
+                     &fault)) /* nor does a restart take anything away */
         fail_msg("%s", fault.text);
     if (engine_compact(server->engine, &fault))
         fail_msg("%s", fault.text);
     check_published(server->engine);
     server_stop(server);
-    assert_int_equal(system("rm -rf " FOLDER), 0);
 }
 
 int main(void) {

@@ -14,13 +14,15 @@
 
 #include <cmocka.h>
 
+#include "await.h"
 #include "base/json_read.h"
 #include "base/time.h"
 #include "main/client.h"
 #include "main/follow.h"
 #include "main/server.h"
+#include "own_folder_client.h"
 
-#define FOLDER "/tmp/onefold-subscribe-test"
+#define FOLDER "data" /* in a folder of this run */
 #define MUST(call)                                                                                                     \
     do {                                                                                                               \
         if (call)                                                                                                      \
@@ -114,7 +116,7 @@ static struct follow *subscribe(const char *path) {
 static const struct json *expect(struct follow *follow, const char *kind, const char *user, struct feed_place *place) {
     struct follow_event event;
     const struct json *root;
-    int64_t until = now_ms() + 10000;
+    int64_t until = now_ms() + AWAIT_MS;
     while (now_ms() < until) {
         enum status status = follow_next(follow, 500, &event);
         if (status == STATUS_TIMEOUT)
@@ -131,7 +133,7 @@ static const struct json *expect(struct follow *follow, const char *kind, const 
             return root;
         }
     }
-    fail_msg("no entry \"%s\" for %s within 10 s", kind, user);
+    fail_msg("no entry \"%s\" for %s within %d s", kind, user, AWAIT_MS / 1000);
     return NULL;
 }
 
@@ -150,7 +152,7 @@ static int compare(const void *a, const void *b) {
 /* Past orders of 40,000, today 10,000 and a little: over 50,000, told at once. */
 static void missed_customer(void **state) {
     (void)state;
-    int64_t delays[9];
+    int64_t delays[9], taken[9];
     char user[20], id[20];
     for (unsigned i = 0; i < 9; i++) {
         snprintf(user, sizeof user, "u%u", i);
@@ -164,6 +166,7 @@ static void missed_customer(void **state) {
         snprintf(id, sizeof id, "today%u", i);
         int64_t sent = now_ms();
         order(user, id, 10000.01, sent);
+        taken[i] = now_ms() - sent;
         const struct json *entry = expect(follow, "entered", user, NULL);
         delays[i] = now_ms() - sent; /* the request and its sync are in it */
         assert_true(slice_is(json_get_text(json, entry, "segment"), "core"));
@@ -173,24 +176,25 @@ static void missed_customer(void **state) {
         assert_true(json_get_bool(json, clause, "after", false));
     }
     qsort(delays, 9, sizeof *delays, compare);
-    if (delays[4] > 100)
-        fail_msg("told after %lld ms in the median", (long long)delays[4]);
+    qsort(taken, 9, sizeof *taken, compare);
+    if (delays[4] > 100 + 10 * taken[4])
+        fail_msg("told after %lld ms in the median, requests take %lld ms", (long long)delays[4], (long long)taken[4]);
     follow_close(follow);
 }
 
 /* Alone by the clock, and on it. */
 static void leaves_on_time(void **state) {
     (void)state;
-    ask(admin, "POST", "/v1/segments", "{\"name\":\"fresh\",\"expression\":\"any(order, last 1 second)\"}");
+    ask(admin, "POST", "/v1/segments", "{\"name\":\"fresh\",\"expression\":\"any(order, last 3 seconds)\"}");
     struct follow *follow = subscribe("/v1/stream?segments=fresh");
     int64_t ordered = now_ms();
     order("u1", "o1", 10, ordered);
     expect(follow, "entered", "u1", NULL);
     const struct json *entry = expect(follow, "left", "u1", NULL);
-    int64_t seen = now_ms(), due = ordered + 1000;
+    int64_t seen = now_ms(), due = ordered + 3000;
     assert_true(slice_is(json_get_text(json, entry, "cause"), "time"));
     assert_int_equal(time_of(entry), due);
-    assert_true(seen >= due && seen - due <= 1000);
+    assert_true(seen >= due && seen - due <= NOT_LATE_MS);
     follow_close(follow);
 }
 
@@ -199,14 +203,14 @@ static void slept_over(void **state) {
     (void)state;
     struct feed_place place, again;
     char path[80];
-    ask(admin, "POST", "/v1/segments", "{\"name\":\"fresh\",\"expression\":\"any(order, last 1 second)\"}");
+    ask(admin, "POST", "/v1/segments", "{\"name\":\"fresh\",\"expression\":\"any(order, last 3 seconds)\"}");
     struct follow *follow = subscribe("/v1/stream?segments=fresh");
     int64_t ordered = now_ms();
     order("u1", "o1", 10, ordered);
     expect(follow, "entered", "u1", &place);
     follow_close(follow);
     stop();
-    while (now_ms() < ordered + 1300)
+    while (now_ms() < ordered + 3300)
         usleep(10000);
     start();
     snprintf(path, sizeof path, "/v1/stream?segments=fresh&after=%llu-%u", (unsigned long long)place.position,
@@ -214,8 +218,8 @@ static void slept_over(void **state) {
     int64_t began = now_ms();
     follow = subscribe(path);
     const struct json *entry = expect(follow, "left", "u1", &again);
-    assert_int_equal(time_of(entry), ordered + 1000);
-    assert_true(now_ms() - began <= 1000);
+    assert_int_equal(time_of(entry), ordered + 3000);
+    assert_true(now_ms() - began <= NOT_LATE_MS);
     assert_true(again.position > place.position || (again.position == place.position && again.order > place.order));
     follow_close(follow);
 }
@@ -225,7 +229,7 @@ static void read_all(struct buffer *into, unsigned count) {
     struct follow *follow = subscribe("/v1/stream?segments=all&after=0");
     struct follow_event event;
     for (unsigned i = 0; i < count; i++) {
-        enum status status = follow_next(follow, 5000, &event);
+        enum status status = follow_next(follow, AWAIT_MS, &event);
         assert_int_equal(status, STATUS_OK);
         buffer_print(into, "%.*s %.*s\n", SLICE_ARG(event.id), SLICE_ARG(event.kind));
     }
@@ -262,7 +266,7 @@ static void same_ids_again(void **state) {
     struct follow *follow = subscribe(path);
     struct follow_event event;
     for (unsigned i = 10; i < 90; i++) {
-        assert_int_equal(follow_next(follow, 5000, &event), STATUS_OK);
+        assert_int_equal(follow_next(follow, AWAIT_MS, &event), STATUS_OK);
         buffer_print(&rest, "%.*s %.*s\n", SLICE_ARG(event.id), SLICE_ARG(event.kind));
     }
     const char *eleventh = (const char *)memchr(tenth, '\n', 100) + 1;
@@ -277,22 +281,23 @@ static void same_ids_again(void **state) {
 /* Each is told what it asked for and nothing else, in order, however many there are; some read only at the end. */
 static void many_subscribers(void **state) {
     (void)state;
-    enum { COUNT = 150, ORDERS = 20 };
-    struct follow *follows[COUNT];
+    enum { COUNT_MOST = 150, ORDERS = 20 };
+    const unsigned count = connections_here(COUNT_MOST);
+    struct follow *follows[COUNT_MOST];
     struct follow_event event;
     char user[20], id[20];
     ask(admin, "POST", "/v1/segments", "{\"name\":\"one\",\"expression\":\"count(order) >= 1\"}");
     ask(admin, "POST", "/v1/segments", "{\"name\":\"large\",\"expression\":\"sum(order.total) > 15\"}");
-    for (unsigned i = 0; i < COUNT; i++)
+    for (unsigned i = 0; i < count; i++)
         follows[i] = subscribe(i % 2 ? "/v1/stream?segments=large" : "/v1/stream?segments=one");
     for (unsigned i = 0; i < ORDERS; i++) {
         snprintf(user, sizeof user, "u%u", i);
         snprintf(id, sizeof id, "o%u", i);
         order(user, id, i + 0.5, now_ms());
     }
-    for (unsigned i = 0; i < COUNT; i++) {
+    for (unsigned i = 0; i < count; i++) {
         for (unsigned k = i % 2 ? 15 : 0; k < ORDERS; k++) {
-            assert_int_equal(follow_next(follows[i], 5000, &event), STATUS_OK);
+            assert_int_equal(follow_next(follows[i], AWAIT_MS, &event), STATUS_OK);
             snprintf(user, sizeof user, "\"u%u\"", k);
             assert_non_null(memmem(event.data.data, event.data.size, user, strlen(user)));
             assert_non_null(memmem(event.data.data, event.data.size, i % 2 ? "\"large\"" : "\"one\"", i % 2 ? 7 : 5));
@@ -348,6 +353,13 @@ static void *take_one(void *context) {
     return NULL;
 }
 
+static int64_t delivered(void) {
+    const struct json *root = ask(admin, "GET", "/v1/subscriptions", "");
+    const struct json *one = json_first(json, json_get(json, root, "subscriptions"));
+    assert_null(json_get(json, one, "secret"));
+    return json_get_integer(json, json_get(json, one, "delivery"), "delivered", 0);
+}
+
 static void webhook_told(void **state) {
     (void)state;
     struct taken t = {.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
@@ -369,21 +381,14 @@ static void webhook_told(void **state) {
     assert_non_null(memmem(t.in.data, t.in.size, "X-Onefold-Signature: t=", 23));
     assert_non_null(memmem(t.in.data, t.in.size, "\"subscription\":\"crm\"", 20));
     assert_non_null(memmem(t.in.data, t.in.size, "\"value\":\"u1\"", 12));
-    int64_t delivered = 0;
-    for (int i = 0; i < 100 && delivered == 0; i++) {
-        const struct json *root = ask(admin, "GET", "/v1/subscriptions", "");
-        const struct json *one = json_first(json, json_get(json, root, "subscriptions"));
-        delivered = json_get_integer(json, json_get(json, one, "delivery"), "delivered", 0);
-        assert_null(json_get(json, one, "secret"));
-        usleep(10000);
-    }
-    assert_int_equal(delivered, 1);
+    AWAIT(delivered() == 1);
     close(t.listener);
     buffer_release(&t.in);
     buffer_release(&body);
 }
 
 int main(void) {
+    own_folder_enter("subscribe");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(missed_customer, begin, end),
         cmocka_unit_test_setup_teardown(leaves_on_time, begin, end),

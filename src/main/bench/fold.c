@@ -135,7 +135,10 @@ static enum status fold_rounds(struct folding *t, double *cpu_us, struct fault *
 #define BESIDE_SEGMENTS 10
 #define BESIDE_RATE 20000 /* events a second */
 #define BESIDE_S 1        /* and without definitions */
-#define BESIDE_GROUPS 256 /* on their way */
+/* Groups on their way, a second's: who is further behind is too slow for the rate, and gets no more until he is not. Nor does he after
+ * so many seconds: definitions give way to events, and would not come to their end. */
+#define BESIDE_GROUPS 20
+#define BESIDE_S_MOST 20
 
 struct beside {
     struct folding *folding;
@@ -170,7 +173,8 @@ static double longest_ms(struct folding *t, const struct beside *beside) {
     while (seen < sent ||
            (beside ? !atomic_load(&((struct beside *)beside)->done) : bench_now_s() - began < BESIDE_S)) {
         double now = bench_now_s();
-        if (now - began >= (double)sent * BENCH_FEED_GROUP / BESIDE_RATE && sent - seen < BESIDE_GROUPS) {
+        if (now - began < BESIDE_S_MOST && now - began >= (double)sent * BENCH_FEED_GROUP / BESIDE_RATE &&
+            sent - seen < BESIDE_GROUPS) {
             send_group(t);
             groups[sent++ % BESIDE_GROUPS] = (struct group){t->feed.last, now};
         }
