@@ -4,7 +4,9 @@
 #include "govern/govern_row.h"
 
 #include <assert.h>
+#include <stdio.h>
 
+#include "base/decimal.h"
 #include "base/hash.h"
 #include "collect/payload.h"
 #include "govern/govern_value.h"
@@ -163,6 +165,22 @@ static void claim(struct row *row, const struct cell *cell, const struct mapping
     g->fault.text[0] = 0;
 }
 
+/* A whole number in its plain form: files name who "266079" is 266079.0 too. Anything else as it is. */
+static struct slice plain_number(struct govern *g, struct slice text) {
+    struct decimal number;
+    char plain[24];
+    if (decimal_parse(text, &number) != STATUS_OK || number.scale)
+        return text;
+    (void)snprintf(plain, sizeof plain, "%lld", (long long)number.value);
+    return arena_copy(&g->scratch, slice_text(plain));
+}
+
+/* What a key, an identifier, a type ... says. */
+static struct slice read_word(struct row *row, const struct cell *cell, const struct mapping_target *target) {
+    const struct slice text = slice_trim(reading_clean(&target->reading, value_as_text(row->g, cell->value)));
+    return target->reading.type == PROPERTY_NUMBER ? plain_number(row->g, text) : text;
+}
+
 /* The cell names another customer. */
 static void name_party(struct row *row, const struct cell *cell, const struct mapping_target *target) {
     struct govern *g = row->g;
@@ -172,7 +190,7 @@ static void name_party(struct row *row, const struct cell *cell, const struct ma
     struct type *type = NULL;
     const struct json *value = cell->value;
     if (value->kind != JSON_ARRAY) {
-        cleaned.text = reading_clean(&target->reading, value_as_text(g, value));
+        cleaned.text = read_word(row, cell, target);
         value = &cleaned;
     }
     enum status status = dictionary_namespace(g->dictionary, target->name, &place.ns, &g->fault);
@@ -190,7 +208,7 @@ static void read_target(struct row *row, const struct cell *cell, const struct m
     struct govern *g = row->g;
     if (target->kind == TARGET_SKIP || target->kind >= TARGET_ATTRIBUTE)
         return; /* values: later */
-    struct slice text = slice_trim(reading_clean(&target->reading, value_as_text(g, cell->value)));
+    struct slice text = read_word(row, cell, target);
     switch (target->kind) {
     case TARGET_KEY:
         row->key = text;

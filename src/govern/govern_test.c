@@ -685,6 +685,15 @@ static void rows_become_events_attributes_and_master_data(void **state) {
     assert_string_equal(shown(w, 0), "customer{gender:1,city:\"苏州\",points:\"7\"}");
     apply_row(w, "members", 3, "id|sex|n|city", "-|男|7|苏州");
     assert_true(w->out.quarantined);
+    define_mapping(w, "{\"name\":\"floats\",\"record\":\"event\",\"type\":\"E\",\"columns\":{\"id\":{\"to\":"
+                      "\"identifier user_id\",\"type\":\"number\"}}}");
+    static const char *const named[][2] = {
+        {"266079.0", "266079"}, {" 17850 ", "17850"}, {"12.5", "12.5"}, {"a7.0", "a7.0"}, {"1e3", "1000"}};
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        apply_row(w, "floats", 2, "id", named[i][0]);
+        assert_int_equal(w->out.claim_count, 1);
+        assert_true(slice_is(w->out.claims[0].value, named[i][1]));
+    }
     define_mapping(w, "{\"name\":\"goods\",\"record\":\"master\",\"type\":\"product\",\"columns\":{\"code\":\"key\","
                       "\"p\":{\"to\":\"field price\",\"unit\":\"fen\"}}}");
     apply_row(w, "goods", 2, "code|p|name", "P1|1990|茶");

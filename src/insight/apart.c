@@ -67,7 +67,7 @@ static struct slice name_of(void *context, uint32_t group) {
     return scan_group_name(f->scan, &f->split, group);
 }
 
-static enum status find(struct found *f, const struct definition_part *d, struct fault *fault) {
+static enum status read_split(struct found *f, const struct definition_part *d, struct fault *fault) {
     enum status status = scan_create(d, &f->scan, fault);
     if (!status)
         status = scan_split(f->scan, d, &f->split, fault);
@@ -78,6 +78,11 @@ static enum status find(struct found *f, const struct definition_part *d, struct
                 d, "split", fault,
                 "a text, a number or a condition of the customer is expected here, such as \"city\"");
     }
+    return status;
+}
+
+static enum status find(struct found *f, const struct definition_part *d, struct fault *fault) {
+    enum status status = read_split(f, d, fault);
     return status ? status : scan_run(f->scan, &(struct scan_work){f, begin, visit, merge, end}, fault);
 }
 
@@ -89,24 +94,24 @@ static void quote(struct buffer *out, struct slice text) {
 }
 
 /* What only customers of the group fulfil. */
-static void condition_of(const struct found *f, const struct group *g, struct buffer *out) {
+static void condition_of(const struct found *f, struct slice name, bool missing, struct buffer *out) {
     const struct scan_split *s = &f->split;
     buffer_clear(out);
     if (s->segment_count) {
         buffer_print(out, "in segment ");
-        quote(out, g->name);
+        quote(out, name);
         return;
     }
     const enum term_type type = scan_value_node(f->scan, s->value)->type;
-    if (type == TERM_BOOL && g->number)
-        buffer_print(out, "%s(%.*s)", slice_is(g->name, "true") ? "" : "not ", SLICE_ARG(s->name));
-    else if (g->number == 0)
+    if (type == TERM_BOOL && !missing)
+        buffer_print(out, "%s(%.*s)", slice_is(name, "true") ? "" : "not ", SLICE_ARG(s->name));
+    else if (missing)
         buffer_print(out, "(%.*s) is missing", SLICE_ARG(s->name));
     else if (type == TERM_NUMBER)
-        buffer_print(out, "(%.*s) = %.*s", SLICE_ARG(s->name), SLICE_ARG(g->name));
+        buffer_print(out, "(%.*s) = %.*s", SLICE_ARG(s->name), SLICE_ARG(name));
     else {
         buffer_print(out, "(%.*s) = ", SLICE_ARG(s->name));
-        quote(out, g->name);
+        quote(out, name);
     }
 }
 
@@ -123,7 +128,7 @@ static enum status run_each(struct told *t, const struct found *f, struct fault 
     enum status status = STATUS_OK;
     for (size_t i = 0; i < t->shown && !status; i++) {
         struct definition_part d = *t->definition;
-        condition_of(f, &t->list->all[i], &condition);
+        condition_of(f, t->list->all[i].name, t->list->all[i].number == 0 && !f->split.segment_count, &condition);
         d.group = arena_copy(d.arena, buffer_slice(&condition));
         t->answers[i] = answer_create();
         status = t->run(d.insight, &d, t->answers[i], fault);
@@ -153,8 +158,11 @@ enum status apart_run(const struct definition_part *d, insight_function *run, st
     struct group_list list = {0};
     struct told told = {.definition = d, .run = run, .list = &list};
     int64_t most = 10;
-    if (d->insight->members)
-        return definition_fail(d, "split", fault, "members are of one group: take it as population instead of split");
+    if (d->insight->members) {
+        struct definition_part one;
+        enum status status = apart_member_group(d, &one, fault);
+        return status ? status : run(d->insight, &one, answer, fault);
+    }
     groups_init(&found.groups, sizeof(struct tally), add_tally, NULL);
     enum status status = definition_integer(d, "groups", 1, APART_GROUPS_MAX, &most, fault);
     if (!status)
@@ -181,5 +189,58 @@ enum status apart_run(const struct definition_part *d, insight_function *run, st
     group_list_release(&list);
     groups_release(&found.groups);
     scan_free(found.scan);
+    return status;
+}
+
+static bool is_number(struct slice name) {
+    size_t digits = 0;
+    for (size_t i = 0; i < name.size; i++) {
+        const char c = (char)name.data[i];
+        digits += c >= '0' && c <= '9';
+        if (!(c >= '0' && c <= '9') && !(c == '-' && i == 0) && !(c == '.' && i > 0))
+            return false;
+    }
+    return digits > 0;
+}
+
+/* A segment of the split, a number, true or false; of texts anything. */
+static bool may_be_group(const struct found *f, struct slice name, bool missing) {
+    const struct scan_split *s = &f->split;
+    for (size_t i = 0; i < s->segment_count; i++)
+        if (slice_equal(s->names[i], name))
+            return true;
+    if (s->segment_count || name.size == 0)
+        return false;
+    const enum term_type type = scan_value_node(f->scan, s->value)->type;
+    if (missing || type == TERM_TEXT)
+        return true;
+    return type == TERM_NUMBER ? is_number(name) : slice_is(name, "true") || slice_is(name, "false");
+}
+
+enum status apart_member_group(const struct definition_part *d, struct definition_part *one, struct fault *fault) {
+    const struct insight_members *m = d->insight->members;
+    struct definition_part part;
+    struct found f = {0};
+    struct slice name = SLICE_NONE;
+    *one = *d;
+    enum status status =
+        definition_enter(d, "members", m->which ? m->which : definition_get(d, "members"), SIZE_MAX, &part, fault);
+    if (!status)
+        status = definition_text(&part, "group", &name, fault);
+    if (!status)
+        status = read_split(&f, d, fault);
+    const bool missing = slice_is(name, TEXTS_MISSING_TEXT);
+    if (!status && !may_be_group(&f, name, missing)) {
+        status = definition_fail(&part, "group", fault,
+                                 "members are of one group of the split: its name is expected here, as the tables show "
+                                 "it, such as {\"group\": \"(missing)\"}; or leave the split out");
+    }
+    if (!status) {
+        struct buffer condition = {0};
+        condition_of(&f, name, missing && !f.split.segment_count, &condition);
+        one->group = arena_copy(d->arena, buffer_slice(&condition));
+        buffer_release(&condition);
+    }
+    scan_free(f.scan);
     return status;
 }

@@ -18,4 +18,9 @@ bool apart_asked(const struct definition_part *d);
 enum status apart_run(const struct definition_part *d, insight_function *run, struct answer *answer,
                       struct fault *fault) WARN_UNUSED;
 
+/* Of which group of a split members are asked: `one` is the definition of that group alone, by members.group ("(missing)": of who has no value).
+ * Errors: INVALID where none is said. */
+enum status apart_member_group(const struct definition_part *d, struct definition_part *one,
+                               struct fault *fault) WARN_UNUSED;
+
 #endif

@@ -4,14 +4,15 @@
 #include <math.h>
 
 static enum status read_position(struct attribution_settings *s, const struct definition_part *d, struct fault *fault) {
-    double *shares, sum = 0;
+    double *shares, sum = 0, scale = 1;
     size_t count;
     enum status status = definition_reals(d, "position", 3, false, &shares, &count, fault);
     if (status || count == 0)
         return status;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         sum += shares[i];
-    double scale = sum > 1.5 ? 100 : 1; /* 40, 20, 40 */
+        scale = shares[i] > 1 ? 100 : scale; /* 40, 20, 40 */
+    }
     bool all = count == 3 && fabs(sum / scale - 1) < 1e-9, ends = count == 2 && sum / scale <= 1;
     for (size_t i = 0; i < count; i++)
         all = all && shares[i] >= 0, ends = ends && shares[i] >= 0;

@@ -24,17 +24,12 @@ struct asked {
 /* {"left": ["a", "b"], "without": "c"}: customers who have all of the left in one basket and c in none. */
 static enum status read_members(const struct definition_part *d, struct asked *a, struct fault *fault) {
     static const char *const known[] = {"left", "without", NULL};
-    struct insight_members *members = d->insight->members;
     struct definition_part part;
-    enum status status = definition_enter(d, "members", members->which ? members->which : definition_get(d, "members"),
-                                          SIZE_MAX, &part, fault);
-    if (!status)
-        status = definition_only(&part, known, fault);
+    enum status status = insight_members_read(d, known, &part, fault);
     if (!status)
         status = definition_texts(&part, "left", LEFT_MAX, &a->left, &a->left_count, fault);
     if (!status)
         status = definition_text(&part, "without", &a->without, fault);
-    members->taken = true;
     if (!status && a->left_count == 0)
         return definition_fail(&part, "left", fault,
                                "the items that customers have in one basket are expected here, such as {\"left\": "
@@ -244,29 +239,43 @@ static void write_key(const struct insight *insight, const struct definition_par
     }
 }
 
+static enum status find_sets(const struct insight *insight, const struct definition_part *d,
+                             const struct orders_read *read, size_t g, const struct asked *a, struct itemsets *sets,
+                             struct fault *fault) {
+    struct buffer key = {0};
+    write_key(insight, d, &key);
+    if (read->split)
+        buffer_print(&key, "\ngroup %.*s", SLICE_ARG(read->groups[g].name));
+    const struct basket_question question = {buffer_slice(&key), a->support, (unsigned)a->length_max, insight->workers,
+                                             insight->stop};
+    enum status status = basket_sets(&question, &read->groups[g].orders, read->items, read->item_count, sets, fault);
+    buffer_release(&key);
+    return status;
+}
+
 static enum status write_group(const struct insight *insight, const struct definition_part *d,
                                const struct orders_read *read, size_t g, const struct asked *a, struct answer_table **t,
                                struct answer *answer, struct fault *fault) {
     const struct orders *o = &read->groups[g].orders;
-    struct buffer key = {0};
+    const struct rule_options options = {.confidence_min = a->confidence,
+                                         .lift_min = a->lift,
+                                         .length_min = (unsigned)a->length_min,
+                                         .stop = insight->stop};
     struct itemsets sets;
+    struct rule *rules;
     size_t count;
-    write_key(insight, d, &key);
-    if (read->split)
-        buffer_print(&key, "\ngroup %.*s", SLICE_ARG(read->groups[g].name));
-    struct basket_question question = {buffer_slice(&key), a->support, (unsigned)a->length_max, insight->workers,
-                                       insight->stop};
-    enum status status = basket_sets(&question, o, read->items, read->item_count, &sets, fault);
-    buffer_release(&key);
+    enum status status = find_sets(insight, d, read, g, a, &sets, fault);
     if (status)
         return status;
-    struct rule *rules =
-        rules_find(&sets, &(struct rule_options){a->confidence, a->lift, (unsigned)a->length_min, 0}, &count);
+    if ((status = rules_find(&sets, &options, &rules, &count, fault))) {
+        itemsets_release(&sets);
+        return status;
+    }
     if (a->order)
         qsort(rules, count, sizeof *rules, a->order == 1 ? by_confidence : by_support);
+    write_counts(read, g, &sets, rules, count, t[COUNTS]); /* first: an answer's bound takes of what is long */
     write_rules(read, g, &sets, rules, count, a, t[RULES]);
     write_sets(read, g, &sets, a, t[SETS]);
-    write_counts(read, g, &sets, rules, count, t[COUNTS]);
     answer_note(answer, "%s%.*s%s%zu baskets, %u items, %zu sets in at least %u baskets, %zu rules%s",
                 read->split ? "\"" : "", SLICE_ARG(read->groups[g].name), read->split ? "\": " : "", sets.basket_count,
                 read->item_count, sets.count, support_count(a->support, sets.basket_count), count,
@@ -276,8 +285,6 @@ static enum status write_group(const struct insight *insight, const struct defin
                     o->order_count - sets.basket_count);
     free(rules);
     itemsets_release(&sets);
-    if (insight->members && g == 0)
-        name_members(insight, read, a);
     return STATUS_OK;
 }
 
@@ -293,6 +300,11 @@ enum status insight_basket(const struct insight *insight, struct definition_part
         status = orders_read(d, &want, answer, &read, fault);
     if (status)
         return status;
+    if (insight->members) { /* whatever is frequent */
+        name_members(insight, &read, &a);
+        orders_release(&read);
+        return STATUS_OK;
+    }
     begin_tables(&read, answer, tables);
     for (size_t g = 0; g < read.group_count && !status; g++)
         status = write_group(insight, d, &read, g, &a, tables, answer, fault);

@@ -9,6 +9,8 @@
 
 #include "insight/special.h"
 
+#define POWER_MAX 300 /* e to this is a number with room to spare */
+
 /* What depends on x and the parameters alone: the same for the run of groups with one x. */
 struct by_x {
     double value, r, a, b;
@@ -69,10 +71,15 @@ double btyd_bg_alive(const double *p, const struct btyd_buyer *g) {
 
 /* The paper's (10):  (a+b+x-1) / (a-1) [1 - ((alpha+T)/(alpha+T+t))^(r+x) 2F1(r+x, b+x; a+b+x-1; z)] alive,  z = t / (alpha+T+t).
  * Euler's transformation makes the bracket 1 - (1-z)^e 2F1(a+b-r-1, e; a+b+x-1; z) with e = a - 1, and with 2F1 = 1 + e A / c S (special_gauss_rest)
- * the division by e can be done beforehand: (1 - (1-z)^e) / e = -expm1(e log(1-z)) / e, which goes to -log(1-z) as e goes to 0. */
+ * the division by e can be done beforehand: (1 - (1-z)^e) / e = -expm1(e log(1-z)) / e, which goes to -log(1-z) as e goes to 0.
+ * Where a is so large that (1-z)^e is no number any more and S none yet (the stopping is nearly the same for everybody: a and b ran off together),
+ * the paper's own form does, in logarithms: then e is far from 0, and the bracket is far from 0 too. */
 double btyd_bg_expected(const double *p, const struct btyd_buyer *g, double time) {
     double r = p[0], e = p[2] - 1, c = p[2] + p[3] + g->x - 1, upper = p[2] + p[3] - r - 1;
     double z = time / (p[1] + g->T + time), log_rest = log1p(-z);
+    if (-e * log_rest > POWER_MAX)
+        return -c / e * expm1((r + g->x) * log_rest + special_gauss_log(r + g->x, p[3] + g->x, c, z)) *
+               btyd_bg_alive(p, g);
     double first = fabs(e) < 1e-12 ? -log_rest : -expm1(e * log_rest) / e;
     double rest = special_gauss_rest(upper + 1, e + 1, c + 1, z);
     return (c * first - exp(e * log_rest) * upper * rest) * btyd_bg_alive(p, g);

@@ -121,6 +121,28 @@ static void extremes_stay_numbers(void **state) {
             }
 }
 
+/* Where all stop alike, a and b run off together, and the stopping is one number p = a / (a + b): what is to come is (1 - (1 + p t / (alpha + T))^-(r+x)) / p
+ * for who still buys. Three more at the border of the two forms, from integrals of 40 digits. */
+static void stopping_that_is_alike_stays_a_number(void **state) {
+    (void)state;
+    static const double ages[] = {1, 40, 200}, times[] = {1, 52, 300};
+    for (unsigned i = 0; i < 9; i++) {
+        const double p[] = {0.24, 0.23, 8e5, 1.2e6}, stop = 0.4;
+        const struct btyd_buyer b = {i % 3, i % 3 ? ages[i / 3] / 2 : 0, ages[i / 3], 1};
+        const double to_come = -expm1(-(p[0] + b.x) * log1p(stop * times[i % 3] / (p[1] + b.T))) / stop;
+        assert_near(btyd_expected(BTYD_BG_NBD, p, &b, times[i % 3]), to_come * btyd_alive(BTYD_BG_NBD, p, &b), 2e-5);
+    }
+    static const struct {
+        double p[BTYD_PARAMETERS];
+        struct btyd_buyer b;
+        double time, expected;
+    } known[] = {{{0.1, 0.2, 170, 2}, {0, 0, 1, 1}, 300, 0.42885577691459814},
+                 {{0.5, 0.2, 1000, 400}, {60, 0.9, 1, 1}, 52, 0.003459907342300291},
+                 {{0.1, 3, 1000, 0.3}, {60, 36, 40, 1}, 300, 0.00017781321968941805}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        assert_near(btyd_expected(BTYD_BG_NBD, known[i].p, &known[i].b, known[i].time), known[i].expected, 1e-10);
+}
+
 static void same_numbers_are_one_group(void **state) {
     (void)state;
     struct btyd_buyer b[] = {{1, 2, 3, 1}, {0, 0, 3, 1}, {1, 2, 3, 2}, {1, 2, 4, 1}, {0, 0, 3, 5}};
@@ -265,6 +287,8 @@ static void functions_keep_their_identities(void **state) {
     assert_near(special_gauss_one(1, 2, 0.5, NULL), 2 * log(2), 1e-14); /* -log(1-z)/z */
     assert_near(special_gauss_one(3, 3, 0.75, NULL), 4, 1e-13);         /* 1/(1-z) */
     assert_near(special_gauss_rest(1, 1, 1, 0.9), -log(0.1), 1e-13);
+    assert_near(special_gauss_log(2, 3, 3, 0.75), 2 * log(4), 1e-14);       /* (1-z)^-2 */
+    assert_near(special_gauss_log(2000, 3, 3, 0.75), 2000 * log(4), 1e-13); /* larger than a double holds */
     assert_near(special_normal(1.959963984540054), 0.975, 1e-14);
 }
 
@@ -275,6 +299,7 @@ int main(void) {
         cmocka_unit_test(worth_is_what_its_story_comes_to),
         cmocka_unit_test(slopes_are_the_differences),
         cmocka_unit_test(extremes_stay_numbers),
+        cmocka_unit_test(stopping_that_is_alike_stays_a_number),
         cmocka_unit_test(same_numbers_are_one_group),
         cmocka_unit_test(parameters_put_in_are_found),
         cmocka_unit_test(too_little_is_said),

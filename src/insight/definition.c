@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "insight/insight.h"
+#include "govern/json_text.h"
 #include "language/suggest.h"
 #include "language/time_window.h"
 
@@ -94,9 +95,17 @@ enum status definition_text(const struct definition_part *d, const char *key, st
     const struct json *json = definition_get(d, key);
     if (!json)
         return STATUS_OK;
-    if (json->kind != JSON_TEXT)
+    if (json->kind == JSON_OBJECT || json->kind == JSON_ARRAY)
         return definition_fail(d, key, fault, "a text is expected here");
-    *value = json->text;
+    if (json->kind == JSON_TEXT) {
+        *value = json->text;
+        return STATUS_OK;
+    }
+    struct buffer text = {0}; /* value=1 from a command line, "group": true */
+    struct json_writer w = {.out = &text};
+    json_text_of(d->parser, json, &w);
+    *value = arena_copy(d->arena, buffer_slice(&text));
+    buffer_release(&text);
     return STATUS_OK;
 }
 

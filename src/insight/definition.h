@@ -47,7 +47,7 @@ enum status definition_enter(const struct definition_part *d, const char *key, c
                              struct definition_part *into,
                              struct fault *fault) WARN_UNUSED; /* index SIZE_MAX: no list */
 
-/* Where nothing is given, `*value` is left as it is, so it holds the fallback before. */
+/* Where nothing is given, `*value` is left as it is, so it holds the fallback before. A number or a flag is a text too, as it is written. */
 enum status definition_text(const struct definition_part *d, const char *key, struct slice *value,
                             struct fault *fault) WARN_UNUSED;
 enum status definition_integer(const struct definition_part *d, const char *key, int64_t low, int64_t high,

@@ -216,6 +216,7 @@ static uint64_t weight_of(const void *tally) { return ((const struct tally *)tal
 struct counted {
     struct slice text;
     uint64_t count;
+    uint32_t number;
 };
 
 static int oftener(const void *a, const void *b) {
@@ -232,16 +233,16 @@ static void write_values(const struct distribution *x, struct answer_table *t, s
     uint64_t rest = 0;
     for (uint32_t i = 1; i < tally->room; i++)
         if (tally->texts[i])
-            all[count++] = (struct counted){scan_shared_text(x->scan, i), tally->texts[i]};
+            all[count++] = (struct counted){scan_shared_text(x->scan, i), tally->texts[i], i};
     qsort(all, count, sizeof *all, oftener);
     shown = count < (size_t)x->values_shown ? count : (size_t)x->values_shown;
     for (size_t i = shown; i < count; i++)
         rest += all[i].count;
     if (rest)
-        all[shown++] = (struct counted){SLICE(TEXTS_OTHER_TEXT), rest};
+        all[shown++] = (struct counted){SLICE(TEXTS_OTHER_TEXT), rest, 0};
     if (tally->missing) {
         all = memory_resize(all, shown + 1, sizeof *all);
-        all[shown++] = (struct counted){SLICE(TEXTS_MISSING_TEXT), tally->missing};
+        all[shown++] = (struct counted){SLICE(TEXTS_MISSING_TEXT), tally->missing, 0};
     }
     for (size_t i = 0; i < shown; i++) {
         struct interval v = share_interval(all[i].count, tally->count);
@@ -267,6 +268,89 @@ static void write_texts(struct distribution *x, struct answer *answer, const str
     answer_column(t, "high", ANSWER_PERCENT);
     for (size_t i = 0; i < list->count; i++)
         write_values(x, t, list->all[i].name, list->all[i].data);
+}
+
+static uint64_t count_of(const struct tally *t, uint32_t text) {
+    return text == 0 ? t->missing : text < t->room ? t->texts[text] : 0;
+}
+
+/* All values of all groups, the most frequent first; 0 is missing ones. The caller frees them. */
+static uint32_t *values_of(const struct distribution *x, const struct group_list *list, size_t *count) {
+    struct tally all = {0};
+    for (size_t g = 0; g < list->count; g++) {
+        const struct tally *t = list->all[g].data;
+        text_add(&all, 0, t->missing);
+        for (uint32_t i = 1; i < t->room; i++)
+            if (t->texts[i])
+                text_add(&all, i, t->texts[i]);
+    }
+    struct counted *values = memory_get((size_t)all.room + 1, sizeof *values);
+    uint32_t *texts = memory_get((size_t)all.room + 1, sizeof *texts);
+    *count = 0;
+    for (uint32_t i = 0; i < all.room; i++)
+        if (all.texts[i])
+            values[(*count)++] = (struct counted){scan_shared_text(x->scan, i), all.texts[i], i};
+    qsort(values, *count, sizeof *values, oftener);
+    for (size_t i = 0; i < *count; i++)
+        texts[i] = values[i].number;
+    free(values);
+    tally_release(&all);
+    return texts;
+}
+
+/* Whether the share of a value differs between a group and all others. */
+static double differ(const struct group_list *list, size_t group, uint32_t value, uint64_t *part, uint64_t *whole,
+                     double *z) {
+    const struct tally *t = list->all[group].data;
+    *part = *whole = 0;
+    for (size_t g = 0; g < list->count; g++) {
+        *part += g == group ? 0 : count_of(list->all[g].data, value);
+        *whole += g == group ? 0 : ((const struct tally *)list->all[g].data)->count;
+    }
+    return shares_differ(count_of(t, value), t->count, *part, *whole, z);
+}
+
+/* Each value's share in each group against all others. Two groups are one comparison, and two values are one, said twice. Not of rows, which one
+ * customer may have many of; nor of segments, in several of which one may be. */
+static void write_differences(const struct distribution *x, struct answer *answer, const struct group_list *list) {
+    struct answer_table *t = answer_table(answer, "differences");
+    size_t all, tests = 0, groups = group_tests(list->count);
+    uint32_t *values = values_of(x, list, &all);
+    size_t shown = all < (size_t)x->values_shown ? all : (size_t)x->values_shown, apart = all == 2 ? 1 : shown;
+    double *p = memory_get(apart * groups + 1, sizeof *p), z;
+    uint64_t part, whole;
+    for (size_t v = 0; v < apart; v++)
+        for (size_t g = 0; g < groups; g++)
+            p[tests++] = differ(list, g, values[v], &part, &whole, &z);
+    holm_adjust(p, tests);
+    answer_column(t, "value", ANSWER_TEXT);
+    answer_column(t, "group", ANSWER_TEXT);
+    answer_column(t, "customers", ANSWER_INTEGER);
+    answer_column(t, "share", ANSWER_PERCENT);
+    answer_column(t, "others", ANSWER_PERCENT);
+    answer_column(t, "z", ANSWER_NUMBER);
+    answer_column(t, "p", ANSWER_NUMBER);
+    answer_column(t, "significant", ANSWER_BOOL);
+    for (size_t v = 0; v < shown; v++)
+        for (size_t g = 0; g < list->count; g++) {
+            const struct tally *tally = list->all[g].data;
+            const double adjusted = p[(v < apart ? v : 0) * groups + (g < groups ? g : 0)];
+            (void)differ(list, g, values[v], &part, &whole, &z);
+            answer_text(t, scan_shared_text(x->scan, values[v]));
+            answer_text(t, list->all[g].name);
+            answer_integer(t, (int64_t)tally->count);
+            answer_share(t, count_of(tally, values[v]), tally->count);
+            answer_share(t, part, whole);
+            answer_real(t, z);
+            answer_real(t, adjusted);
+            answer_integer(t, adjusted < 0.05);
+        }
+    answer_note(answer,
+                "differences: each group against all others together, two-proportion z test, p adjusted for %zu tests "
+                "(Holm); significant: p < 0.05",
+                tests);
+    free(values);
+    free(p);
 }
 
 static void write_numbers(struct distribution *x, struct answer *answer, const struct group_list *list) {
@@ -308,6 +392,8 @@ enum status insight_distribution(const struct insight *insight, struct definitio
             write_numbers(x, answer, &list);
         else
             write_texts(x, answer, &list);
+        if (!x->numbers && x->split.given && x->split.segment_count == 0 && !x->by_rows && list.count > 1)
+            write_differences(x, answer, &list);
         answer_note(answer, "%llu customers in the population", (unsigned long long)scan_population(x->scan));
         group_list_release(&list);
     }

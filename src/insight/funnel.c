@@ -516,7 +516,7 @@ static void write_differences(const struct funnel *f, struct answer *answer, con
         p[i] = shares_differ(tally->reached[last], tally->reached[0], part - tally->reached[last],
                              whole - tally->reached[0], &z[i]);
     }
-    holm_adjust(p, list->count);
+    holm_adjust(p, group_tests(list->count));
     answer_column(t, "group", ANSWER_TEXT);
     answer_column(t, "customers", ANSWER_INTEGER);
     answer_column(t, "converted", ANSWER_INTEGER);
@@ -539,7 +539,7 @@ static void write_differences(const struct funnel *f, struct answer *answer, con
     answer_note(answer,
                 "differences: each group against all others together, two-proportion z test, p adjusted for %zu "
                 "tests (Holm); significant: p < 0.05",
-                list->count);
+                group_tests(list->count));
     if (small)
         answer_note(answer, "%llu of %zu groups have fewer than %d customers: their shares say little",
                     (unsigned long long)small, list->count, SAMPLE_SMALL);

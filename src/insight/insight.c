@@ -29,6 +29,7 @@ const struct insight_parameter insight_common[] = {
     {0}};
 
 #define PARAMETERS_MAX 60
+#define MEMBERS_MAX 12
 
 const struct insight_kind *insight_find(struct slice name) {
     for (size_t i = 0; i < insight_kind_count; i++)
@@ -79,7 +80,14 @@ enum status insight_members_read(const struct definition_part *d, const char *co
     m->taken = true;
     enum status status =
         definition_enter(d, "members", m->which ? m->which : definition_get(d, "members"), SIZE_MAX, part, fault);
-    return status ? status : definition_only(part, known, fault);
+    if (status || !json_get(d->parser, d->object, "split"))
+        return status ? status : definition_only(part, known, fault);
+    const char *with_group[MEMBERS_MAX + 2] = {"group"}; /* apart.h */
+    for (size_t i = 0; known[i]; i++) {
+        assert(i < MEMBERS_MAX);
+        with_group[i + 1] = known[i];
+    }
+    return definition_only(part, with_group, fault);
 }
 
 void insight_members_release(struct insight_members *members) {

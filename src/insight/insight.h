@@ -29,7 +29,8 @@ struct insight_members {
     struct buffer expression; /* where a condition of the language says the same: it; else empty */
     bool taken;               /* by the analysis: it knows of members */
 };
-/* For the analysis: the object that says whom it is asked for, its members other than `known` (ended by NULL) refused. Marks them as taken. */
+/* For the analysis: the object that says whom it is asked for, its members other than `known` (ended by NULL) refused; with a split
+ * "group" is known too (apart.h). Marks them as taken. */
 enum status insight_members_read(const struct definition_part *definition, const char *const *known,
                                  struct definition_part *part, struct fault *fault) WARN_UNUSED;
 /* Called during the pass, by the worker that has the customer's span in hand. */

@@ -519,15 +519,32 @@ static void rules_of_set(const struct itemsets *s, uint32_t set, const struct ru
     }
 }
 
-struct rule *rules_find(const struct itemsets *s, const struct rule_options *o, size_t *count) {
+enum status rules_find(const struct itemsets *s, const struct rule_options *o, struct rule **rules, size_t *count,
+                       struct fault *fault) {
     struct rule_list list = {memory_get(1, sizeof *list.rules), 0, 1};
-    unsigned least = o->length_min ? o->length_min : 2, most = o->length_max ? o->length_max : ITEMSET_LENGTH_MAX;
-    for (uint32_t i = 0; i < s->count; i++)
-        if (itemset_length(s, i) >= least && itemset_length(s, i) <= most)
+    const unsigned least = o->length_min ? o->length_min : 2,
+                   longest = o->length_max ? o->length_max : ITEMSET_LENGTH_MAX;
+    const size_t most = o->most ? o->most : RULES_MAX;
+    enum status status = STATUS_OK;
+    for (uint32_t i = 0; i < s->count && !status; i++) {
+        if (itemset_length(s, i) >= least && itemset_length(s, i) <= longest)
             rules_of_set(s, i, o, &list);
+        if (o->stop && *o->stop)
+            status = fault_set(fault, STATUS_CLOSED, "stopped on request");
+        else if (list.count > most)
+            status =
+                fault_set(fault, STATUS_TOO_LARGE,
+                          "more than %zu rules follow from %zu sets: raise the confidence, the lift or the support",
+                          most, s->count);
+    }
+    if (status) {
+        free(list.rules);
+        return status;
+    }
     qsort(list.rules, list.count, sizeof *list.rules, best_first);
+    *rules = list.rules;
     *count = list.count;
-    return list.rules;
+    return STATUS_OK;
 }
 
 struct rule_measures rule_measures(const struct rule *r, size_t basket_count) {

@@ -12,6 +12,7 @@
 
 #define ITEMSET_LENGTH_MAX 32
 #define ITEMSETS_MAX 20000000u /* past it: TOO_LARGE */
+#define RULES_MAX 20000000u    /* the same */
 
 /* baskets: one after another. Items of basket i are items[starts[i]] up to items[starts[i + 1]], ascending and distinct. */
 struct baskets {
@@ -69,10 +70,14 @@ struct rule {
 struct rule_options {
     double confidence_min, lift_min;
     unsigned length_min,
-        length_max; /* of both sides together; 1 lets rules with nothing on the left in. 0: 2, and no most */
+        length_max;           /* of both sides together; 1 lets rules with nothing on the left in. 0: 2, and no most */
+    const _Atomic bool *stop; /* or NULL */
+    size_t most;              /* 0: RULES_MAX */
 };
-/* All rules, by lift, then confidence, then support, the highest first; equals in order of their sets. Owned by the caller: free(). */
-struct rule *rules_find(const struct itemsets *sets, const struct rule_options *options, size_t *count);
+/* All rules, by lift, then confidence, then support, the highest first; equals in order of their sets. Owned by the caller: free().
+ * Errors: TOO_LARGE past `most` (the fault says what to raise); CLOSED where stopped. */
+enum status rules_find(const struct itemsets *sets, const struct rule_options *options, struct rule **rules,
+                       size_t *count, struct fault *fault) WARN_UNUSED;
 
 struct rule_measures {
     double support, confidence, lift;

@@ -145,7 +145,12 @@ static void bench_support(const struct baskets *b, double support, unsigned work
             return;
         }
         times[i] = now_s() - began;
-        struct rule *rules = rules_find(&sets, &(struct rule_options){.confidence_min = 0.5}, &rules_found);
+        struct rule *rules;
+        if (rules_find(&sets, &(struct rule_options){.confidence_min = 0.5}, &rules, &rules_found, &fault)) {
+            printf("  %.3f %%: %s\n", support * 100, fault.text);
+            itemsets_release(&sets);
+            return;
+        }
         rule_times[i] = now_s() - began - times[i];
         sets_found = sets.count;
         sum = 0;

@@ -70,9 +70,11 @@ static void sets_are_those_of_plain_counting(void **state) {
 }
 
 static size_t rules_of(const struct itemsets *sets, double confidence, double lift, unsigned least) {
+    const struct rule_options options = {.confidence_min = confidence, .lift_min = lift, .length_min = least};
+    struct rule *rules;
     size_t count;
-    free(rules_find(sets, &(struct rule_options){.confidence_min = confidence, .lift_min = lift, .length_min = least},
-                    &count));
+    assert_int_equal(rules_find(sets, &options, &rules, &count, NULL), STATUS_OK);
+    free(rules);
     return count;
 }
 
@@ -86,8 +88,9 @@ static void rules_are_those_of_plain_counting(void **state) {
         struct itemsets sets = mine(&b, 2, 5, 2);
         double confidence = random_unit(&r), lift = 2 * random_unit(&r);
         size_t count, expected = 0;
-        struct rule *rules =
-            rules_find(&sets, &(struct rule_options){.confidence_min = confidence, .lift_min = lift}, &count);
+        struct rule_options options = {.confidence_min = confidence, .lift_min = lift};
+        struct rule *rules;
+        assert_int_equal(rules_find(&sets, &options, &rules, &count, NULL), STATUS_OK);
         for (size_t k = 0; k < count; k++) {
             uint32_t left[ITEMSET_LENGTH_MAX], length = itemset_length(&sets, rules[k].set), n = 0;
             for (uint32_t j = 0; j < length; j++)

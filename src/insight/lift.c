@@ -3,9 +3,12 @@
  *
  * A row of `reached` or `withheld` is a trial; it succeeds where a goal lies after it, within `within`. Everything is counts.
  *
- * Goals a trial have an interval of their own, by customers: one person's trials are not independent. With n_i trials and g_i goals of customer i
- * in an arm of N trials and mean m, the arm's mean varies by sum (g_i - m n_i)^2 / N^2, and the difference of two arms by sum (a_i - b_i)^2 of
- * what customer i adds to either (Liang and Zeger 1986): sums of squares and products, whole numbers like the rest. */
+ * One person's trials are not independent, so intervals go by customers. With n_i trials and g_i goals (or successes) of customer i in an arm of N
+ * trials and mean m, the arm's mean varies by sum (g_i - m n_i)^2 / N^2, and the difference of two arms by sum (a_i - b_i)^2 of what customer i
+ * adds to either (Liang and Zeger 1986): sums of squares and products, whole numbers like the rest. Of goals that is the interval. Of
+ * rates it is how much more they vary than rates of independent trials would (the design effect, Rao and Scott 1992), by whose root Newcombe's
+ * interval is widened and z divided: so small counts and rates near 0 keep an interval that holds for them, and where everybody is in one trial,
+ * all is as for independent ones. Never narrower than these: what a few customers show by chance is not to be relied on. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -21,12 +24,13 @@
 
 enum { REACHED, WITHHELD, ARMS };
 
+enum { TRIALS, SUCCESSES, GOALS, COUNTS };
 struct arm {
-    uint64_t trials, successes, goals;
+    uint64_t of[COUNTS];
 };
-/* Over customers: goals times goals, goals times trials, trials times trials; of an arm with itself, or of the reached's with the withheld's. */
+/* Over customers, one count times another; of an arm with itself, or of the reached's with the withheld's. */
 struct products {
-    uint64_t gg, gt, tg, tt;
+    uint64_t of[COUNTS][COUNTS];
 };
 struct pair {
     struct arm arms[ARMS];
@@ -133,20 +137,20 @@ static void end(void *state) {
 }
 
 static void add_arm(struct arm *a, const struct arm *from) {
-    a->trials += from->trials;
-    a->successes += from->successes;
-    a->goals += from->goals;
+    for (unsigned i = 0; i < COUNTS; i++)
+        a->of[i] += from->of[i];
 }
 
 static void add_products(struct products *p, const struct products *from) {
-    p->gg += from->gg;
-    p->gt += from->gt;
-    p->tg += from->tg;
-    p->tt += from->tt;
+    for (unsigned i = 0; i < COUNTS; i++)
+        for (unsigned k = 0; k < COUNTS; k++)
+            p->of[i][k] += from->of[i][k];
 }
 
-static struct products products_of(const struct arm *a, const struct arm *b) {
-    return (struct products){a->goals * b->goals, a->goals * b->trials, a->trials * b->goals, a->trials * b->trials};
+static void add_product(struct products *p, const struct arm *a, const struct arm *b) {
+    for (unsigned i = 0; i < COUNTS; i++)
+        for (unsigned k = 0; k < COUNTS; k++)
+            p->of[i][k] += a->of[i] * b->of[k];
 }
 
 static void merge(void *context, void *state, struct scan_worker *texts) {
@@ -167,16 +171,14 @@ static void merge(void *context, void *state, struct scan_worker *texts) {
 static void settle(struct worker *w, size_t channel) {
     struct pair *pair = &w->pairs[channel];
     struct arm *own = w->own[channel];
-    if (own[REACHED].trials + own[WITHHELD].trials == 0)
+    if (own[REACHED].of[TRIALS] + own[WITHHELD].of[TRIALS] == 0)
         return;
     pair->customers++;
     for (unsigned arm = 0; arm < ARMS; arm++) {
-        const struct products p = products_of(&own[arm], &own[arm]);
         add_arm(&pair->arms[arm], &own[arm]);
-        add_products(&pair->own[arm], &p);
+        add_product(&pair->own[arm], &own[arm], &own[arm]);
     }
-    const struct products cross = products_of(&own[REACHED], &own[WITHHELD]);
-    add_products(&pair->cross, &cross);
+    add_product(&pair->cross, &own[REACHED], &own[WITHHELD]);
     own[REACHED] = own[WITHHELD] = (struct arm){0};
 }
 
@@ -203,7 +205,7 @@ static void visit_customer(struct worker *w, uint32_t customer) {
         if (code == NODE_NONE)
             continue;
         const uint64_t within = goals_after(w, row->time, goals);
-        const struct arm one = {1, within > 0, within};
+        const struct arm one = {{1, within > 0, within}};
         add_arm(&w->own[code][arm], &one);
         add_arm(&w->own[ALL][arm], &one);
         if (is_asked(r, arm, code, within > 0))
@@ -228,44 +230,65 @@ static void visit(void *state, struct scan_part *part) {
 
 /* --- showing --- */
 
-static double rate(const struct arm *a) { return a->trials ? (double)a->successes / (double)a->trials : NAN; }
-static double mean(const struct arm *a) { return a->trials ? (double)a->goals / (double)a->trials : NAN; }
-
-/* Newcombe's interval of a difference of shares, from Wilson's of each (1998, method 10). */
-static struct interval difference(const struct pair *p) {
-    const struct arm *reached = &p->arms[REACHED], *withheld = &p->arms[WITHHELD];
-    const struct interval a = share_interval(reached->successes, reached->trials),
-                          b = share_interval(withheld->successes, withheld->trials);
-    double x = rate(reached), y = rate(withheld);
-    return (struct interval){x - y - sqrt((x - a.low) * (x - a.low) + (b.high - y) * (b.high - y)),
-                             x - y + sqrt((a.high - x) * (a.high - x) + (y - b.low) * (y - b.low))};
+/* Of a trial: its rate where `what` is SUCCESSES. */
+static double mean(const struct arm *a, unsigned what) {
+    return a->of[TRIALS] ? (double)a->of[what] / (double)a->of[TRIALS] : NAN;
 }
 
-/* Sum over customers of (g - m t)(h - n u), of arms with these products, their means m and n, and their trials. */
-static double spread(const struct products *p, const struct arm *a, const struct arm *b) {
-    const double m = mean(a), n = mean(b);
-    return ((double)p->gg - n * (double)p->gt - m * (double)p->tg + m * n * (double)p->tt) / (double)a->trials /
-           (double)b->trials;
+static double difference(const struct pair *p, unsigned what) {
+    return mean(&p->arms[REACHED], what) - mean(&p->arms[WITHHELD], what);
 }
 
-/* Standard error of the difference of goals a trial, by customers. */
-static double error_of(const struct pair *p) {
+/* Sum over customers of (g - m t)(h - n u), of arms with these products, their means m and n, over their trials. */
+static double spread(const struct products *p, unsigned what, const struct arm *a, const struct arm *b) {
+    const double m = mean(a, what), n = mean(b, what);
+    return ((double)p->of[what][what] - n * (double)p->of[what][TRIALS] - m * (double)p->of[TRIALS][what] +
+            m * n * (double)p->of[TRIALS][TRIALS]) /
+           (double)a->of[TRIALS] / (double)b->of[TRIALS];
+}
+
+/* Of the difference of means, squared standard error, by customers. */
+static double variance(const struct pair *p, unsigned what) {
     const struct arm *a = &p->arms[REACHED], *b = &p->arms[WITHHELD];
-    const double variance =
-        spread(&p->own[REACHED], a, a) + spread(&p->own[WITHHELD], b, b) - 2 * spread(&p->cross, a, b);
+    const double sum = spread(&p->own[REACHED], what, a, a) + spread(&p->own[WITHHELD], what, b, b) -
+                       2 * spread(&p->cross, what, a, b);
     const double few = p->customers > 1 ? (double)p->customers / (double)(p->customers - 1) : NAN;
-    return sqrt(variance > 0 ? variance * few : 0);
+    return sum > 0 ? sum * few : 0;
+}
+
+/* How many times as much the difference of rates varies as that of independent trials; at least 1. */
+static double design_effect(const struct pair *p) {
+    double independent = 0;
+    uint64_t trials = 0;
+    for (unsigned arm = 0; arm < ARMS; arm++) {
+        const double rate = mean(&p->arms[arm], SUCCESSES);
+        trials += p->arms[arm].of[TRIALS];
+        independent += rate * (1 - rate) / (double)p->arms[arm].of[TRIALS];
+    }
+    if (trials == p->customers || !(independent > 0))
+        return 1;
+    return fmax(1, variance(p, SUCCESSES) / independent);
+}
+
+/* Newcombe's interval of a difference of shares, from Wilson's of each (1998, method 10), widened. */
+static struct interval interval_of(const struct pair *p) {
+    const struct arm *reached = &p->arms[REACHED], *withheld = &p->arms[WITHHELD];
+    const struct interval a = share_interval(reached->of[SUCCESSES], reached->of[TRIALS]),
+                          b = share_interval(withheld->of[SUCCESSES], withheld->of[TRIALS]);
+    const double x = mean(reached, SUCCESSES), y = mean(withheld, SUCCESSES), wider = sqrt(design_effect(p));
+    return (struct interval){fmax(-1, x - y - wider * hypot(x - a.low, b.high - y)),
+                             fmin(1, x - y + wider * hypot(a.high - x, y - b.low))};
 }
 
 static void show_pair(struct answer_table *t, struct slice name, const struct pair *p, double adjusted) {
-    const struct interval d = difference(p);
-    const struct arm *a = &p->arms[REACHED], *b = &p->arms[WITHHELD];
-    double reached = (double)a->trials, lift = rate(a) - rate(b), goals = mean(a) - mean(b), error = error_of(p);
+    const struct interval d = interval_of(p);
+    double reached = (double)p->arms[REACHED].of[TRIALS], lift = difference(p, SUCCESSES), goals = difference(p, GOALS),
+           error = sqrt(variance(p, GOALS));
     answer_text(t, name);
-    answer_integer(t, (int64_t)a->trials);
-    answer_share(t, a->successes, a->trials);
-    answer_integer(t, (int64_t)b->trials);
-    answer_share(t, b->successes, b->trials);
+    for (unsigned arm = 0; arm < ARMS; arm++) {
+        answer_integer(t, (int64_t)p->arms[arm].of[TRIALS]);
+        answer_share(t, p->arms[arm].of[SUCCESSES], p->arms[arm].of[TRIALS]);
+    }
     answer_real(t, lift);
     answer_real(t, d.low);
     answer_real(t, d.high);
@@ -279,7 +302,10 @@ static void show_pair(struct answer_table *t, struct slice name, const struct pa
 
 static double differ(const struct pair *p) {
     const struct arm *a = &p->arms[REACHED], *b = &p->arms[WITHHELD];
-    return shares_differ(a->successes, a->trials, b->successes, b->trials, NULL);
+    double z;
+    const double alone = shares_differ(a->of[SUCCESSES], a->of[TRIALS], b->of[SUCCESSES], b->of[TRIALS], &z);
+    const double effect = design_effect(p);
+    return effect > 1 ? normal_two_sided(z / sqrt(effect)) : alone;
 }
 
 static struct answer_table *begin_table(struct answer *answer) {
@@ -304,7 +330,7 @@ static void show(const struct run *r, struct answer *answer) {
     for (uint32_t i = 0; i < r->nodes.count; i++) {
         const struct arm *arms = r->pairs[i].arms;
         p[i] = differ(&r->pairs[i]);
-        small += arms[REACHED].trials < SAMPLE_SMALL || arms[WITHHELD].trials < SAMPLE_SMALL;
+        small += arms[REACHED].of[TRIALS] < SAMPLE_SMALL || arms[WITHHELD].of[TRIALS] < SAMPLE_SMALL;
     }
     holm_adjust(p, r->nodes.count);
     for (uint32_t i = 0; i < r->nodes.count; i++)
@@ -313,9 +339,8 @@ static void show(const struct run *r, struct answer *answer) {
         show_pair(t, SLICE("(all)"), &r->pairs[ALL], differ(&r->pairs[ALL]));
     answer_note(
         answer,
-        "lift: rate of the reached less rate of the withheld, with Newcombe's 95 %% interval; p of the two-proportion "
-        "z test, corrected by Holm for %u channels. Both take trials as independent, which several messages to one "
-        "person are not quite",
+        "lift: rate of the reached less rate of the withheld, with Newcombe's 95 %% interval; p of the "
+        "two-proportion z test, corrected by Holm for %u channels. Both allow for several messages to one person",
         r->nodes.count);
     answer_note(answer, "goals_each: goals for each of the reached less for each of the withheld; its 95 %% interval "
                         "goes by customers. Either is what the message caused only where lots decided who was "

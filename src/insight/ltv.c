@@ -25,16 +25,11 @@ struct plan_of {
 
 static enum status read_members(const struct definition_part *d, struct plan_of *p, struct fault *fault) {
     static const char *const known[] = {"tier", NULL};
-    struct insight_members *members = d->insight->members;
     struct definition_part part;
     unsigned tier = 0;
-    enum status status = definition_enter(d, "members", members->which ? members->which : definition_get(d, "members"),
-                                          SIZE_MAX, &part, fault);
-    if (!status)
-        status = definition_only(&part, known, fault);
+    enum status status = insight_members_read(d, known, &part, fault);
     if (!status)
         status = definition_choice(&part, "tier", "core|at_risk|potential|ordinary", &tier, fault);
-    members->taken = true;
     p->tier = (int)tier;
     return status;
 }
@@ -104,6 +99,7 @@ static void write_models(const struct forecast *f, struct answer *answer) {
     static const char *const worth_names[] = {"p", "q", "gamma"};
     const struct btyd_words *words = btyd_words(f->options.model);
     struct answer_table *t = answer_table(answer, "model");
+    forecast_notes(f, answer);
     answer_column(t, "model", ANSWER_TEXT);
     answer_column(t, "parameter", ANSWER_TEXT);
     answer_column(t, "value", ANSWER_NUMBER);
@@ -391,14 +387,12 @@ static void write_outlook(const struct forecast *f, const struct orders *o, cons
 /* The model asked for; of both the one under which the orders are likelier (they have equally many parameters). */
 static enum status fit(const struct orders *o, struct plan_of *p, struct answer *answer, struct forecast *f,
                        struct fault *fault) {
-    enum status status = forecast_make(o, &p->options, answer, f, fault);
+    enum status status = forecast_make(o, &p->options, f, fault);
     if (status || !p->pareto_too)
         return status;
-    struct answer *unused = answer_create();
     struct forecast other = {0};
     p->options.model = BTYD_PARETO_NBD;
-    status = forecast_make(o, &p->options, unused, &other, fault);
-    answer_free(unused);
+    status = forecast_make(o, &p->options, &other, fault);
     if (status)
         return status;
     answer_note(answer, "log-likelihood: bg_nbd %.4f, pareto_nbd %.4f; the higher is taken", f->fit.value,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "insight/apart.h"
 #include "insight/groups.h"
 #include "language/time_window.h"
 
@@ -32,7 +33,7 @@ struct gathering {
     struct scan_split split;
     struct pile all;
     unsigned rows, value, item, merge;
-    bool item_asked;
+    bool item_asked, item_lists; /* whether a row may hold several */
 };
 
 struct worker {
@@ -112,12 +113,16 @@ static void take_line(struct worker *w, const struct sight *s, uint32_t i) {
             p->missing_values++;
     }
     if (w->g->item_asked) {
-        uint32_t text = scan_text(&s->items, i);
-        if (text == 0)
+        uint32_t one, *texts = &one;
+        size_t count = 1;
+        if (w->g->item_lists)
+            count = scan_row_texts(s->part, &s->items, i, &texts);
+        else if ((one = scan_text(&s->items, i)) == 0)
             return;
-        p->items = with_room(p->items, p->item_count, 1, &p->item_room, sizeof *p->items);
-        p->items[p->item_count++] = text;
-        p->item_counts[p->order_count - 1]++;
+        p->items = with_room(p->items, p->item_count, count, &p->item_room, sizeof *p->items);
+        memcpy(p->items + p->item_count, texts, count * sizeof *texts);
+        p->item_count += count;
+        p->item_counts[p->order_count - 1] += (uint32_t)count;
     }
 }
 
@@ -328,6 +333,34 @@ static void cut_groups(struct gathering *g, struct answer *answer) {
 
 /* --- reading the definition --- */
 
+/* A value that was not asked for but is usual, and that these rows have not. */
+static enum status not_usual(const struct definition_part *d, const char *key, const char *usual, const char *right,
+                             struct fault *fault) {
+    char why[sizeof fault->text];
+    if (definition_get(d, key) || !fault)
+        return STATUS_INVALID;
+    (void)snprintf(why, sizeof why, "%s", fault->text);
+    return definition_fail(d, key, fault, "\"%s\" is taken where none is given, and these rows have none (%s); %s",
+                           usual, why, right);
+}
+
+static enum status read_values(struct gathering *g, const struct definition_part *d, struct slice value,
+                               struct slice item, struct fault *fault) {
+    struct scan *scan = g->read->scan;
+    enum status status = STATUS_OK;
+    if (g->read->valued && (status = scan_row_value(scan, g->rows, value, "value", TERM_NUMBER, &g->value, fault)))
+        return not_usual(d, "value", g->want->value,
+                         "say what an order is worth, such as \"amount\", or \"1\" where only orders are counted",
+                         fault);
+    if (g->item_asked && (status = scan_row_things(scan, g->rows, item, "item", &g->item, fault)))
+        return not_usual(d, "item", g->want->item, "say what is bought, such as \"sku\" or \"category\"", fault);
+    if (g->item_asked) {
+        const enum term_type type = scan_row_value_node(scan, g->rows, g->item)->type;
+        g->item_lists = type == TERM_TEXT_LIST || type == TERM_NUMBER_LIST;
+    }
+    return status;
+}
+
 static enum status read_definition(struct gathering *g, const struct definition_part *d, struct fault *fault) {
     struct orders_read *read = g->read;
     struct definition_rows *rows;
@@ -345,10 +378,8 @@ static enum status read_definition(struct gathering *g, const struct definition_
         status = definition_text(d, "item", &item, fault);
     read->valued = g->want->value_wanted && value.size;
     g->item_asked = g->want->item_wanted && item.size;
-    if (!status && read->valued)
-        status = scan_row_value(read->scan, g->rows, value, "value", TERM_NUMBER, &g->value, fault);
-    if (!status && g->item_asked)
-        status = scan_row_value(read->scan, g->rows, item, "item", TERM_NONE, &g->item, fault);
+    if (!status)
+        status = read_values(g, d, value, item, fault);
     g->merge = g->want->merge;
     if (!status)
         status = definition_choice(d, "merge", "order|day|none|customer", &g->merge, fault);
@@ -364,9 +395,16 @@ static enum status read_definition(struct gathering *g, const struct definition_
 
 enum status orders_read(const struct definition_part *d, const struct orders_want *want, struct answer *answer,
                         struct orders_read *out, struct fault *fault) {
+    struct definition_part one;
+    *out = (struct orders_read){0};
+    if (d->insight->members && definition_get(d, "split")) { /* members are of one group */
+        enum status status = apart_member_group(d, &one, fault);
+        if (status)
+            return status;
+        d = &one;
+    }
     struct gathering g = {.read = out, .want = want, .insight = d->insight, .calendar = insight_calendar(d->insight)};
     const struct scan_work work = {&g, begin, visit, merge, end};
-    *out = (struct orders_read){0};
     enum status status = read_definition(&g, d, fault);
     if (!status)
         status = scan_run(out->scan, &work, fault);

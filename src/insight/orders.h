@@ -49,7 +49,8 @@ struct orders_read {
     uint32_t item_count;
     struct period period;
 };
-/* Reads members orders, value, item, merge, split, population and the period, and runs the pass. Notes what a reader must know. */
+/* Reads members orders, value, item, merge, split, population and the period, and runs the pass. Notes what a reader must know. Where members are
+ * asked for, a split is read as its one group that they are of. */
 enum status orders_read(const struct definition_part *definition, const struct orders_want *want, struct answer *answer,
                         struct orders_read *out, struct fault *fault) WARN_UNUSED;
 void orders_release(struct orders_read *read); /* {0} is fine */

@@ -51,9 +51,11 @@ enum status periods_make(struct periods *p, const struct calendar *c, enum unit 
     while (at < to_ms) {
         at = start_of(c, unit, at, 1);
         if (p->count + 1 == PERIODS_MAX)
-            return fault_set(fault, STATUS_TOO_LARGE,
-                             "more than %u periods of a %s; take a longer interval, or from and to", PERIODS_MAX,
-                             unit_word(unit));
+            return fault_set(
+                fault, STATUS_TOO_LARGE,
+                "at interval: there are more than %u of a %s each; take a longer one, or a shorter period by "
+                "from and to",
+                PERIODS_MAX, unit_word(unit));
         if (p->count + 2 > room) {
             room *= 2;
             p->starts = memory_resize(p->starts, room, sizeof *p->starts);

@@ -2,8 +2,8 @@
  * cohorts, is returns.h's.
  *
  * A customer begins with the first row of `start`; the interval k of a row of `return` is the number of intervals from the beginning's to its own: by
- * the calendar (next day, next month), or counted from the moment itself (`align` own: 24 hours and so on). Each customer is a set of k; modes
- * differ in what is made of it:
+ * the calendar (next day, next month), or counted from the moment itself (`align` own: the same time of day a day, a week ... later). Each customer is a
+ * set of k; modes differ in what is made of it:
  *     n_day       in interval k                               rolling, unbounded   in interval k or any later one (two names of one thing)
  *     cumulative  in one of the intervals 1 to k              streak               in each of the intervals 1 to k
  * An interval that has not begun by the end of the data asked for (to, now) is no answer: it is missing, and counts in no mean. */
@@ -452,7 +452,7 @@ static void note_difference(const struct retention *r, struct answer *answer, co
     }
     for (size_t i = 0; i < list->count; i++)
         p[i] = shares_differ(all[i].back[k], all[i].seen[k], back - all[i].back[k], seen - all[i].seen[k], NULL);
-    holm_adjust(p, list->count);
+    holm_adjust(p, group_tests(list->count));
     for (size_t i = 0; i < list->count; i++)
         if (p[i] < 0.05)
             answer_note(answer, "%.*s differs from the others in interval 1 (p = %.2g, two-proportion z test, Holm)",

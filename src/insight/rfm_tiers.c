@@ -161,13 +161,14 @@ static enum status add_outlook(const struct insight *insight, const struct order
     struct fault fault = {0};
     if (!a->forecast)
         return STATUS_OK;
-    enum status status = forecast_make(o, &options, answer, &f, &fault);
+    enum status status = forecast_make(o, &options, &f, &fault);
     if (status == STATUS_CLOSED)
         return status;
     if (status) {
         answer_note(answer, "no forecast of value: %s", fault.text);
         return STATUS_OK;
     }
+    forecast_notes(&f, answer);
     c->outlook = memory_get(c->count + 1, sizeof *c->outlook);
     for (size_t i = 0; i < c->count; i++)
         c->outlook[i] = forecast_customer(&f, i, a->horizon_days);

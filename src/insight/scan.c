@@ -97,8 +97,19 @@ enum status scan_rows(struct scan *scan, const struct definition_rows *rows, uns
     return scan_rows_text(scan, rows->text, rows->path, number, fault);
 }
 
-enum status scan_row_value(struct scan *scan, unsigned rows, struct slice text, const char *path,
-                           enum term_type expected, unsigned *number, struct fault *fault) {
+/* A list read as one value would be missing everywhere. */
+static enum status refuse_list(const struct node *value, struct slice text, const char *path, struct fault *fault) {
+    if (value->type != TERM_TEXT_LIST && value->type != TERM_NUMBER_LIST)
+        return STATUS_OK;
+    fault_set(
+        fault, STATUS_INVALID,
+        "\"%.*s\" is a list, and one value is expected here; whether something is in it is one: %.*s contains \"x\"",
+        SLICE_ARG(text), SLICE_ARG(text));
+    return scan_fail(path, STATUS_INVALID, fault);
+}
+
+static enum status add_row_value(struct scan *scan, unsigned rows, struct slice text, const char *path,
+                                 enum term_type expected, bool lists, unsigned *number, struct fault *fault) {
     struct node *value;
     assert(!scan->plan && rows < scan->set_count);
     struct set *set = &scan->sets[rows];
@@ -108,9 +119,21 @@ enum status scan_row_value(struct scan *scan, unsigned rows, struct slice text, 
         check_row_value(scan->insight->vocabulary, set->any, text, expected, &scan->arena, &value, fault, NULL);
     if (status)
         return scan_fail(path, status, fault);
+    if (!lists)
+        status = refuse_list(value, text, path, fault);
     *number = set->value_count;
     set->values[set->value_count++] = value;
-    return STATUS_OK;
+    return status;
+}
+
+enum status scan_row_value(struct scan *scan, unsigned rows, struct slice text, const char *path,
+                           enum term_type expected, unsigned *number, struct fault *fault) {
+    return add_row_value(scan, rows, text, path, expected, false, number, fault);
+}
+
+enum status scan_row_things(struct scan *scan, unsigned rows, struct slice text, const char *path, unsigned *number,
+                            struct fault *fault) {
+    return add_row_value(scan, rows, text, path, TERM_NONE, true, number, fault);
 }
 
 enum status scan_value(struct scan *scan, struct slice text, const char *path, enum term_type expected,
@@ -124,7 +147,7 @@ enum status scan_value(struct scan *scan, struct slice text, const char *path, e
         return scan_fail(path, status, fault);
     *number = scan->value_count;
     scan->values[scan->value_count++] = root;
-    return STATUS_OK;
+    return refuse_list(root, text, path, fault);
 }
 
 const struct node *scan_row_value_node(const struct scan *scan, unsigned rows, unsigned value) {
@@ -394,16 +417,40 @@ static struct slice written(const struct vector *v, uint32_t i, struct buffer *o
     return quoted ? slice_of(text.data + 1, text.size - 2) : text;
 }
 
-uint32_t scan_text_of_vector(const struct scan_texts *t, uint32_t i) {
-    const struct vector *v = t->vector;
+static uint32_t text_of(struct texts *texts, const struct vector *v, uint32_t i) {
     struct buffer text = {0};
-    if (!vector_has(v, i) || v->form == VECTOR_LISTS)
+    if (!vector_has(v, i))
         return 0;
     if (v->form == VECTOR_TEXTS)
-        return texts_number(&t->worker->texts, v->texts[i & v->mask]);
-    uint32_t number = texts_number(&t->worker->texts, written(v, i, &text));
+        return texts_number(texts, v->texts[i & v->mask]);
+    uint32_t number = texts_number(texts, written(v, i, &text));
     buffer_release(&text);
     return number;
+}
+
+uint32_t scan_text_of_vector(const struct scan_texts *t, uint32_t i) {
+    assert(t->vector->form != VECTOR_LISTS);
+    return text_of(&t->worker->texts, t->vector, i);
+}
+
+size_t scan_row_texts(struct scan_part *part, const struct scan_texts *t, uint32_t i, uint32_t **out) {
+    const struct vector *v = t->vector;
+    struct vector elements;
+    size_t kept = 0, count = 1;
+    bool list = !t->codes.column && v->form == VECTOR_LISTS;
+    if (list && vector_has(v, i)) {
+        evaluate_part_elements(part->evaluator, part->part, v, i, &elements);
+        count = v->lists[i & v->mask].end - v->lists[i & v->mask].first;
+    } else if (list) {
+        count = 0;
+    }
+    uint32_t *numbers = arena_get(&part->worker->arena, (count + 1) * sizeof *numbers);
+    for (uint32_t k = 0; k < count; k++) {
+        numbers[kept] = list ? text_of(&t->worker->texts, &elements, k) : scan_text(t, i);
+        kept += numbers[kept] != 0;
+    }
+    *out = numbers;
+    return kept;
 }
 
 uint32_t scan_text_add(struct scan_worker *worker, struct slice text) { return texts_number(&worker->texts, text); }

@@ -33,9 +33,12 @@ enum status scan_rows(struct scan *scan, const struct definition_rows *rows, uns
                       struct fault *fault) WARN_UNUSED;
 enum status scan_rows_text(struct scan *scan, struct slice text, const char *path, unsigned *number,
                            struct fault *fault) WARN_UNUSED;
-/* An expression about each row of set `rows`. TERM_NONE: of any type. */
+/* An expression about each row of set `rows`. TERM_NONE: of any type but lists, which are no single value. */
 enum status scan_row_value(struct scan *scan, unsigned rows, struct slice text, const char *path,
                            enum term_type expected, unsigned *number, struct fault *fault) WARN_UNUSED;
+/* The same where a row may have several: a list's elements are things of the row (scan_row_texts). */
+enum status scan_row_things(struct scan *scan, unsigned rows, struct slice text, const char *path, unsigned *number,
+                            struct fault *fault) WARN_UNUSED;
 /* About the customer: TERM_BOOL for conditions. */
 enum status scan_value(struct scan *scan, struct slice text, const char *path, enum term_type expected,
                        unsigned *number, struct fault *fault) WARN_UNUSED;
@@ -173,6 +176,9 @@ static inline uint32_t scan_text(const struct scan_texts *t, uint32_t i) {
         return 0;
     return t->known[code] ? t->known[code] - 1 : scan_text_new(t, code);
 }
+/* Numbers of all texts of row i: of a list each element's, missing ones left out; else its one, or none. Returns how many; `out` lasts as long as the
+ * part. */
+size_t scan_row_texts(struct scan_part *part, const struct scan_texts *texts, uint32_t i, uint32_t **out);
 /* A worker's number of a text of one's own. */
 uint32_t scan_text_add(struct scan_worker *worker, struct slice text);
 struct slice scan_worker_text(const struct scan_worker *worker, uint32_t text);

@@ -10,6 +10,7 @@
 #include "language/time_window.h"
 
 #define STEPS_MAX 20000
+#define STEPS_FEW 10 /* fewer say little of what is ordinary */
 #define CUSTOMERS_MAX 1000
 
 enum measure { COUNT, SUM, MEAN, CUSTOMERS };
@@ -202,6 +203,21 @@ static size_t usual_period(enum unit unit) {
                                   : 1;
 }
 
+static size_t period_of(const struct asked *a) { return a->period ? (size_t)a->period : usual_period(a->unit); }
+
+/* Whether there are two of it, which decompose asks for. */
+static bool season_fits(const struct asked *a, const struct steps *s) { return s->count >= 2 * period_of(a); }
+
+static void note_short(const struct asked *a, const struct steps *s, struct answer *answer) {
+    if (s->count && period_of(a) > 1 && !season_fits(a, s))
+        answer_note(answer,
+                    "a season of %zu steps takes two of them to be seen, and there are %zu steps: none is taken out",
+                    period_of(a), s->count);
+    if (s->count && s->count < STEPS_FEW)
+        answer_note(answer, "%zu steps are too few to tell what is ordinary: anomalies among them may be chance",
+                    s->count);
+}
+
 static void number_cells(struct answer_table *t, const double *values, const struct decomposed *d,
                          const struct steps *s, size_t i) {
     answer_integer(t, s->starts[i]);
@@ -214,7 +230,7 @@ static void number_cells(struct answer_table *t, const double *values, const str
 
 static void write_line(const struct orders_read *read, const struct asked *a, const struct steps *s, size_t g,
                        uint32_t customer, const double *values, struct answer_table **t) {
-    struct decomposed d = decompose(values, s->count, a->period ? (size_t)a->period : usual_period(a->unit), a->limit);
+    struct decomposed d = decompose(values, s->count, period_of(a), a->limit);
     uint64_t anomalies = 0;
     for (size_t i = 0; i < s->count; i++) {
         bool anomaly = fabs(d.score[i]) > a->limit;
@@ -284,7 +300,7 @@ enum status insight_series(const struct insight *insight, struct definition_part
                 continue;
             }
             double *values = values_of(o, 0, o->customer_count, &steps, a.measure);
-            if (a.period == 0 && steps.count &&
+            if (a.period == 0 && season_fits(&a, &steps) &&
                 decompose_find_period(values, steps.count, 2 * usual_period(a.unit)) == 1)
                 answer_note(
                     answer,
@@ -293,6 +309,7 @@ enum status insight_series(const struct insight *insight, struct definition_part
             write_line(&read, &a, &steps, g, 0, values, tables);
             free(values);
         }
+        note_short(&a, &steps, answer);
         answer_note(answer,
                     "score: rest in robust deviations (median distance from the median x 1.4826); anomaly: more than "
                     "%g of them either way",

@@ -61,4 +61,23 @@ double special_gauss_rest(double a, double b, double c, double z) {
     return sum;
 }
 
+double special_gauss_log(double a, double b, double c, double z) {
+    assert(a > 0 && b > 0 && c > 0 && z >= 0 && z < 1);
+    const double large = 0x1p600;
+    double term = 1, sum = 1, taken_out = 0;
+    for (unsigned n = 0; n < TERMS_MAX; n++) {
+        double ratio = (a + n) * (b + n) / ((c + n) * (n + 1.0)) * z;
+        term *= ratio;
+        sum += term;
+        if (term <= sum * 1e-17 && ratio < 1)
+            break;
+        if (sum > large) {
+            term /= large;
+            sum /= large;
+            taken_out += log(large);
+        }
+    }
+    return log(sum) + taken_out;
+}
+
 double special_normal(double z) { return 0.5 * erfc(-z * M_SQRT1_2); }

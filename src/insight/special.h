@@ -20,6 +20,9 @@ double special_gauss_one(double b, double c, double z, double slope[3]);
  * or c' come near 0. */
 double special_gauss_rest(double a, double b, double c, double z);
 
+/* log 2F1(a, b; c; z) for a, b, c > 0 and 0 <= z < 1: all terms are positive, and the sum may be larger than a double holds. */
+double special_gauss_log(double a, double b, double c, double z);
+
 /* The share of a standard normal distribution below z. */
 double special_normal(double z);
 

@@ -21,6 +21,9 @@ double normal_two_sided(double z);
 /* Holm's correction for several tests at once: p[i] becomes the adjusted one. Cost: O(n log n). */
 void holm_adjust(double *p, size_t count);
 
+/* How many tests it is to hold each of several groups against all others: of two it is one, which is said twice. */
+static inline size_t group_tests(size_t groups) { return groups == 2 ? 1 : groups; }
+
 /* Quantiles of `values`, exact, between two neighbours by straight line (the default of R and NumPy: type 7). `q` [at most QUANTILES_MAX] in [0, 1].
  * `count` 0: NaN. Order of the values does not matter and is kept. Cost: three passes and sorting of the few buckets the quantiles fall in. */
 #define QUANTILES_MAX 64

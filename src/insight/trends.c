@@ -210,6 +210,16 @@ static enum status read_split(struct trends *t, const struct definition_part *d,
     return status;
 }
 
+/* Where the period before begins. Whole months (quarters, years) are held against as many before them, whatever their lengths; anything else against
+ * as long a time by the clock on the wall, so that days stay days where a clock is put forward or back between. */
+static int64_t begin_before(const struct trends *t, const struct calendar *c) {
+    const struct period p = t->period;
+    if (!calendar_unit_fixed(t->interval) && t->periods.begin_ms == p.from_ms && t->periods.end_ms == p.to_ms)
+        return calendar_add(c, p.from_ms, -(int64_t)t->periods.count, t->interval);
+    const int64_t from = zone_utc_to_local(c->zone, p.from_ms), to = zone_utc_to_local(c->zone, p.to_ms);
+    return zone_local_to_utc(c->zone, from - (to - from));
+}
+
 /* What the data reaches back to where no beginning is asked for: nothing is before 1970. */
 static enum status read_period(struct trends *t, const struct definition_part *d, struct fault *fault) {
     const struct calendar calendar = insight_calendar(t->insight);
@@ -226,8 +236,7 @@ static enum status read_period(struct trends *t, const struct definition_part *d
         return definition_fail(d, "to", fault, "the period ends before it begins");
     status = periods_make(&t->periods, &calendar, t->interval, t->period.from_ms, t->period.to_ms, fault);
     if (!status && t->previous) {
-        int64_t length = t->period.to_ms - t->period.from_ms;
-        t->least_ms = t->period.from_ms - length;
+        t->least_ms = begin_before(t, &calendar);
         status = periods_make(&t->periods_before, &calendar, t->interval, t->least_ms, t->period.from_ms, fault);
     }
     t->width = t->periods.count + 1 + (t->previous ? t->periods_before.count + 1 : 0);

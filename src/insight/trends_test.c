@@ -114,6 +114,10 @@ static struct asked random_question(struct random *r, struct buffer *text) {
     a.previous = random_chance(r, 0.5);
     int64_t today = calendar_day(&calendar, bed.now_ms), to = today - (int64_t)random_below(r, 12) + 1,
             from = to - 1 - (int64_t)random_below(r, 40);
+    if (a.interval == UNIT_MONTH && random_chance(r, 0.4)) { /* a whole one, which is not as long as the one before */
+        to = calendar_period(&calendar, today, UNIT_MONTH, 0);
+        from = calendar_period(&calendar, today, UNIT_MONTH, -1);
+    }
     a.from_ms = calendar_day_start(&calendar, from);
     a.to_ms = calendar_day_start(&calendar, to);
     size_t sizes[2] = {time_format_date(from, dates[0]), time_format_date(to, dates[1])};
@@ -152,17 +156,29 @@ static bool interval_bounds(enum unit unit, uint32_t k, int64_t *from_ms, int64_
     return there;
 }
 
+/* Whole months: as many before. Else as long a time. */
+static int64_t before_of(const struct asked *a) {
+    const struct calendar calendar = {bed.zone, 1};
+    const int64_t from = calendar_day(&calendar, a->from_ms), to = calendar_day(&calendar, a->to_ms);
+    if (a->interval == UNIT_MONTH && from == calendar_period(&calendar, from, UNIT_MONTH, 0) &&
+        to == calendar_period(&calendar, to, UNIT_MONTH, 0))
+        return calendar_day_start(&calendar, calendar_period(&calendar, from, UNIT_MONTH,
+                                                             (int)(model_unit(&calendar, UNIT_MONTH, a->from_ms) -
+                                                                   model_unit(&calendar, UNIT_MONTH, a->to_ms))));
+    return 2 * a->from_ms - a->to_ms;
+}
+
 static void assert_answer(const struct asked *a, const struct answer *answer, const char *text, uint64_t *rows_seen) {
     const struct answer_table *trend = answer_find(answer, "trend"), *totals = answer_find(answer, "totals");
     uint32_t k = 0;
-    const int64_t length = a->to_ms - a->from_ms;
+    const int64_t begin_before = before_of(a);
     struct slice last = SLICE_NONE;
     for (size_t row = 0; row < answer_rows(trend); row++, k++, ++*rows_seen) {
         struct slice name = a->by ? answer_at(trend, row, "group").text : SLICE("");
         k = slice_equal(name, last) ? k : 0;
         last = name;
         int group = a->by ? group_number(name) : 0;
-        int64_t from = a->from_ms, to = a->to_ms, from_before = a->from_ms - length, to_before = a->from_ms;
+        int64_t from = a->from_ms, to = a->to_ms, from_before = begin_before, to_before = a->from_ms;
         assert_true(interval_bounds(a->interval, k, &from, &to));
         bool before = interval_bounds(a->interval, k, &from_before, &to_before);
         for (size_t i = 0; i < a->count; i++) {
@@ -187,8 +203,8 @@ static void assert_answer(const struct asked *a, const struct answer *answer, co
             assert_value(&bed, &a->series[i], a, group, a->from_ms, a->to_ms, answer_at(totals, row, column), text);
             snprintf(column, sizeof column, "s%zu before", i);
             if (a->previous)
-                assert_value(&bed, &a->series[i], a, group, a->from_ms - length, a->from_ms,
-                             answer_at(totals, row, column), text);
+                assert_value(&bed, &a->series[i], a, group, begin_before, a->from_ms, answer_at(totals, row, column),
+                             text);
         }
 }
 

@@ -65,6 +65,12 @@ const struct vector *evaluate_row_values(struct evaluator *e, unsigned part, siz
     return state_values(state_of(e, part), r->values[value]);
 }
 
+void evaluate_part_elements(struct evaluator *e, unsigned part, const struct vector *lists, uint32_t i,
+                            struct vector *out) {
+    assert(lists->form == VECTOR_LISTS);
+    list_values(state_of(e, part), &lists->lists[i & lists->mask], lists->type, out);
+}
+
 int64_t evaluate_row_position(struct evaluator *e, unsigned part, size_t rows, uint32_t i) {
     struct state *s = state_of(e, part);
     const struct plan_rows *r = rows_of(e, rows);

@@ -56,6 +56,10 @@ struct row_set {
 void evaluate_rows(struct evaluator *e, unsigned part, size_t rows, struct row_set *out);
 const int64_t *evaluate_row_times(struct evaluator *e, unsigned part, size_t rows); /* ms; of items their row's */
 const struct vector *evaluate_row_values(struct evaluator *e, unsigned part, size_t rows, size_t value);
+/* Elements of a list among values of this part (VECTOR_LISTS), as a vector of their own: element 0 is the list's first. Lasts as long as the span is in
+ * hand. */
+void evaluate_part_elements(struct evaluator *e, unsigned part, const struct vector *lists, uint32_t i,
+                            struct vector *out);
 /* Log position of element i's row (documents: of the first update), and the number of its type: what orders rows of equal time. */
 int64_t evaluate_row_position(struct evaluator *e, unsigned part, size_t rows, uint32_t i);
 

@@ -25,7 +25,8 @@ static enum status refused(int http, const struct buffer *answer, struct fault *
     struct slice message = SLICE("");
     if (json_parse(p, buffer_slice(answer), true, &root, NULL) == STATUS_OK)
         message = json_get_text(p, json_get(p, root, "error"), "message");
-    enum status status = message.size ? fault_set(fault, STATUS_INVALID, "%.*s", (int)message.size, message.data)
+    const enum status said = http == status_http(STATUS_TIMEOUT) ? STATUS_TIMEOUT : STATUS_INVALID;
+    enum status status = message.size ? fault_set(fault, said, "%.*s", (int)message.size, message.data)
                                       : fault_set(fault, STATUS_IO, "the server answered %d", http);
     json_parser_free(p);
     return status;

@@ -1,8 +1,9 @@
 /* insight_command: `onefold insight KIND member=value ...`: runs an analysis and prints its tables. Asks a running server (--url, --key), or opens
- * a data folder of its own for the time (--data). */
+ * a data folder of its own for the time (--data). What takes longer than a call may is asked for again as a job, which has no limit. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json_read.h"
 #include "base/json_write.h"
@@ -66,18 +67,93 @@ static int print_help(const struct insight_kind *kind) {
     return 0;
 }
 
-static enum status run(struct ask *ask, const struct insight_kind *kind, const char *format, const char *table,
-                       struct slice definition, struct buffer *answer, struct fault *fault) {
-    char path[300];
-    (void)snprintf(path, sizeof path, "/v1/insight/%s?format=%s%s%s", kind->name, format, table ? "&table=" : "",
-                   table ? table : "");
-    return ask_for(ask, "POST", path, definition, answer, fault);
+struct wanted {
+    const struct insight_kind *kind;
+    const char *format, *table;
+    bool job;
+};
+
+static void write_path(const struct wanted *wanted, const char *of, const char *more, struct buffer *path) {
+    buffer_clear(path);
+    buffer_print(path, "/v1/%s?format=%s%s%s%s%c", of, wanted->format, wanted->table ? "&table=" : "",
+                 wanted->table ? wanted->table : "", more, 0);
+}
+
+static void show_progress(double share, bool last) {
+    if (isatty(2))
+        fprintf(stderr, "\r%3.0f %%%s", share * 100, last ? "\r     \r" : "");
+}
+
+/* Until it has ended. Errors: the job's own. */
+static enum status wait_for_job(struct ask *ask, const char *path, struct buffer *answer, struct fault *fault) {
+    struct json_parser *p = json_parser_create();
+    enum status status;
+    useconds_t pause_us = 2000;
+    for (bool ended = false; !(status = ask_for(ask, "GET", path, SLICE(""), answer, fault)) && !ended;) {
+        const struct json *root, *share;
+        if ((status = json_parse(p, buffer_slice(answer), true, &root, fault)))
+            break;
+        const struct slice state = json_get_text(p, root, "state"), error = json_get_text(p, root, "error");
+        share = json_get(p, root, "progress");
+        ended = slice_is(state, "done");
+        show_progress(share && share->kind == JSON_REAL ? share->real : ended, ended);
+        if (!ended && !slice_is(state, "waiting") && !slice_is(state, "running")) {
+            status =
+                fault_set(fault, STATUS_INVALID, "%.*s", SLICE_ARG(error.size ? error : SLICE("the job was stopped")));
+            break;
+        }
+        if (!ended)
+            usleep(pause_us);
+        pause_us = pause_us < 200000 ? pause_us * 2 : pause_us;
+    }
+    json_parser_free(p);
+    return status;
+}
+
+static enum status run_as_job(struct ask *ask, const struct wanted *wanted, struct slice definition,
+                              struct buffer *answer, struct fault *fault) {
+    struct buffer path = {0};
+    struct json_parser *p = json_parser_create();
+    const struct json *root;
+    char of[80];
+    int64_t number = 0;
+    (void)snprintf(of, sizeof of, "insight/%s", wanted->kind->name);
+    write_path(wanted, of, "&job=1", &path);
+    enum status status = ask_for(ask, "POST", path.data, definition, answer, fault);
+    if (!status)
+        status = json_parse(p, buffer_slice(answer), true, &root, fault);
+    if (!status)
+        number = json_get(p, root, "job")->integer;
+    json_parser_free(p);
+    (void)snprintf(of, sizeof of, "/v1/jobs/%lld", (long long)number);
+    if (!status)
+        status = wait_for_job(ask, of, answer, fault);
+    write_path(wanted, of + strlen("/v1/"), "", &path);
+    if (!status && strcmp(wanted->format, "json") != 0)
+        status = ask_for(ask, "GET", path.data, SLICE(""), answer, fault);
+    buffer_release(&path);
+    return status;
+}
+
+static enum status run(struct ask *ask, const struct wanted *wanted, struct slice definition, struct buffer *answer,
+                       struct fault *fault) {
+    struct buffer path = {0};
+    char of[80];
+    enum status status = STATUS_TIMEOUT;
+    (void)snprintf(of, sizeof of, "insight/%s", wanted->kind->name);
+    write_path(wanted, of, "", &path);
+    if (!wanted->job)
+        status = ask_for(ask, "POST", path.data, definition, answer, fault);
+    if (status == STATUS_TIMEOUT)
+        status = run_as_job(ask, wanted, definition, answer, fault);
+    buffer_release(&path);
+    return status;
 }
 
 int insight_command(int argc, char **argv) {
     const char *rest[REST_MAX + 1], *url = NULL, *key = getenv("ONEFOLD_KEY"), *folder = "onefold-data", *file = NULL,
                                     *table_name = NULL, *paths = NULL;
-    bool csv = false, json = false, explain = false;
+    bool csv = false, json = false, job = false, explain = false;
     int count = REST_MAX;
     struct ask ask = {0};
     struct fault fault = {0};
@@ -91,6 +167,8 @@ int insight_command(int argc, char **argv) {
         {"csv", ARG_FLAG, &csv, "the tables as CSV"},
         {"table", ARG_TEXT, &table_name, "of CSV: only this table"},
         {"json", ARG_FLAG, &json, "the answer as JSON"},
+        {"job", ARG_FLAG, &job,
+         "as a job from the beginning: behind others' jobs, with no limit of time, progress on a terminal"},
         {"explain", ARG_FLAG, &explain, "what the kind takes; without a kind: the kinds"},
         {0}};
     args_parse(argc, argv,
@@ -109,12 +187,9 @@ int insight_command(int argc, char **argv) {
         status = write_definition(file, paths, rest + 1, count - 1, &definition, &fault);
     if (!status)
         status = ask_open(&ask, url, key, folder, &fault);
+    const struct wanted wanted = {kind, csv ? "csv" : json ? "json" : "text", table_name, job};
     if (!status)
-        status = run(&ask, kind,
-                     csv    ? "csv"
-                     : json ? "json"
-                            : "text",
-                     table_name, buffer_slice(&definition), &answer, &fault);
+        status = run(&ask, &wanted, buffer_slice(&definition), &answer, &fault);
     if (status)
         fprintf(stderr, "onefold: %s\n", fault.text);
     else

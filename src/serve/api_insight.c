@@ -116,7 +116,7 @@ static void run(struct call *call, const struct insight_kind *kind, struct slice
         analyst_run(call->serve->analyst, kind, definition, &query.stop, NULL, &analysis, &kept, &fault);
     query_end(call, &query);
     if (status == STATUS_CLOSED)
-        query_fail_stopped(call);
+        query_fail_stopped(call, "a job has no limit: ask with ?job=1");
     else if (status)
         call_fail(call, status, &fault);
     else
@@ -216,7 +216,7 @@ static bool find_members(struct call *call, const struct insight_kind *kind, str
     enum status status = analyst_members(call->serve->analyst, kind, definition, &query.stop, members, &fault);
     query_end(call, &query);
     if (status == STATUS_CLOSED)
-        query_fail_stopped(call);
+        query_fail_stopped(call, "take fewer customers or rows, by population or period");
     else if (status)
         call_fail(call, status, &fault);
     return !status;

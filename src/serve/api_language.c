@@ -285,7 +285,7 @@ static void count_members(struct call *call, struct asked *asked, struct columns
     enum status status =
         plan_run(asked->plan, 0, &asked->outside, asked->now_ms, query_workers(), &asked->query.stop, &answer);
     if (status != STATUS_OK) {
-        query_fail_stopped(call);
+        query_fail_stopped(call, QUERY_EXPLAIN);
         return;
     }
     json_member_integer(&call->json, "count", (int64_t)answer.count);
@@ -326,7 +326,7 @@ static void tally_values(struct call *call, struct asked *asked, struct columns 
     *t = (struct tally){.asked = asked, .limit = limit};
     plan_each(asked->plan, 0, &asked->outside, asked->now_ms, tally_value, t);
     if (atomic_load(&asked->query.stop)) {
-        query_fail_stopped(call);
+        query_fail_stopped(call, QUERY_EXPLAIN);
         return;
     }
     struct json_writer *w = &call->json;
@@ -490,7 +490,7 @@ static bool run_overlap(struct call *call, const struct audience_snapshot *snaps
     bool begun = query_begin(call, &query);
     for (size_t i = 0; begun && !call->failed && i < o->count; i++) {
         if (plan_run(plan, i, &outside, now_ms, query_workers(), &query.stop, &answers[i]) != STATUS_OK)
-            query_fail_stopped(call);
+            query_fail_stopped(call, QUERY_EXPLAIN);
     }
     if (begun)
         query_end(call, &query);

@@ -105,12 +105,12 @@ void query_end(struct call *call, struct query *query) {
     pthread_mutex_unlock(&queries->lock);
 }
 
-void query_fail_stopped(struct call *call) {
+void query_fail_stopped(struct call *call, const char *instead) {
     if (atomic_load(&call->serve->closing))
         call_fail(call, STATUS_CLOSED, NULL);
     else
-        call_fail_text(call, STATUS_TIMEOUT,
-                       "the query was stopped after %d s; POST /v1/query/explain shows what is dear", QUERY_S);
+        call_fail_text(call, STATUS_TIMEOUT, "stopped after %d s, which is as long as a call may take; %s", QUERY_S,
+                       instead);
 }
 
 unsigned query_workers(void) { return workers_wanted(); }

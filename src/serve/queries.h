@@ -24,8 +24,9 @@ void queries_free(struct queries *queries);
 /* False after failing the call: too many are under way. */
 bool query_begin(struct call *call, struct query *query);
 void query_end(struct call *call, struct query *query);
-/* Fails the call as one that took too long, or as the server is closing. */
-void query_fail_stopped(struct call *call);
+/* Fails the call as one that took too long, or as the server is closing. `instead`: what can be done about the first. */
+#define QUERY_EXPLAIN "POST /v1/query/explain shows what is dear"
+void query_fail_stopped(struct call *call, const char *instead);
 /* Threads for one: all cores, at most 16. */
 unsigned query_workers(void);
 

@@ -136,12 +136,109 @@ static void as_segments(void **state) {
         "names no customers");
 }
 
+/* Two groups and two values are one comparison: p is that of the textbook. */
+static void groups_are_compared(void **state) {
+    (void)state;
+    GOOD("POST", "/v1/insight/distribution", "{\"of\": \"count(bought) > 0\", \"split\": \"city\"}",
+         "[\"false\",\"Hangzhou\",2,0.5,1,-0.86602540378443", "[\"true\",\"Hangzhou\",2,0.5,0,0.86602540378443",
+         ",0.38647623077123", "p adjusted for 1 tests (Holm)");
+    GOOD("POST", "/v1/insight/funnel", "{\"steps\": \"viewed -> bought\", \"split\": \"city\"}",
+         "[\"Hangzhou\",2,1,0.5,0,0.86602540378443", ",0.38647623077123", "p adjusted for 1 tests (Holm)");
+    GOOD("POST", "/v1/insight/distribution", "{\"of\": \"price\", \"event\": \"viewed\", \"split\": \"city\"}",
+         "!differences");
+}
+
+/* A series that is too short for its season says so, and does not say that the season was taken out. */
+static void short_series(void **state) {
+    (void)state;
+    GOOD("POST", "/v1/insight/series", "{\"orders\": \"any event\", \"to\": \"2026-01-05\"}",
+         "a season of 7 steps takes two of them to be seen, and there are 4 steps: none is taken out",
+         "4 steps are too few to tell what is ordinary", "!is taken out all the same");
+    BAD(400, "POST", "/v1/insight/attribution",
+        "{\"touches\": \"viewed\", \"conversions\": \"bought\", \"position\": [1, 1]}",
+        "at position: shares of the first touch");
+    GOOD("POST", "/v1/insight/attribution",
+         "{\"touches\": \"viewed\", \"conversions\": \"bought\", \"position\": [40, 20, 40], \"models\": "
+         "[\"position\"]}",
+         "\"viewed\",");
+    GOOD("POST", "/v1/insight/concentration", "{\"orders\": \"viewed\", \"value\": 1}", "[3,3,3,");
+}
+
+/* A list's elements are what was bought; where one value is asked for, a list is none, and not missing either. */
+static void lists(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        char body[256];
+        snprintf(
+            body, sizeof body,
+            "{\"userId\":\"u%u\",\"event\":\"basket\",\"properties\":{\"things\":[\"a\",\"b\"%s],\"numbers\":[7,%u]}}",
+            i % 3, i ? ",\"c\",\"a\"" : "", i);
+        assert_int_equal(served_call(&served, served.writer, "POST", "/v1/track", body), 200);
+    }
+    served_settle(&served);
+    GOOD("POST", "/v1/insight/basket",
+         "{\"orders\": \"basket\", \"item\": \"things\", \"support\": 0.5, \"shortest\": 1}", "[\"a\",1,4,1]",
+         "[\"a + b\",2,4,1]", "[\"a + b + c\",3,3,0.75]", "4 baskets, 3 items");
+    GOOD("POST", "/v1/insight/basket",
+         "{\"orders\": \"basket\", \"item\": \"numbers\", \"support\": 1, \"shortest\": 1}", "[\"7\",1,4,1]",
+         "4 baskets, 5 items");
+    GOOD("POST", "/v1/insight/then_bought", "{\"orders\": \"basket\", \"item\": \"things\"}", "[\"a\",\"c\",1,3,");
+    BAD(400, "POST", "/v1/insight/path", "{\"events\": \"basket\", \"node\": \"things\"}",
+        "\\\"things\\\" is a list, and one value is expected here");
+    BAD(400, "POST", "/v1/insight/distribution", "{\"event\": \"basket\", \"of\": \"things\"}",
+        "at of: \\\"things\\\" is a list");
+    BAD(400, "POST", "/v1/insight/trends", "{\"event\": \"basket\", \"split\": \"last(basket).things\"}",
+        "last(basket).things contains \\\"x\\\"");
+    GOOD("POST", "/v1/insight/trends", "{\"event\": \"basket\", \"split\": \"last(basket).things contains \\\"c\\\"\"}",
+         "\"true\"");
+    BAD(400, "POST", "/v1/insight/rfm", "{\"orders\": \"basket\"}",
+        "at value: \\\"total\\\" is taken where none is given, and these rows have none");
+    BAD(400, "POST", "/v1/insight/basket", "{\"orders\": \"basket\"}",
+        "at item: \\\"product_id\\\" is taken where none is given");
+}
+
+/* Weeks are held against weeks where clocks were put forward between (Berlin, 30 March 2025), and March against February, not against its own length
+ * before. The last of these tests: it leaves the zone behind. */
+static void the_period_before_goes_by_the_calendar(void **state) {
+    static const struct {
+        const char *time;
+        unsigned times;
+    } ticks[] = {{"2025-02-10T12:00:00Z", 7}, {"2025-03-03T12:00:00Z", 1}, {"2025-03-10T12:00:00Z", 2},
+                 {"2025-03-17T12:00:00Z", 3}, {"2025-03-24T12:00:00Z", 4}, {"2025-03-31T12:00:00Z", 5},
+                 {"2025-04-07T12:00:00Z", 6}, {"2025-04-14T12:00:00Z", 7}, {"2025-04-21T12:00:00Z", 8}};
+    (void)state;
+    GOOD("POST", "/v1/workspace", "{\"time_zone\": \"Europe/Berlin\"}", "");
+    for (size_t i = 0; i < sizeof ticks / sizeof *ticks; i++)
+        for (unsigned k = 0; k < ticks[i].times; k++) {
+            char body[256];
+            snprintf(body, sizeof body, "{\"userId\":\"u0\",\"event\":\"tick\",\"timestamp\":\"%s\"}", ticks[i].time);
+            assert_int_equal(served_call(&served, served.writer, "POST", "/v1/track", body), 200);
+        }
+    served_settle(&served);
+    GOOD("POST", "/v1/insight/trends?format=csv&table=trend",
+         "{\"event\": \"tick\", \"interval\": \"week\", \"compare\": \"previous\", \"from\": \"2025-03-31\", \"to\": "
+         "\"2025-04-28\"}",
+         "\n2025-03-31,5,1,4\r", "\n2025-04-07,6,2,2\r", "\n2025-04-14,7,3,", "\n2025-04-21,8,4,1\r");
+    GOOD("POST", "/v1/insight/trends?format=csv&table=trend",
+         "{\"event\": \"tick\", \"interval\": \"month\", \"compare\": \"previous\", \"from\": \"2025-03-01\", \"to\": "
+         "\"2025-05-01\"}",
+         "\n2025-03,15,0,", "\n2025-04,21,7,2\r");
+    GOOD("POST", "/v1/insight/trends?format=csv&table=trend",
+         "{\"event\": \"tick\", \"interval\": \"month\", \"compare\": \"previous\", \"from\": \"2025-03-01\", \"to\": "
+         "\"2025-04-01\"}",
+         "\n2025-03,15,7,");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(on_the_spot),
         cmocka_unit_test(saved),
         cmocka_unit_test(as_a_job),
         cmocka_unit_test(as_segments),
+        cmocka_unit_test(groups_are_compared),
+        cmocka_unit_test(short_series),
+        cmocka_unit_test(lists),
+        cmocka_unit_test(the_period_before_goes_by_the_calendar),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

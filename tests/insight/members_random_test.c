@@ -259,6 +259,49 @@ static void of_lift(void **state) {
     assert_count(members("lift", definition, "{\"arm\": \"withheld\", \"converted\": false}"), counted);
 }
 
+/* --- of one group of a split --- */
+
+static int first_channel(size_t from, size_t end) {
+    for (size_t i = from; i < end; i++)
+        if (!rows[i].kind)
+            return (int)rows[i].channel;
+    return -1;
+}
+
+static unsigned purchases(size_t from, size_t end) {
+    unsigned count = 0;
+    for (size_t i = from; i < end; i++)
+        count += rows[i].kind;
+    return count;
+}
+
+#define TOP_BY(split) "{\"orders\": \"bought\", \"value\": \"1\", \"split\": \"" split "\"}"
+#define LIFT_BY(split)                                                                                                 \
+    "{\"reached\": \"seen where channel = \\\"ch0\\\"\", \"withheld\": \"seen where channel = \\\"ch1\\\"\", "         \
+    "\"goal\": \"bought\", \"within\": \"6 hours\", \"split\": \"" split "\"}"
+
+static void of_one_group(void **state) {
+    double counted;
+    char whom[128];
+    (void)state;
+    for (int channel = 0; channel < 3; channel++) {
+        (void)snprintf(whom, sizeof whom, "{\"top\": 1, \"group\": \"ch%d\"}", channel);
+        COUNT(counted, first_channel(from, end) == channel && purchases(from, end));
+        assert_count(members("concentration", TOP_BY("first(seen).channel"), whom), counted);
+        (void)snprintf(whom, sizeof whom, "{\"arm\": \"reached\", \"converted\": true, \"group\": \"ch%d\"}", channel);
+        COUNT(counted, first_channel(from, end) == channel && trial_is(from, end, 0, 1));
+        assert_count(members("lift", LIFT_BY("first(seen).channel"), whom), counted);
+    }
+    COUNT(counted, purchases(from, end) == 2);
+    assert_count(members("concentration", TOP_BY("count(bought)"), "{\"top\": 1, \"group\": \"2\"}"), counted);
+    COUNT(counted, purchases(from, end) && purchases(from, end) <= 2);
+    assert_count(members("concentration", TOP_BY("count(bought) > 2"), "{\"top\": 1, \"group\": \"false\"}"), counted);
+    refused("concentration", TOP_BY("count(bought) > 2"), "{\"top\": 1}", "at members.group: members are of one group");
+    refused("concentration", TOP_BY("count(bought)"), "{\"top\": 1, \"group\": \"many\"}", "at members.group: ");
+    refused("lift", LIFT_BY("first(seen).channel"), "{\"arm\": \"reached\"}", "at members.group: ");
+    refused("concentration", TOP_BY("count(bought)"), "{\"topp\": 1, \"group\": \"2\"}", "did you mean \\\"top\\\"?");
+}
+
 /* --- what is not understood --- */
 
 static void not_understood(void **state) {
@@ -285,8 +328,9 @@ static void not_understood(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(of_ways),   cmocka_unit_test(of_whole_ways), cmocka_unit_test(of_channels),
-        cmocka_unit_test(of_shares), cmocka_unit_test(of_lift),       cmocka_unit_test(not_understood),
+        cmocka_unit_test(of_ways),        cmocka_unit_test(of_whole_ways), cmocka_unit_test(of_channels),
+        cmocka_unit_test(of_shares),      cmocka_unit_test(of_lift),       cmocka_unit_test(of_one_group),
+        cmocka_unit_test(not_understood),
     };
     return cmocka_run_group_tests(tests, open_rows, close_rows);
 }

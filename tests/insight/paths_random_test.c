@@ -153,20 +153,35 @@ static void overlap_is_as_counted(void **state) {
     }
 }
 
-/* --- lift: a page seen in ch0 is a trial, in ch1 one of those left out --- */
+/* --- lift: page0 seen is a trial, page1 one of those left out --- */
 
-/* What a customer adds to the difference of goals a trial, squared and added up: its standard error, squared. Rows are by customer. */
-static double variance(const double trials[2], const double goals[2], const double *within) {
+static bool lift_apart; /* only customers who saw one of the two at most are asked about */
+
+/* 0, 1; 2: the row is in neither, or its customer not asked about. */
+static unsigned arm_of(size_t row) {
+    bool saw[2] = {false};
+    if (rows[row].kind || rows[row].page > 1)
+        return 2;
+    for (size_t i = 0; i < row_count && lift_apart; i++)
+        if (rows[i].customer == rows[row].customer && !rows[i].kind && rows[i].page < 2)
+            saw[rows[i].page] = true;
+    return saw[0] && saw[1] ? 2 : rows[row].page;
+}
+
+/* What a customer adds to the difference of goals a trial (or of who came to any), squared and added up: its standard error, squared. Rows are by
+ * customer. */
+static double variance(const double trials[2], const double goals[2], const double *within, bool any_goal) {
     double sum = 0, customers = 0;
     for (size_t from = 0, end; from < row_count; from = end) {
         double apart = 0;
         bool any = false;
         for (end = from; end < row_count && rows[end].customer == rows[from].customer; end++) {
-            const unsigned arm = rows[end].channel;
-            if (rows[end].kind || arm > 1)
+            const unsigned arm = arm_of(end);
+            if (arm > 1)
                 continue;
             any = true;
-            apart += (arm ? -1 : 1) * (within[end] - goals[arm] / trials[arm]) / trials[arm];
+            const double came = any_goal ? within[end] > 0 : within[end];
+            apart += (arm ? -1 : 1) * (came - goals[arm] / trials[arm]) / trials[arm];
         }
         sum += apart * apart;
         customers += any;
@@ -174,22 +189,52 @@ static double variance(const double trials[2], const double goals[2], const doub
     return sum * customers / (customers - 1);
 }
 
-static void lift_is_as_counted(void **state) {
-    static const char definition[] =
-        "{\"reached\": \"seen where channel = \\\"ch0\\\"\", \"withheld\": \"seen where channel = "
-        "\\\"ch1\\\"\", \"goal\": \"bought\", \"within\": \"6 hours\"}";
+/* Wilson's bound of a share, below (-1) or above (1). */
+static double wilson(double part, double whole, double side) {
+    const double z = 1.959963984540054, p = part / whole;
+    return (p + z * z / (2 * whole) + side * z * sqrt(p * (1 - p) / whole + z * z / (4 * whole * whole))) /
+           (1 + z * z / whole);
+}
+
+/* Newcombe's of independent trials, as much wider as customers vary more than those would; and z as much nearer 0. */
+static double check_interval(const char *csv, const double trials[2], const double successes[2], const double *within) {
+    const double a = successes[0] / trials[0], b = successes[1] / trials[1];
+    const double alone = a * (1 - a) / trials[0] + b * (1 - b) / trials[1],
+                 pooled = (successes[0] + successes[1]) / (trials[0] + trials[1]),
+                 wider = sqrt(fmax(1, variance(trials, successes, within, true) / alone)),
+                 z = (a - b) / sqrt(pooled * (1 - pooled) * (1 / trials[0] + 1 / trials[1])) / wider;
+    same(csv, "all", 6,
+         a - b - wider * hypot(a - wilson(successes[0], trials[0], -1), wilson(successes[1], trials[1], 1) - b));
+    same(csv, "all", 7,
+         a - b + wider * hypot(wilson(successes[0], trials[0], 1) - a, b - wilson(successes[1], trials[1], -1)));
+    same(csv, "all", 8, erfc(fabs(z) * M_SQRT1_2));
+    return wider;
+}
+
+/* Returns how much wider than of independent trials the interval is. */
+static double check_lift(unsigned hours) {
     static double within[ROWS];
+    char definition[400];
     double trials[2] = {0}, successes[2] = {0}, goals[2] = {0};
-    (void)state;
+    (void)snprintf(definition, sizeof definition,
+                   "{\"reached\": \"seen where page = \\\"page0\\\"\", \"withheld\": \"seen where page = "
+                   "\\\"page1\\\"\", \"goal\": \"bought\", \"within\": \"%u hours\"%s}",
+                   hours,
+                   lift_apart
+                       ? ", \"population\": \"count(seen where page = \\\"page0\\\") = 0 or count(seen where page = "
+                         "\\\"page1\\\") = 0\""
+                       : "");
+    memset(within, 0, sizeof within);
     for (size_t i = 0; i < row_count; i++) {
-        if (rows[i].kind || rows[i].channel > 1)
+        const unsigned arm = arm_of(i);
+        if (arm > 1)
             continue;
         for (size_t k = 0; k < row_count; k++)
             within[i] += rows[k].customer == rows[i].customer && rows[k].kind && rows[k].time_s > rows[i].time_s &&
-                         rows[k].time_s <= rows[i].time_s + 6 * 3600;
-        trials[rows[i].channel]++;
-        successes[rows[i].channel] += within[i] > 0;
-        goals[rows[i].channel] += within[i];
+                         rows[k].time_s <= rows[i].time_s + (int64_t)hours * 3600;
+        trials[arm]++;
+        successes[arm] += within[i] > 0;
+        goals[arm] += within[i];
     }
     const char *csv = ask("lift", "lift", definition);
     same(csv, "all", 1, trials[0]);
@@ -198,11 +243,25 @@ static void lift_is_as_counted(void **state) {
     same(csv, "all", 4, successes[1] / trials[1]);
     same(csv, "all", 5, successes[0] / trials[0] - successes[1] / trials[1]);
     same(csv, "all", 10, goals[0] - goals[1] / trials[1] * trials[0]);
-    const double each = goals[0] / trials[0] - goals[1] / trials[1], error = sqrt(variance(trials, goals, within));
+    const double each = goals[0] / trials[0] - goals[1] / trials[1],
+                 error = sqrt(variance(trials, goals, within, false));
     same(csv, "all", 11, each);
     same(csv, "all", 12, each - 1.959963984540054 * error);
     same(csv, "all", 13, each + 1.959963984540054 * error);
-    assert_true(figure(csv, "all", 6) < figure(csv, "all", 5) && figure(csv, "all", 5) < figure(csv, "all", 7));
+    return check_interval(csv, trials, successes, within);
+}
+
+/* The longer the time, the more it is the customer and not the trial that a goal comes from; where everybody is in one arm, that shows. */
+static void lift_is_as_counted(void **state) {
+    double widest = 0;
+    (void)state;
+    for (unsigned hours = 6; hours < 2000; hours *= 6) {
+        lift_apart = false;
+        (void)check_lift(hours);
+        lift_apart = true;
+        widest = fmax(widest, check_lift(hours));
+    }
+    assert_true(widest > 1.1); /* or nothing was seen of it */
 }
 
 int main(void) {
