@@ -103,12 +103,16 @@ enum status audience_load(struct audience *a, const char *path,
 enum status audience_check(struct audience *a, struct json_parser *p, const struct json *definition,
                            struct fault *fault) WARN_UNUSED;
 
-/* Evaluates the live segments that a definition asks for beside the fold, before it is logged, so that the fold stands still for some ms
- * instead of for an evaluation of everybody. Once the definition is folded, or never will be, what is left of it is released. NULL: nothing can
- * be prepared; then the fold does it all. What the definition comes to is the same either way, and after a restart.
- * Thread: any but the fold's; one prepares, others wait for their turn. Cost: a batch run's and that of everybody's due moments and slack. */
+/* Evaluates the live segments that definitions ask for beside the fold, before they are logged, so that the fold stands still for some ms each
+ * instead of for an evaluation of everybody. Each is taken by itself, as of now: one that builds on another of them is not prepared. Once the
+ * definitions are folded, or never will be, what is left of it is released. NULL: nothing can be prepared; then the fold does it all. What a
+ * definition comes to is the same either way, and after a restart.
+ * Thread: any but the fold's; one prepares, others wait for their turn. Cost: one pass over everybody: a batch run's, and due moments and slack. */
 struct audience_prepared;
-struct audience_prepared *audience_prepare(struct audience *a, struct json_parser *p, const struct json *definition);
+struct audience_prepared *audience_prepare(struct audience *a, struct json_parser *p,
+                                           const struct json *const *definitions, size_t count);
+size_t
+audience_prepare_most(struct audience *a); /* so many segments at once; of more definitions the rest are not prepared */
 void audience_prepared_release(struct audience *a, struct audience_prepared *prepared);
 
 /* The definitions in force, immutable; release it soon. */

@@ -1,5 +1,5 @@
 /* backfill: see the header. */
-#include "audience/backfill.h"
+#include "audience/backfill_inside.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -13,43 +13,9 @@
 
 uint32_t backfill_one_by_one = 512;
 
-/* What one root says of a span. */
-struct answer {
-    uint64_t bits[SPAN_WORDS];
-    uint8_t slack[SPAN_CUSTOMERS];
-};
-struct answers {
-    uint64_t asked[SPAN_WORDS]; /* of whom something is known */
-    int64_t *due;  /* [SPAN_CUSTOMERS]: until when the timed roots' answers hold; NULL where none is timed */
-    int64_t *sure; /* [SPAN_CUSTOMERS]: see slack.h; NULL where nothing turns */
-    struct answer roots[];
-};
-
-/* Roots of one plan, and whoever evaluates it. */
-struct part {
-    const struct plan *plan;
-    struct evaluator *evaluator;
-    uint32_t first, count;
-};
-
-struct backfill {
-    struct outside outside;
-    struct audience_snapshot *snapshot; /* NULL where the parts are a planned's */
-    uint32_t *numbers;                  /* with the snapshot */
-    struct plan *own;
-    struct part *parts; /* their evaluators: of the thread that owns it */
-    uint32_t part_count, root_count;
-    bool *timed; /* [root_count] */
-    bool any_timed;
-    struct evaluator **helpers; /* [WORKERS_MAX][part_count]; of threads beside it */
-    struct answers **spans;     /* [span_count]; NULL: not worked, or there is no such span */
-    uint32_t span_count;
-    struct buffer touched; /* uint64_t by number / 64 */
-};
-
 /* --- one span --- */
 
-static struct answers *answers_create(const struct backfill *b) {
+struct answers *answers_create(const struct backfill *b) {
     struct answers *s = memory_get(1, sizeof *s + b->root_count * sizeof s->roots[0]);
     if (b->any_timed) {
         s->due = memory_get(SPAN_CUSTOMERS, sizeof *s->due);
@@ -59,11 +25,12 @@ static struct answers *answers_create(const struct backfill *b) {
     return s;
 }
 
-static void answers_free(struct answers *s) {
+void answers_free(struct answers *s) {
     if (!s)
         return;
     free(s->due);
     free(s->sure);
+    free(s->values);
     free(s);
 }
 
@@ -77,10 +44,33 @@ static void note_sure(struct answers *s, uint32_t i, int64_t turns_ms) {
         s->sure[i] = turns_ms;
 }
 
-/* What root `r` says of customer `i` besides the bit. */
-static inline void note_hold(const struct backfill *b, struct answers *s, uint32_t r, uint32_t i,
-                             const struct hold *hold) {
-    uint8_t byte = slack_byte(hold->slack, hold->turns_ms > 0, hold->documents);
+static bool put_value(uint16_t values[SLACK_VALUES], uint16_t print) {
+    uint32_t i = 0;
+    while (i < SLACK_VALUES && values[i] && values[i] != print)
+        i++;
+    if (i < SLACK_VALUES)
+        values[i] = print;
+    return i < SLACK_VALUES;
+}
+
+/* The values that a root has counted of customer `i`, who is in hand or in the span in hand; false where all have no room. */
+static bool note_values(struct answers *s, struct evaluator *e, uint32_t index, uint32_t i) {
+    uint16_t prints[HOLD_VALUES_MAX];
+    uint32_t count = evaluate_values_counted(e, index, i, prints);
+    bool room = count != UINT32_MAX;
+    if (!s->values)
+        s->values = memory_get(SPAN_CUSTOMERS, sizeof *s->values);
+    for (uint32_t k = 0; k < count && room; k++)
+        room = put_value(s->values[i], prints[k]);
+    return room;
+}
+
+/* What root `r`, of which `e` has the answer, says of customer `i` besides the bit. */
+static inline void note_hold(const struct backfill *b, struct answers *s, uint32_t r, struct evaluator *e,
+                             uint32_t index, uint32_t i, const struct hold *hold) {
+    uint8_t byte = slack_byte(hold->slack, hold->turns_ms > 0, hold->documents, hold->keeps);
+    if (byte & SLACK_TURNS && b->by_values[r] && !note_values(s, e, index, i))
+        byte &= (uint8_t)~SLACK_TURNS;
     s->roots[r].slack[i] = byte;
     if (b->timed[r] && hold->until_ms < s->due[i])
         s->due[i] = hold->until_ms;
@@ -94,9 +84,14 @@ static void work_root(const struct backfill *b, struct answers *s, uint32_t r, s
     evaluate_holds(e, index, s->roots[r].bits, holds);
     for (uint32_t i = 0; i < SPAN_CUSTOMERS; i++)
         if (holds[i].slack) { /* else no customer */
-            note_hold(b, s, r, i, &holds[i]);
+            note_hold(b, s, r, e, index, i, &holds[i]);
             bit_set(s->asked, i);
         }
+}
+
+void work_part(const struct backfill *b, struct answers *s, const struct part *part, struct hold *holds) {
+    for (uint32_t i = 0; i < part->count; i++)
+        work_root(b, s, part->first + i, part->evaluator, part->index + i, holds);
 }
 
 /* NULL where the history has no such span. */
@@ -108,31 +103,39 @@ static struct answers *work_span(const struct backfill *b, const struct part *pa
             return s;
         if (!s)
             s = answers_create(b);
-        for (uint32_t i = 0; i < parts[k].count; i++)
-            work_root(b, s, parts[k].first + i, parts[k].evaluator, i, holds);
+        work_part(b, s, &parts[k], holds);
     }
     return s;
+}
+
+void answers_forget(struct answers *s, uint32_t place) {
+    if (s->due)
+        s->due[place] = TIMER_NEVER;
+    if (s->sure)
+        s->sure[place] = INT64_MAX;
+    if (s->values)
+        memset(s->values[place], 0, sizeof s->values[place]);
+    bit_set(s->asked, place);
+}
+
+void work_customer_part(const struct backfill *b, struct answers *s, const struct part *part, uint32_t place) {
+    for (uint32_t i = 0; i < part->count; i++) {
+        struct answer *a = &s->roots[part->first + i];
+        bool in;
+        struct hold hold = evaluate_hold(part->evaluator, part->index + i, &in);
+        a->bits[place / 64] = (a->bits[place / 64] & ~(UINT64_C(1) << place % 64)) | (uint64_t)in << place % 64;
+        note_hold(b, s, part->first + i, part->evaluator, part->index + i, place, &hold);
+    }
 }
 
 /* One customer again. */
 static void work_customer(const struct backfill *b, const struct part *parts, struct answers *s,
                           struct customer_id customer, int64_t now_ms) {
-    uint32_t place = place_in_span(customer);
-    if (s->due)
-        s->due[place] = TIMER_NEVER;
-    if (s->sure)
-        s->sure[place] = INT64_MAX;
+    answers_forget(s, place_in_span(customer));
     for (uint32_t k = 0; k < b->part_count; k++) {
         evaluator_customer(parts[k].evaluator, customer, now_ms, UINT64_MAX);
-        for (uint32_t i = 0; i < parts[k].count; i++) {
-            struct answer *a = &s->roots[parts[k].first + i];
-            bool in;
-            struct hold hold = evaluate_hold(parts[k].evaluator, i, &in);
-            a->bits[place / 64] = (a->bits[place / 64] & ~(UINT64_C(1) << place % 64)) | (uint64_t)in << place % 64;
-            note_hold(b, s, parts[k].first + i, place, &hold);
-        }
+        work_customer_part(b, s, &parts[k], place_in_span(customer));
     }
-    bit_set(s->asked, place);
 }
 
 /* --- many spans --- */
@@ -175,85 +178,48 @@ static void work_spans(void *context, unsigned number) {
 }
 
 struct helper {
-    struct pass *pass;
+    void (*work)(void *context, unsigned number);
+    void *context;
     unsigned number;
 };
 
 static void *help(void *context) {
     const struct helper *h = context;
-    work_spans(h->pass, h->number);
+    h->work(h->context, h->number);
     return NULL;
 }
 
-/* Threads of our own, not language/workers.h's: they take after the caller's niceness. Where one cannot be made the others do its share. */
-static void run_threads(unsigned workers, struct pass *pass) {
+/* Threads of our own, not language/workers.h's: they take after the caller's niceness. */
+void run_threads(unsigned workers, void (*work)(void *context, unsigned number), void *context) {
     pthread_t threads[WORKERS_MAX];
     struct helper helpers[WORKERS_MAX];
     unsigned made = 0;
-    for (unsigned i = 1; i < workers; i++) {
-        helpers[made] = (struct helper){pass, i};
+    for (unsigned i = 1; i < workers && i < WORKERS_MAX; i++) {
+        helpers[made] = (struct helper){work, context, i};
         if (pthread_create(&threads[made], NULL, help, &helpers[made]) == 0)
             made++;
     }
-    work_spans(pass, 0);
+    work(context, 0);
     for (unsigned i = 0; i < made; i++)
         pthread_join(threads[i], NULL);
 }
 
-void backfill_work(struct backfill *b, uint32_t first, uint32_t end, int64_t now_ms, unsigned workers) {
+void backfill_reserve(struct backfill *b, uint32_t end) {
+    if (end <= b->span_count)
+        return;
+    b->spans = memory_resize(b->spans, end, sizeof(struct answers *));
+    for (uint32_t i = b->span_count; i < end; i++)
+        b->spans[i] = NULL;
+    b->span_count = end;
+}
+
+/* Evaluates the spans as of `now_ms`, by so many threads. */
+static void work_window(struct backfill *b, uint32_t first, uint32_t end, int64_t now_ms, unsigned workers) {
     struct pass pass = {.b = b, .now_ms = now_ms, .next = first, .end = end};
-    if (end > b->span_count) {
-        b->spans = memory_resize(b->spans, end, sizeof(struct answers *));
-        for (uint32_t i = b->span_count; i < end; i++)
-            b->spans[i] = NULL;
-        b->span_count = end;
-    }
+    backfill_reserve(b, end);
     if (!b->helpers)
         b->helpers = memory_get((WORKERS_MAX + 1) * ((size_t)b->part_count + 1), sizeof(struct evaluator *));
-    workers = workers > end - first ? end - first : workers;
-    run_threads(workers < 1 ? 1 : workers > WORKERS_MAX ? WORKERS_MAX : workers, &pass);
-}
-
-static struct answers *answers_of(const struct backfill *b, uint32_t span) {
-    return span < b->span_count ? b->spans[span] : NULL;
-}
-
-static uint64_t count_of(const uint64_t *bits, size_t words) {
-    uint64_t count = 0;
-    for (size_t w = 0; w < words; w++)
-        count += (uint64_t)__builtin_popcountll(bits[w]);
-    return count;
-}
-
-/* Some customers of a span again: each, or the span. */
-static void again_in_span(struct backfill *b, uint32_t span, const uint64_t *customers, size_t words, int64_t now_ms,
-                          struct hold *holds) {
-    struct answers *s = answers_of(b, span), *fresh = NULL;
-    uint64_t count = count_of(customers, words);
-    if (!s || !count)
-        return; /* what is not there is evaluated when it is put */
-    struct history_hold hold = history_enter(b->outside.history);
-    if (count > backfill_one_by_one)
-        fresh = work_span(b, b->parts, span, now_ms, holds);
-    for (size_t w = 0; w < words && !fresh; w++)
-        for (uint64_t left = customers[w]; left; left &= left - 1)
-            work_customer(
-                b, b->parts, s,
-                (struct customer_id){span * SPAN_CUSTOMERS + (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(left)},
-                now_ms);
-    history_leave(b->outside.history, hold);
-    if (fresh) {
-        answers_free(s);
-        b->spans[span] = fresh;
-    }
-}
-
-void backfill_again(struct backfill *b, const uint64_t *customers, size_t words, int64_t now_ms) {
-    struct hold *holds = memory_get(SPAN_CUSTOMERS, sizeof *holds);
-    for (size_t w = 0; w < words; w += SPAN_WORDS)
-        again_in_span(b, (uint32_t)(w / SPAN_WORDS), customers + w, words - w < SPAN_WORDS ? words - w : SPAN_WORDS,
-                      now_ms, holds);
-    free(holds);
+    run_threads(workers > end - first ? end - first : workers, work_spans, &pass);
 }
 
 /* --- who was touched --- */
@@ -285,12 +251,15 @@ static void set_parts(struct backfill *b, uint32_t part_count, uint32_t root_cou
     b->root_count = root_count;
     b->parts = memory_get(part_count + 1, sizeof *b->parts);
     b->timed = memory_get(root_count + 1, sizeof *b->timed);
+    b->by_values = memory_get(root_count + 1, sizeof *b->by_values);
 }
 
-static void note_timed(struct backfill *b) {
+static void note_roots(struct backfill *b) {
     for (uint32_t k = 0; k < b->part_count; k++)
-        for (uint32_t i = 0; i < b->parts[k].count; i++)
+        for (uint32_t i = 0; i < b->parts[k].count; i++) {
             b->any_timed |= b->timed[b->parts[k].first + i] = plan_timed(b->parts[k].plan, i);
+            b->by_values[b->parts[k].first + i] = evaluate_values(b->parts[k].evaluator, i).property != 0;
+        }
 }
 
 enum status backfill_create(const struct outside *outside, struct audience_snapshot *snapshot, const uint32_t *numbers,
@@ -310,8 +279,8 @@ enum status backfill_create(const struct outside *outside, struct audience_snaps
     memcpy(b->numbers, numbers, count * sizeof *numbers);
     b->own = plan;
     set_parts(b, 1, count);
-    b->parts[0] = (struct part){plan, evaluator_create(plan, outside), 0, count};
-    note_timed(b);
+    b->parts[0] = (struct part){plan, evaluator_create(plan, outside), 0, count, 0};
+    note_roots(b);
     *backfill = b;
     return STATUS_OK;
 }
@@ -332,6 +301,7 @@ void backfill_free(struct backfill *b) {
     free(b->helpers);
     free(b->parts);
     free(b->timed);
+    free(b->by_values);
     free(b->spans);
     free(b);
 }
@@ -353,7 +323,7 @@ bool backfill_fits(const struct backfill *b, const struct audience_snapshot *sna
 /* The planned's roots, with its own evaluators: for what is evaluated at the last moment. */
 static void parts_of_planned(const struct planned *p, struct part *parts) {
     for (uint32_t k = 0; k < p->group_count; k++)
-        parts[k] = (struct part){p->groups[k].plan, p->groups[k].now, p->groups[k].first, p->groups[k].count};
+        parts[k] = (struct part){p->groups[k].plan, p->groups[k].now, p->groups[k].first, p->groups[k].count, 0};
 }
 
 /* Customers of a span, as of one moment of the fold. */
@@ -414,8 +384,8 @@ static void tell_place(struct live *l, const struct planned *p, const struct ans
                        (struct customer_id){standing->span * SPAN_CUSTOMERS + place}, p->roots[r].number, 0, 0);
 }
 
-static void put_answers(struct live *l, struct planned *p, struct answers *s, const struct standing *standing,
-                        enum feed_cause cause) {
+static void put_answers(const struct backfill *b, struct live *l, struct planned *p, struct answers *s,
+                        const struct standing *standing, enum feed_cause cause) {
     uint64_t any[SPAN_WORDS] = {0};
     for (uint32_t r = 0; r < p->root_count; r++) {
         struct answer *a = &s->roots[r];
@@ -425,7 +395,8 @@ static void put_answers(struct live *l, struct planned *p, struct answers *s, co
         for (uint32_t w = 0; w < SPAN_WORDS; w++)
             any[w] |= p->span_bits[r][w];
         if (p->roots[r].slot != SLACK_SLOT_NONE)
-            slack_put_span(l->slack, standing->span, p->roots[r].slot, standing->wanted, a->slack, s->sure, l->now_ms);
+            slack_put_span(l->slack, standing->span, p->roots[r].slot, standing->wanted, a->slack, s->sure,
+                           b->by_values[r] ? s->values : NULL, l->now_ms);
     }
     if (s->due)
         put_due(l, s, standing);
@@ -470,7 +441,7 @@ static void put_spans(struct backfill *b, struct live *l, struct planned *p, uin
     parts_of_planned(p, parts);
     for (uint32_t span = first; span < end; span++) {
         struct answers *s = settle_span(b, l, parts, span, holds, standing);
-        put_answers(l, p, s, standing, cause);
+        put_answers(b, l, p, s, standing, cause);
         answers_free(s);
         count_more(&l->counters.span_passes, 1);
         count_more(&l->counters.evaluations, (uint64_t)SPAN_CUSTOMERS * p->root_count);
@@ -500,12 +471,12 @@ void backfill_everybody(struct live *l, struct planned *p, enum feed_cause cause
     b->outside = l->outside;
     set_parts(b, p->group_count, p->root_count);
     parts_of_planned(p, b->parts);
-    note_timed(b);
+    note_roots(b);
     none_void(l, p);
     window = window < workers ? workers : window;
     for (uint32_t first = 0; first < spans && p->root_count; first += window) {
         uint32_t end = spans - first < window ? spans : first + window;
-        backfill_work(b, first, end, l->now_ms, workers);
+        work_window(b, first, end, l->now_ms, workers);
         put_spans(b, l, p, first, end, cause);
     }
     backfill_free(b);

@@ -6,8 +6,8 @@
  * their order included, is what evaluating everybody at that position would give: a fold that comes to the definition without any
  * backfill (a restart) does the same. Or the fold waits while it is worked out, some spans at a time.
  *
- * Threads: backfill_work, _again and _fits of one backfill by one thread at a time; backfill_touch and _put are the fold's. Who touches
- * beside one who works holds a lock of his own around backfill_touch and backfill_again's taking of what was touched (prepare.c). */
+ * Threads: one works out; backfill_touch and _put are the fold's. Who touches beside one who works holds a lock of his own around
+ * backfill_touch and backfill_take_touched (prepare.c). */
 #ifndef ONEFOLD_AUDIENCE_BACKFILL_H
 #define ONEFOLD_AUDIENCE_BACKFILL_H
 
@@ -23,13 +23,21 @@ enum status backfill_create(const struct outside *outside, struct audience_snaps
                             uint32_t count, struct backfill **backfill, struct fault *fault) WARN_UNUSED;
 void backfill_free(struct backfill *backfill);
 
-/* Evaluates the spans as of `now_ms`, by so many threads. Cost: what a batch run costs, and due moments and slack of everybody; memory up to 17 bytes a
- * customer until it is put, and a root's bit and byte. */
-void backfill_work(struct backfill *backfill, uint32_t first_span, uint32_t end_span, int64_t now_ms, unsigned workers);
+/* --- backfill_together.c: one or several, of snapshots of one workspace, borrowed until it is freed --- */
+struct backfills;
+/* Errors: TOO_LARGE, where all of them are no one plan. */
+enum status backfills_create(const struct outside *outside, struct backfill *const *all, uint32_t count,
+                             struct backfills **backfills, struct fault *fault) WARN_UNUSED;
+void backfills_free(struct backfills *backfills);
+/* Evaluates the first `spans` as of `now_ms`, by so many threads. Cost: what a batch run costs, and due moments and slack of everybody; memory up to 17
+ * bytes a customer and backfill until it is put, a root's bit and byte, and 32 bytes where one counts distinct values. */
+void backfills_work(struct backfills *backfills, uint32_t spans, int64_t now_ms, unsigned workers);
 /* Evaluates these customers again, in spans that were worked. [words]: bits by number. */
-void backfill_again(struct backfill *backfill, const uint64_t *customers, size_t words, int64_t now_ms);
+void backfills_again(struct backfills *backfills, const uint64_t *customers, size_t words, int64_t now_ms);
 
-/* Who was touched since; how many that are; and taken out, for backfill_again: uint64_t by number / 64. */
+/* --- one --- */
+
+/* Who was touched since; how many that are; and taken out, for backfills_again: uint64_t by number / 64. */
 void backfill_touch(struct backfill *backfill, struct customer_id customer);
 uint64_t backfill_touched(const struct backfill *backfill);
 struct buffer backfill_take_touched(struct backfill *backfill);

@@ -129,11 +129,25 @@ static bool keeps_slack(const struct live *l, const struct live_root *root) {
     return root->slot != SLACK_SLOT_NONE && !slack_is_void(l->slack, root->slot);
 }
 
-static void note_slack(const struct live *l, const struct live_root *root, const struct slack_place *place,
-                       const struct hold *hold) {
+_Static_assert(HOLD_VALUES_MAX == SLACK_VALUES, "values that are counted are kept");
+
+/* Keeps the values that the root has counted of the customer in `e`'s hand, or at this place of the span in hand. False where they have no room. */
+static bool note_values(struct live *l, const struct live_root *root, struct evaluator *e, uint32_t place_in_hand,
+                        const struct slack_place *place) {
+    uint16_t prints[HOLD_VALUES_MAX];
+    if (!root->values.property)
+        return true;
+    uint32_t count = evaluate_values_counted(e, root->index, place_in_hand, prints);
+    return count != UINT32_MAX && slack_add_values(l->slack, place, prints, count);
+}
+
+static void note_slack(struct live *l, const struct live_root *root, struct evaluator *e, uint32_t place_in_hand,
+                       const struct slack_place *place, const struct hold *hold) {
     if (!place->bytes || !keeps_slack(l, root))
         return;
-    uint8_t byte = slack_byte(hold->slack, hold->turns_ms > 0, hold->documents);
+    uint8_t byte = slack_byte(hold->slack, hold->turns_ms > 0, hold->documents, hold->keeps);
+    if (byte & SLACK_TURNS && !note_values(l, root, e, place_in_hand, place))
+        byte &= (uint8_t)~SLACK_TURNS;
     place->bytes[root->slot] = byte;
     if (byte & SLACK_TURNS && hold->turns_ms < *place->sure_ms)
         *place->sure_ms = hold->turns_ms;
@@ -153,7 +167,7 @@ static int64_t answer_of(struct live *l, const struct live_root *root, uint32_t 
     h->now_taken = true;
     struct hold hold = evaluate_hold(h->now, root->index, in);
     assert(hold.until_ms > l->now_ms && (root->timed || root->stored || hold.until_ms == TIMER_NEVER));
-    note_slack(l, root, place, &hold);
+    note_slack(l, root, h->now, 0, place, &hold);
     count(&l->counters.evaluations, 1);
     return hold.until_ms;
 }
@@ -214,7 +228,7 @@ static void know_empty(struct live *l, struct planned *p, struct customer_id cus
             struct hold hold = evaluate_hold(g->then, p->roots[r].index, &in);
             if (p->roots[r].timed && hold.until_ms < p->empty_until_ms)
                 p->empty_until_ms = hold.until_ms;
-            p->empty_slack[r] = slack_byte(hold.slack, hold.turns_ms > 0, hold.documents);
+            p->empty_slack[r] = slack_byte(hold.slack, hold.turns_ms > 0, hold.documents, hold.keeps);
             if (hold.turns_ms > 0 && hold.turns_ms < p->empty_sure_ms)
                 p->empty_sure_ms = hold.turns_ms;
             if (in) {
@@ -275,6 +289,8 @@ static bool adds_event(const struct live *l, const struct record_head *record) {
 
 /* The record in hand beside what is known of its customer. */
 struct touching {
+    const struct record_head *record;
+    const struct slack_place *place;
     uint8_t *slack; /* by slot; NULL: not known */
     bool document;
     bool event; /* one that uses slack up */
@@ -297,16 +313,37 @@ static bool holds_anyway(const struct live *l, const struct live_root *root, con
         return false;
     uint8_t *byte = &t->slack[root->slot];
     if (t->document)
-        *byte &= (uint8_t)~SLACK_TURNS;
+        *byte = slack_document(*byte);
     return (t->event && slack_events(*byte) == SLACK_ANY_EVENTS) || (t->document && *byte & SLACK_DOCUMENTS);
+}
+
+/* What the event has of the properties whose values are counted. */
+static void look_at_values(const struct touching *t, struct typed_roots *typed) {
+    for (uint32_t i = 0; i < typed->value_count; i++) {
+        struct typed_values *values = &typed->values[i];
+        const struct record_value *v = record_find(t->record, values->property);
+        bool is_text = v && v->kind == VALUE_TEXT && v->count > 0;
+        values->print = is_text ? hold_value_print(values->property, record_text(t->record, v)) : 0;
+        values->another = is_text && !slack_has_value(t->place, values->print);
+    }
+}
+
+static bool brings_another(const struct planned *p, const struct touching *t, uint16_t property) {
+    const struct typed_roots *typed = &p->by_type[t->record->type];
+    for (uint32_t i = 0; i < typed->value_count; i++)
+        if (typed->values[i].property == property)
+            return typed->values[i].another;
+    return false;
 }
 
 static void touch_root(struct live *l, struct planned *p, uint32_t r, const struct touching *t,
                        enum event_relevance relevance) {
     const struct live_root *root = &p->roots[r];
     enum slack_says says = SLACK_UNKNOWN;
+    bool sure =
+        t->sure && relevance == EVENT_COUNTS && (!root->values.property || brings_another(p, t, root->values.property));
     if (t->event && t->slack && keeps_slack(l, root))
-        says = slack_take(&t->slack[root->slot], t->sure && relevance == EVENT_COUNTS);
+        says = slack_take(&t->slack[root->slot], sure);
     if (says == SLACK_HOLDS)
         return;
     if (says == SLACK_UNKNOWN) /* whatever another record of the message has turned */
@@ -378,6 +415,21 @@ static void touch_by_document(struct live *l, struct planned *p, const struct re
     }
 }
 
+/* Roots to which the event counts, by words of slots (NULL: none). */
+static void touch_counted(struct live *l, struct planned *p, const struct touching *t, const uint64_t *counted,
+                          bool sure) {
+    for (uint32_t w = 0; counted && w < p->slot_words; w++)
+        if (counted[w])
+            touch_slots(l, p, t->record, t, w, slack_take_word(t->slack + 8 * (size_t)w, counted[w], sure));
+}
+
+/* The values that the event brought are counted from now on. */
+static void add_values(struct live *l, const struct touching *t, const struct typed_roots *typed) {
+    for (uint32_t i = 0; i < typed->value_count && t->place->values; i++)
+        if (typed->values[i].another)
+            slack_add_values(l->slack, t->place, &typed->values[i].print, 1);
+}
+
 /* The same of all that read the type. Where slack is known of all of them at once: most hold, and cost a look at an eighth of a word. */
 static void touch_by_type(struct live *l, struct planned *p, const struct record_head *record,
                           const struct touching *t) {
@@ -388,10 +440,10 @@ static void touch_by_type(struct live *l, struct planned *p, const struct record
     }
     if (t->document)
         touch_by_document(l, p, record, t, typed);
-    for (uint32_t w = 0; t->event && typed->counted && w < p->slot_words; w++)
-        if (typed->counted[w])
-            touch_slots(l, p, record, t, w, slack_take_word(t->slack + 8 * (size_t)w, typed->counted[w], t->sure));
     if (t->event) {
+        touch_counted(l, p, t, typed->counted, t->sure);
+        for (uint32_t i = 0; i < typed->value_count; i++)
+            touch_counted(l, p, t, typed->values[i].counted, t->sure && typed->values[i].another);
         touch_asked(l, p, record, t, typed->asked.roots, typed->asked.count);
         root_keys_find(typed->keys, record, touch_found, &(struct asking){l, p, record, t});
     }
@@ -419,13 +471,19 @@ static void touch_related(struct planned *p, const struct related_list *list) {
 static void touch_record(struct live *l, struct planned *p, const struct record_head *record,
                          const struct slack_place *place) {
     const struct record_value *values = record_values(record);
-    struct touching t = {.slack = place->bytes, .document = record->kind == TYPE_DOCUMENT};
+    struct touching t = {
+        .record = record, .place = place, .slack = place->bytes, .document = record->kind == TYPE_DOCUMENT};
     if (place->bytes && adds_event(l, record)) {
         t.event = true;
         t.sure = l->now_ms < *place->sure_ms && record->time_ms > l->now_ms - HOLD_LATE_MS;
     }
     if (record->type < p->type_count) {
+        struct typed_roots *typed = &p->by_type[record->type];
+        if (t.event)
+            look_at_values(&t, typed);
         touch_by_type(l, p, record, &t);
+        if (t.event)
+            add_values(l, &t, typed);
         touch_related(p, &p->related_type[record->type]);
     }
     if (record->kind == TYPE_EVENT) {
@@ -592,7 +650,7 @@ struct pass {
 };
 
 /* What the holds of root `r` say of due moments and slack. */
-static void take_holds(struct live *l, const struct live_root *root, struct pass *pass) {
+static void take_holds(struct live *l, const struct live_root *root, struct evaluator *e, struct pass *pass) {
     slack_forget_span(l->slack, pass->span, root->slot);
     for (uint32_t w = 0; w < SPAN_WORDS; w++)
         for (uint64_t left = pass->population[w]; left; left &= left - 1) {
@@ -604,7 +662,7 @@ static void take_holds(struct live *l, const struct live_root *root, struct pass
             if (root->timed && hold->until_ms < pass->due[i])
                 pass->due[i] = hold->until_ms;
             slack_expire(l->slack, &place, l->now_ms);
-            note_slack(l, root, &place, hold);
+            note_slack(l, root, e, i, &place, hold);
         }
 }
 
@@ -616,7 +674,7 @@ static void pass_root(struct live *l, struct group *g, const struct live_root *r
     }
     memset(pass->holds, 0, sizeof pass->holds);
     evaluate_holds(g->now, root->index, bits, pass->holds);
-    take_holds(l, root, pass);
+    take_holds(l, root, g->now, pass);
 }
 
 /* False where the history has no such span. */

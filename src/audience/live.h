@@ -53,6 +53,7 @@ struct live_root {
     uint64_t event_clauses;      /* those that an event can change */
     struct relevance *relevance; /* which events matter to it; NULL: all of the types it reads */
     struct hold_amount amount;   /* what its slack counts, if not events */
+    struct hold_values values;   /* which an event must bring another of to count surely */
 };
 struct group {
     struct plan *plan;
@@ -66,15 +67,24 @@ struct over {
     uint64_t *touched;    /* of the record in hand */
     bool is_touched;
 };
+/* Of roots that ask how many texts of one property are distinct. */
+struct typed_values {
+    uint16_t property;
+    uint16_t print;    /* of the record in hand's; 0: it has none */
+    bool another;      /* that was not counted yet */
+    uint64_t *counted; /* [slot_words]: to which every event counts that brings another; NULL: none */
+};
 /* Roots that read a type, by the slots of their slack: eight to a word, SLACK_TURNS in a root's byte. */
 struct typed_roots {
     struct root_list all;
     bool slotted;           /* all of them have one */
     struct root_list asked; /* to which an event may be nothing, or of which it cannot be told; but those of `keys` */
     struct root_keys *keys; /* to which it may be something only by a value it has; NULL: none */
-    uint64_t *counted;      /* [slot_words]: to which every event counts; NULL: none */
-    uint64_t *reading;      /* [slot_words]: all */
-    uint64_t *keyed;        /* [slot_words]: of documents, those of `keys`; NULL: none */
+    uint64_t *counted;      /* [slot_words]: to which every event counts, but those of `values`; NULL: none */
+    struct typed_values *values;
+    uint32_t value_count;
+    uint64_t *reading; /* [slot_words]: all */
+    uint64_t *keyed;   /* [slot_words]: of documents, those of `keys`; NULL: none */
 };
 struct related_root {
     uint32_t over, root;

@@ -113,6 +113,29 @@ static void put_slot(const struct planned *p, uint64_t **words, uint32_t slot) {
     (*words)[slot / 8] |= (uint64_t)SLACK_TURNS << slot % 8 * 8;
 }
 
+static struct typed_values *values_of(struct typed_roots *typed, uint16_t property) {
+    for (uint32_t i = 0; i < typed->value_count; i++)
+        if (typed->values[i].property == property)
+            return &typed->values[i];
+    typed->values = memory_resize(typed->values, typed->value_count + 1, sizeof *typed->values);
+    typed->values[typed->value_count] = (struct typed_values){.property = property};
+    return &typed->values[typed->value_count++];
+}
+
+/* The root `r`, which has a slot, of a type that it reads. */
+static void index_slot(struct planned *p, struct typed_roots *typed, uint16_t type, bool is_event, uint32_t r) {
+    const struct live_root *root = &p->roots[r];
+    bool by_values = root->values.property && root->values.type == type;
+    struct typed_values *values = by_values ? values_of(typed, root->values.property) : NULL;
+    put_slot(p, &typed->reading, root->slot);
+    if (is_event && relevance_always_counts(root->relevance, type))
+        put_slot(p, values ? &values->counted : &typed->counted, root->slot);
+    else if (root_keys_add(&typed->keys, type, r, root->relevance))
+        put_slot(p, &typed->keyed, root->slot);
+    else
+        list_add(&typed->asked, r);
+}
+
 /* What an event of a type looks at: words of slots, and roots that must be asked. */
 static void index_slots(const struct live *live, struct planned *p) {
     for (uint32_t i = 0; i < p->root_count; i++)
@@ -126,20 +149,12 @@ static void index_slots(const struct live *live, struct planned *p) {
     for (uint32_t t = 0; t < p->type_count; t++) {
         struct typed_roots *typed = &p->by_type[t];
         typed->slotted = true;
+        bool is_event = dictionary_type_at(live->dictionary, (uint16_t)t)->kind == TYPE_EVENT;
         for (uint32_t i = 0; i < typed->all.count; i++) {
-            uint32_t r = typed->all.roots[i], slot = p->roots[r].slot;
-            if (slot == SLACK_SLOT_NONE) {
+            if (p->roots[typed->all.roots[i]].slot == SLACK_SLOT_NONE)
                 typed->slotted = false;
-                continue;
-            }
-            put_slot(p, &typed->reading, slot);
-            bool is_event = dictionary_type_at(live->dictionary, (uint16_t)t)->kind == TYPE_EVENT;
-            if (is_event && relevance_always_counts(p->roots[r].relevance, (uint16_t)t))
-                put_slot(p, &typed->counted, slot);
-            else if (root_keys_add(&typed->keys, (uint16_t)t, r, p->roots[r].relevance))
-                put_slot(p, &typed->keyed, slot);
             else
-                list_add(&typed->asked, r);
+                index_slot(p, typed, (uint16_t)t, is_event, typed->all.roots[i]);
         }
         root_keys_sort(typed->keys);
     }
@@ -193,6 +208,7 @@ static enum status plan_roots(struct live *live, struct planned *p, uint32_t fir
         root->timed = plan_timed(plan, i) && !root->stored;
         root->event_clauses = evaluate_clauses_of_events(p->groups[p->group_count].then, i);
         root->amount = evaluate_amount(p->groups[p->group_count].then, i);
+        root->values = evaluate_values(p->groups[p->group_count].then, i);
         bit_set(p->all, first + i);
         if (root->timed)
             bit_set(p->timed, first + i);
@@ -233,6 +249,9 @@ enum status planned_create(struct live *live, struct audience_snapshot *snapshot
         planned_free(p);
         return status;
     }
+    for (uint32_t i = 0; i < count; i++)
+        if (p->roots[i].slot != SLACK_SLOT_NONE)
+            slack_set_distinct(live->slack, p->roots[i].slot, p->roots[i].values.property != 0);
     make_index(live, p);
     *planned = p;
     return STATUS_OK;
@@ -250,6 +269,9 @@ static void free_typed(struct planned *p) {
         free(p->by_type[i].asked.roots);
         root_keys_free(p->by_type[i].keys);
         free(p->by_type[i].counted);
+        for (uint32_t k = 0; k < p->by_type[i].value_count; k++)
+            free(p->by_type[i].values[k].counted);
+        free(p->by_type[i].values);
         free(p->by_type[i].keyed);
         free(p->by_type[i].reading);
     }

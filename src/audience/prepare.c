@@ -6,7 +6,10 @@
  *
  * Whom the fold touches while everybody is evaluated is evaluated again beside it, then who was touched during that, until they are few: the
  * rest is the fold's. Where an expression looks at others over a relation, who has the touched one at the other end is touched too. Not prepared is
- * what reads stored sets. */
+ * what reads stored sets.
+ *
+ * Several definitions are prepared in one pass, each as if it came alone: what one of them says of another is not known yet, and where that changes
+ * what it asks, the fold finds that it does not fit. */
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -17,9 +20,11 @@
 #include "language/workers.h"
 
 #define PREPARE_NICE 10
-#define ROOTS_MAX 16     /* of one definition: more are evaluated while the fold waits, some spans at a time */
-#define PREPARED_MAX 8   /* at a time */
-#define OVERS_MAX 4      /* relation types that one definition looks over */
+#define ROOTS_MAX 16   /* of definitions together: more are evaluated while the fold waits, some spans at a time */
+#define PREPARED_MAX 8 /* at a time */
+#define OVERS_MAX 4    /* relation types that definitions look over */
+#define BYTES_MAX (UINT64_C(512) << 20)
+#define ROOT_BYTES 18    /* a customer; 32 more where distinct values are counted, of which there are seldom many */
 #define TOUCHED_ROUNDS 6 /* at the most */
 
 /* So many, and an eighth of all, that the fold has yet to evaluate again: it is so far behind that all workers had better evaluate everybody. */
@@ -29,9 +34,11 @@ size_t prepare_touched_few = 256;
 
 struct audience_prepared {
     struct audience_prepared *next;
-    struct backfill *backfill; /* NULL once the fold has it */
-    bool ready, dead;          /* dead: the dictionary changed, or somebody touched stands at too many ends */
-    uint16_t overs[OVERS_MAX]; /* relation types it looks over */
+    struct backfill *backfills[ROOTS_MAX]; /* those that the fold has not taken */
+    uint32_t backfill_count, root_count;
+    struct backfills *together; /* while they are worked out */
+    bool ready, dead;           /* dead: the dictionary changed, or somebody touched stands at too many ends */
+    uint16_t overs[OVERS_MAX];  /* relation types it looks over */
     unsigned over_count;
 };
 
@@ -66,23 +73,46 @@ static bool can_follow(struct audience_prepared *prepared, const struct audience
     return seeing.fits;
 }
 
-static struct backfill *backfill_for(struct audience *a, struct audience_prepared *prepared, struct json_parser *p,
-                                     const struct json *definition) {
-    struct audience_snapshot *snapshot = audience_snapshot(a);
+/* How many segments together. */
+static uint32_t roots_most(const struct audience *a) {
+    uint64_t customers = members_count(a->live.members, MEMBERS_POPULATION) + SPAN_CUSTOMERS;
+    uint64_t most = BYTES_MAX / (ROOT_BYTES * customers);
+    return most < 1 ? 1 : most > ROOTS_MAX ? ROOTS_MAX : (uint32_t)most;
+}
+
+/* Adds what the definition asks for, if it can be prepared. */
+static void add_definition(struct audience *a, struct audience_prepared *prepared, struct audience_snapshot *snapshot,
+                           struct json_parser *p, const struct json *definition) {
     struct definition_change change;
-    struct backfill *b = NULL;
+    struct backfill *b;
     struct fault fault;
-    if (!definition_apply(&a->parts, snapshot, p, definition, false, 0, 0, &change, &fault) && change.snapshot) {
-        uint32_t count, *numbers = change_live_numbers(&change, &count);
-        if (count == 0 || count > ROOTS_MAX || !can_follow(prepared, change.snapshot, numbers, count) ||
-            backfill_create(&a->live.outside, change.snapshot, numbers, count, &b, &fault))
-            b = NULL;
-        free(numbers);
-        free(change.again);
-        audience_snapshot_release(change.snapshot);
+    if (definition_apply(&a->parts, snapshot, p, definition, false, 0, 0, &change, &fault) || !change.snapshot)
+        return;
+    uint32_t count, *numbers = change_live_numbers(&change, &count);
+    bool fits = count > 0 && prepared->root_count + count <= (prepared->root_count ? roots_most(a) : ROOTS_MAX) &&
+                change.snapshot->workspace == snapshot->workspace &&
+                can_follow(prepared, change.snapshot, numbers, count);
+    if (fits && !backfill_create(&a->live.outside, change.snapshot, numbers, count, &b, &fault)) {
+        prepared->backfills[prepared->backfill_count++] = b;
+        prepared->root_count += count;
     }
+    free(numbers);
+    free(change.again);
+    audience_snapshot_release(change.snapshot);
+}
+
+static void add_definitions(struct audience *a, struct audience_prepared *prepared, struct json_parser *p,
+                            const struct json *const *definitions, size_t count) {
+    struct audience_snapshot *snapshot = audience_snapshot(a);
+    for (size_t i = 0; i < count; i++)
+        add_definition(a, prepared, snapshot, p, definitions[i]);
     audience_snapshot_release(snapshot);
-    return b;
+}
+
+static void backfills_drop(struct audience_prepared *prepared, uint32_t from) {
+    for (uint32_t i = from; i < prepared->backfill_count; i++)
+        backfill_free(prepared->backfills[i]);
+    prepared->backfill_count = from;
 }
 
 /* --- the list --- */
@@ -110,12 +140,17 @@ static void leave(struct audience *a, struct audience_prepared *prepared) {
     atomic_fetch_sub_explicit(&a->prepared_count, 1, memory_order_acq_rel);
 }
 
+static void touch_all(struct audience_prepared *p, struct customer_id customer) {
+    for (uint32_t i = 0; i < p->backfill_count; i++)
+        backfill_touch(p->backfills[i], customer);
+}
+
 /* Under the lock; fold thread. */
 static void touch_ends(struct audience *a, struct audience_prepared *p, struct customer_id customer) {
     for (unsigned i = 0; i < p->over_count; i++) {
         size_t ends = live_find_ends(&a->live, customer, p->overs[i]);
         for (size_t e = 0; e < ends; e++)
-            backfill_touch(p->backfill, a->live.ends[e]);
+            touch_all(p, a->live.ends[e]);
         p->dead |= a->live.ends_cut;
     }
 }
@@ -125,7 +160,7 @@ void prepared_touch(struct audience *a, struct customer_id customer) {
         return;
     pthread_mutex_lock(&a->prepare_lock);
     for (struct audience_prepared *p = a->prepared; p; p = p->next) {
-        backfill_touch(p->backfill, customer);
+        touch_all(p, customer);
         touch_ends(a, p, customer);
     }
     pthread_mutex_unlock(&a->prepare_lock);
@@ -138,6 +173,21 @@ void prepared_void(struct audience *a) {
     pthread_mutex_unlock(&a->prepare_lock);
 }
 
+/* Under the lock. Out of those of `p` the one that fits; NULL: none. */
+static struct backfill *take_fitting(struct audience_prepared *p, uint64_t touched_most,
+                                     const struct audience_snapshot *snapshot, const uint32_t *numbers,
+                                     uint32_t count) {
+    for (uint32_t i = 0; p->ready && !p->dead && i < p->backfill_count; i++) {
+        struct backfill *b = p->backfills[i];
+        if (backfill_touched(b) > touched_most || !backfill_fits(b, snapshot, numbers, count))
+            continue;
+        p->backfill_count--;
+        memmove(&p->backfills[i], &p->backfills[i + 1], (p->backfill_count - i) * sizeof b);
+        return b;
+    }
+    return NULL;
+}
+
 struct backfill *prepared_take(struct audience *a, const struct audience_snapshot *snapshot, const uint32_t *numbers,
                                uint32_t count) {
     struct backfill *taken = NULL;
@@ -147,12 +197,9 @@ struct backfill *prepared_take(struct audience *a, const struct audience_snapsho
     pthread_mutex_lock(&a->prepare_lock);
     for (struct audience_prepared *p = a->prepared, *next; p && !taken; p = next) {
         next = p->next;
-        if (!p->ready || p->dead || backfill_touched(p->backfill) > most ||
-            !backfill_fits(p->backfill, snapshot, numbers, count))
-            continue;
-        taken = p->backfill;
-        p->backfill = NULL;
-        leave(a, p);
+        taken = take_fitting(p, most, snapshot, numbers, count);
+        if (taken && !p->backfill_count)
+            leave(a, p);
     }
     pthread_mutex_unlock(&a->prepare_lock);
     return taken;
@@ -165,7 +212,11 @@ static uint64_t take_touched(struct audience *a, struct audience_prepared *prepa
     uint64_t count = 0;
     buffer_release(customers);
     pthread_mutex_lock(&a->prepare_lock);
-    *customers = backfill_take_touched(prepared->backfill);
+    *customers = backfill_take_touched(prepared->backfills[0]);
+    for (uint32_t i = 1; i < prepared->backfill_count; i++) { /* the same */
+        struct buffer same = backfill_take_touched(prepared->backfills[i]);
+        buffer_release(&same);
+    }
     pthread_mutex_unlock(&a->prepare_lock);
     for (size_t w = 0; w < customers->size / sizeof(uint64_t); w++)
         count += (uint64_t)__builtin_popcountll(((const uint64_t *)(const void *)customers->data)[w]);
@@ -173,14 +224,14 @@ static uint64_t take_touched(struct audience *a, struct audience_prepared *prepa
 }
 
 static void prepare(struct audience *a, struct audience_prepared *prepared) {
-    struct backfill *b = prepared->backfill;
+    struct backfills *together = prepared->together;
     struct buffer customers = {0};
     uint64_t before = UINT64_MAX;
-    backfill_work(b, 0, members_spans(a->live.members), audience_now(a), workers_wanted());
+    backfills_work(together, members_spans(a->live.members), audience_now(a), workers_wanted());
     for (unsigned round = 0; round < TOUCHED_ROUNDS; round++) {
         uint64_t touched = take_touched(a, prepared, &customers);
-        backfill_again(b, (const uint64_t *)(const void *)customers.data, customers.size / sizeof(uint64_t),
-                       audience_now(a));
+        backfills_again(together, (const uint64_t *)(const void *)customers.data, customers.size / sizeof(uint64_t),
+                        audience_now(a));
         if (touched < prepare_touched_few || touched > before / 2)
             break; /* few, or they do not become fewer */
         before = touched;
@@ -215,14 +266,26 @@ static void prepare_apart(struct audience *a, struct audience_prepared *prepared
         pthread_join(thread, NULL);
 }
 
-struct audience_prepared *audience_prepare(struct audience *a, struct json_parser *p, const struct json *definition) {
+/* One plan of all of them, or of half as many where that is too large. */
+static void plan_together(struct audience *a, struct audience_prepared *prepared) {
+    struct fault fault;
+    while (prepared->backfill_count && backfills_create(&a->live.outside, prepared->backfills, prepared->backfill_count,
+                                                        &prepared->together, &fault))
+        backfills_drop(prepared, prepared->backfill_count / 2);
+}
+
+struct audience_prepared *audience_prepare(struct audience *a, struct json_parser *p,
+                                           const struct json *const *definitions, size_t count) {
     struct audience_prepared *prepared = memory_get(1, sizeof *prepared);
     pthread_mutex_lock(&a->prepare_turn);
-    prepared->backfill = backfill_for(a, prepared, p, definition);
-    if (prepared->backfill && enter(a, prepared)) {
+    add_definitions(a, prepared, p, definitions, count);
+    plan_together(a, prepared);
+    if (prepared->together && enter(a, prepared)) {
         prepare_apart(a, prepared);
+        backfills_free(prepared->together);
     } else {
-        backfill_free(prepared->backfill);
+        backfills_free(prepared->together);
+        backfills_drop(prepared, 0);
         free(prepared);
         prepared = NULL;
     }
@@ -230,12 +293,14 @@ struct audience_prepared *audience_prepare(struct audience *a, struct json_parse
     return prepared;
 }
 
+size_t audience_prepare_most(struct audience *a) { return roots_most(a); }
+
 void audience_prepared_release(struct audience *a, struct audience_prepared *prepared) {
     if (!prepared)
         return;
     pthread_mutex_lock(&a->prepare_lock);
     leave(a, prepared);
     pthread_mutex_unlock(&a->prepare_lock);
-    backfill_free(prepared->backfill);
+    backfills_drop(prepared, 0);
     free(prepared);
 }

@@ -592,6 +592,7 @@ void evaluator_free(struct evaluator *e) {
     free(e->traits);
     free(e->turning);
     free(e->amounts);
+    free(e->counting);
     free(e->inners);
     free(e);
 }

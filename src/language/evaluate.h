@@ -66,6 +66,10 @@ struct state {
     struct buffer scratch;
     struct result *results;
     struct frame_now *frames;
+    const struct range_column
+        *prints_of; /* evaluate_distinct.c: prints by code; good while `prints_stamp` is the state's */
+    uint16_t *prints;
+    uint32_t prints_stamp;
 };
 
 struct evaluator {
@@ -87,6 +91,7 @@ struct evaluator {
     uint8_t *traits;             /* of nodes, for holds; NULL: not asked yet */
     uint8_t *turning;            /* of roots: hangs on one aggregate of events alone */
     struct hold_amount *amounts; /* of roots */
+    uint32_t *counting;          /* of roots: the aggregate of distinct values that it hangs on, or NODE_NONE */
     bool by_amount;              /* the root in hand has one */
     struct arena answers;
 };

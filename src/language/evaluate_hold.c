@@ -7,7 +7,8 @@
  * holds against no event.
  *
  * Where all of it hangs on one such count, more can be said: with the last of those events the answer turns, if each of them surely counts
- * and none that was counted has left by then. So the event that brings somebody into a segment need not be evaluated either. */
+ * and none that was counted has left by then. So the event that brings somebody into a segment need not be evaluated either. How many are distinct
+ * grows with values that were not counted yet (evaluate_distinct.c). */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -148,6 +149,7 @@ static bool for_ever(const struct hold *h) {
 struct witness {
     uint32_t settling;
     int64_t others_ms; /* INT64_MIN: one of the others does not hold against any event */
+    int64_t keeps_ms;  /* until when one that settles it holds against any event; INT64_MIN: none */
 };
 
 static void take_witness(const struct hold *h, bool settles, struct witness *w, struct hold *best) {
@@ -156,6 +158,8 @@ static void take_witness(const struct hold *h, bool settles, struct witness *w, 
         return;
     }
     w->settling++;
+    if (h->slack == SLACK_ANY && h->until_ms > w->keeps_ms)
+        w->keeps_ms = h->until_ms;
     if (lasts_longer(h, best))
         *best = *h;
 }
@@ -166,7 +170,18 @@ static void take_all(const struct hold *h, struct hold *all) {
     all->documents &= h->documents;
 }
 
-/* False `and`, true `or`: the best of the operands that settle it. Where it is one alone and the others hold against any event, it turns
+#define KEEPS_MS (60 * 60000) /* an operand that keeps it for less is not worth a due moment */
+
+/* What is known of all of the operands together, where the best that settles it ends with events. */
+static void take_keeping(const struct state *s, const struct witness *w, struct hold *best) {
+    best->turns_ms = w->settling == 1 && w->others_ms != INT64_MIN ? sooner(best->turns_ms, w->others_ms) : 0;
+    if (best->slack == SLACK_ANY || !best->documents || w->keeps_ms < s->now + KEEPS_MS)
+        return;
+    best->keeps = true;
+    best->until_ms = sooner(best->until_ms, w->keeps_ms);
+}
+
+/* False `and`, true `or`: the best of the operands that settle it, and whether another keeps it when that ends. Where it is one alone and the others hold against any event, it turns
  * with that one. True `and`, false `or`: what all of them hold against. */
 static void junction_block(struct state *s, uint32_t node, uint32_t first, uint64_t which, struct hold *out) {
     const struct plan_node *n = state_node(s, node);
@@ -179,7 +194,7 @@ static void junction_block(struct state *s, uint32_t node, uint32_t first, uint6
     out[j] = (struct hold){.until_ms = INSTANT_NEVER, .slack = SLACK_ANY, .documents = true};
     EACH(j, sought) {
         out[j] = (struct hold){.until_ms = INT64_MIN};
-        witness[j] = (struct witness){0, INSTANT_NEVER};
+        witness[j] = (struct witness){0, INSTANT_NEVER, INT64_MIN};
     }
     for (uint32_t k = 0; k < n->child_count; k++) {
         EACH(j, open)
@@ -194,9 +209,7 @@ static void junction_block(struct state *s, uint32_t node, uint32_t first, uint6
         take_witness(&child[j], settle >> j & 1, &witness[j], &out[j]);
     }
     EACH(j, sought)
-    out[j].turns_ms = witness[j].settling == 1 && witness[j].others_ms != INT64_MIN
-                          ? sooner(out[j].turns_ms, witness[j].others_ms)
-                          : 0;
+    take_keeping(s, &witness[j], &out[j]);
 }
 
 /* The integers with which a comparison, or its contrary, is true; false where bounds are no constants. */
@@ -368,7 +381,7 @@ static bool count_block(struct state *s, uint32_t node, uint32_t first, uint64_t
             break;
         case STANDS_BELOW:
             out[j] = hold_to(INSTANT_NEVER, slack_to(c.range.low - value), 0);
-            if (a->op == OP_COUNT && c.range.high == INT64_MAX) {
+            if (c.range.high == INT64_MAX && (a->op == OP_COUNT || counts_texts(s, a))) {
                 if (!stays_known)
                     staying = staying_of(s, a);
                 stays_known = true;
@@ -480,16 +493,19 @@ static uint32_t event_readers(struct state *s, uint32_t node, uint32_t *found) {
     return count;
 }
 
-static void know_traits(struct evaluator *e) {
+void know_traits(struct evaluator *e) {
     if (e->traits)
         return;
     e->traits = make_traits(e->plan);
     e->turning = memory_get(e->plan->root_count + 1, 1);
     e->amounts = memory_get(e->plan->root_count + 1, sizeof *e->amounts);
+    e->counting = memory_get(e->plan->root_count + 1, sizeof *e->counting);
     for (uint32_t r = 0; r < e->plan->root_count; r++) {
         uint32_t found = NODE_NONE;
         e->turning[r] = event_readers(&e->main, e->plan->roots[r], &found) == 1;
         e->amounts[r] = amount_of(&e->main, e->plan->roots[r]);
+        bool by_values = e->turning[r] && counts_texts(&e->main, &e->plan->nodes[found]);
+        e->counting[r] = by_values ? found : NODE_NONE;
     }
 }
 
@@ -502,6 +518,8 @@ static void root_block(struct state *s, size_t root, uint32_t first, uint64_t wh
         struct hold *hold = &out[j];
         if (!s->evaluator->turning[root] || hold->slack == SLACK_ANY || hold->turns_ms <= s->now + HOLD_LATE_MS)
             hold->turns_ms = 0;
+        hold->keeps &= !s->evaluator->by_amount; /* whose slack counts no events */
+        assert(!hold->keeps || !hold->turns_ms);
         assert(hold->until_ms > s->now && hold->slack > 0);
     }
 }

@@ -15,7 +15,11 @@ static inline bool has_trait(const struct state *s, uint32_t node, enum trait tr
 }
 
 /* --- evaluate_hold.c --- */
+void know_traits(struct evaluator *e);
 int64_t until_of(struct state *s, uint32_t node, uint32_t i); /* of customer `i` of the range in hand */
+
+/* --- evaluate_distinct.c --- */
+bool counts_texts(const struct state *s, const struct plan_node *aggregate);
 
 /* --- evaluate_amount.c --- */
 struct hold_amount amount_of(struct state *s, uint32_t root);

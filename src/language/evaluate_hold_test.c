@@ -25,6 +25,7 @@ struct bed {
     struct buffer texts[ROOTS];
     struct relevance *relevance[ROOTS];
     struct hold_amount amounts[ROOTS];
+    struct hold_values values[ROOTS];
     size_t root_count;
     char folder[64];
 };
@@ -33,12 +34,15 @@ struct bed {
 struct known {
     struct hold hold;
     bool answer, turned;
-    bool silent;    /* a record came of which nothing is said */
-    uint32_t left;  /* events until it turns; 0: not known any more */
-    uint32_t parts; /* of its bound that new documents took */
+    bool silent;                              /* a record came of which nothing is said */
+    bool document;                            /* one came */
+    uint32_t left;                            /* events until it turns; 0: not known any more */
+    uint32_t parts;                           /* of its bound that new documents took */
+    uint16_t prints[HOLD_VALUES_MAX + STOPS]; /* of the values that are counted, where it hangs on how many they are */
+    uint32_t print_count;
 };
 
-static uint64_t stops, loose, turns, documents, amounts;
+static uint64_t stops, loose, turns, documents, amounts, by_values, keeps;
 
 /* --- expressions --- */
 
@@ -68,6 +72,23 @@ static void window_text(struct bed *b, struct buffer *out) {
     buffer_print(out, "%s", windows[random_below(&b->w.random, sizeof windows / sizeof *windows)]);
 }
 
+/* How many texts of an event are distinct; false where none has a text. */
+static bool distinct_text(struct bed *b, struct buffer *out) {
+    for (size_t i = random_below(&b->w.random, b->w.type_count); i < b->w.type_count; i++) {
+        const struct type *type = b->w.types[i];
+        for (uint16_t k = 1; type->kind == TYPE_EVENT && k <= type->property_count; k++)
+            if (dictionary_property_at(type, k)->type == PROPERTY_TEXT) {
+                buffer_print(out, "distinct(`%.*s`.`%.*s`", SLICE_ARG(type->name),
+                             SLICE_ARG(dictionary_property_at(type, k)->name));
+                window_text(b, out);
+                buffer_print(out, ") %s %u", random_below(&b->w.random, 4) ? ">=" : "<",
+                             1 + (unsigned)random_below(&b->w.random, 4));
+                return true;
+            }
+    }
+    return false;
+}
+
 static void condition_text(struct bed *b, struct buffer *out, unsigned depth) {
     static const char *const compares[] = {">=", ">", "<", "<=", "=", "!="};
     struct random *r = &b->w.random;
@@ -83,6 +104,8 @@ static void condition_text(struct bed *b, struct buffer *out, unsigned depth) {
         buffer_print(out, ")");
         return;
     }
+    if (dice == 0 && random_below(r, 2) && distinct_text(b, out))
+        return;
     if (dice == 5) {
         buffer_print(out, "days since last(`%.*s`) >= %u", SLICE_ARG(name), bound);
         return;
@@ -134,6 +157,25 @@ static void amount_text(struct bed *b, struct buffer *out) {
         buffer_print(out, random_below(r, 2) ? " and birthday is missing" : " or birthday is missing");
 }
 
+/* What documents change, and a count of events that is some way from its bound: either may be what keeps the answer. */
+static void both_text(struct bed *b, struct buffer *out) {
+    struct random *r = &b->w.random;
+    struct slice document = document_type(b)->name, name = event_name(b);
+    unsigned dice = (unsigned)random_below(r, 3), junction = (unsigned)random_below(r, 3);
+    buffer_print(out, junction == 2 ? "not (" : "(");
+    if (dice == 0)
+        buffer_print(out, "days since last(`%.*s`) >= %u", SLICE_ARG(document), (unsigned)random_below(r, 30));
+    else
+        buffer_print(out, "count(`%.*s`", SLICE_ARG(document));
+    if (dice == 1)
+        window_text(b, out);
+    if (dice)
+        buffer_print(out, ") >= %u", 1 + (unsigned)random_below(r, 3));
+    buffer_print(out, junction == 1 ? " or not (count(`%.*s`" : " and (count(`%.*s`", SLICE_ARG(name));
+    window_text(b, out);
+    buffer_print(out, ") >= %u))", 4 + (unsigned)random_below(r, 4));
+}
+
 static void make_roots(struct bed *b) {
     for (unsigned tries = 0; tries < 4 * ROOTS && b->root_count < ROOTS; tries++) {
         struct buffer *text = &b->texts[b->root_count];
@@ -143,7 +185,9 @@ static void make_roots(struct bed *b) {
             random_expression(&b->w, true, text);
         else if (tries % 4 == 1 && amount_property(document_type(b)))
             amount_text(b, text);
-        else
+        else if (tries % 8 == 6 && document_type(b))
+            both_text(b, text);
+        else if (tries % 4 != 3 || !distinct_text(b, text))
             condition_text(b, text, 2);
         if (check_text(&b->w.vocabulary, buffer_slice(text), TERM_BOOL, &b->arena, &b->roots[b->root_count], &fault,
                        NULL) == STATUS_OK)
@@ -190,6 +234,21 @@ static void bed_close(struct bed *b) {
 
 /* --- an event more --- */
 
+/* Whether the event brings a value that is not counted yet, where the root hangs on that; then it is. */
+static bool brings_another(struct bed *b, size_t root, struct known *k, const struct record_head *record) {
+    if (!b->values[root].property)
+        return true;
+    const struct record_value *v = record_find(record, b->values[root].property);
+    if (!v || v->kind != VALUE_TEXT || v->count == 0)
+        return false;
+    uint16_t print = hold_value_print(b->values[root].property, record_text(record, v));
+    for (uint32_t i = 0; i < k->print_count; i++)
+        if (k->prints[i] == print)
+            return false;
+    k->prints[k->print_count++] = print;
+    return true;
+}
+
 /* Another of the world's events, at a time not after now; mostly of one type, and just now. What roots say of it goes into known. */
 static void add_event(struct bed *b, struct customer_id customer, int64_t now_ms, struct known *known) {
     struct random *r = &b->w.random;
@@ -218,7 +277,8 @@ static void add_event(struct bed *b, struct customer_id customer, int64_t now_ms
         enum event_relevance relevance = relevance_of(b->relevance[i], record);
         if (relevance == EVENT_NOTHING || k->left == 0 || k->turned)
             continue;
-        if (relevance != EVENT_COUNTS || record->time_ms <= now_ms - HOLD_LATE_MS || now_ms >= k->hold.turns_ms)
+        if (relevance != EVENT_COUNTS || record->time_ms <= now_ms - HOLD_LATE_MS || now_ms >= k->hold.turns_ms ||
+            !brings_another(b, i, k, record))
             k->left = 0;
         else if (--k->left == 0)
             k->turned = true;
@@ -250,6 +310,7 @@ static void note_document(struct bed *b, const struct record_head *record, struc
             k->silent |= !k->hold.documents || k->turned;
         }
         documents += k->hold.documents;
+        k->document = true;
         k->left = 0;
     }
 }
@@ -294,10 +355,14 @@ static void check_stop(struct bed *b, const struct outside *outside, const struc
         const struct hold *hold = &known[i].hold;
         bool turned = known[i].turned && now_ms < hold->turns_ms;
         bool by_amount = b->amounts[i].part > 0; /* its slack counts no events */
-        if (known[i].silent || (!turned && ((!by_amount && events >= hold->slack) || now_ms >= hold->until_ms)))
+        bool kept = hold->keeps && !known[i].document;
+        if (known[i].silent ||
+            (!turned && ((!by_amount && !kept && events >= hold->slack) || now_ms >= hold->until_ms)))
             continue;
+        keeps += kept && events >= hold->slack;
         stops++;
         turns += turned;
+        by_values += turned && b->values[i].property;
         if (twin_says(b, outside, i, customer, now_ms) != (known[i].answer != turned))
             fail_msg("seed %llu, customer %u: %.*s was %s until %lld against %u events and to turn before %lld, is "
                      "not%s after "
@@ -307,6 +372,20 @@ static void check_stop(struct bed *b, const struct outside *outside, const struc
                      (long long)hold->turns_ms, turned ? " turned" : "", events, (long long)now_ms,
                      (long long)b->w.now_ms);
     }
+}
+
+/* While the customer, or its span, is in hand. */
+static void take_values(struct bed *b, struct evaluator *e, size_t root, uint32_t place, struct known *k) {
+    b->values[root] = evaluate_values(e, root);
+    k->print_count = 0;
+    k->left = k->hold.turns_ms > 0 ? k->hold.slack : 0;
+    if (!k->left || !b->values[root].property)
+        return;
+    uint32_t count = evaluate_values_counted(e, root, place, k->prints);
+    if (count == UINT32_MAX)
+        k->left = 0;
+    else
+        k->print_count = count;
 }
 
 /* Evaluated alone and in its span: the same answer, and each with what it holds against. */
@@ -320,6 +399,7 @@ static void evaluate_all(struct bed *b, struct evaluator *e, struct customer_id 
         known[i] = (struct known){0};
         known[i].hold = evaluate_hold(e, i, &known[i].answer);
         b->amounts[i] = evaluate_amount(e, i);
+        take_values(b, e, i, 0, &known[i]);
         if (evaluate_clauses_told(e, i, known[i].answer, &clauses) && clauses != evaluate_clauses(e, i))
             fail_msg("seed %llu: clauses of %.*s", (unsigned long long)b->w.seed,
                      SLICE_ARG(buffer_slice(&b->texts[i])));
@@ -329,11 +409,10 @@ static void evaluate_all(struct bed *b, struct evaluator *e, struct customer_id 
             evaluate_holds(e, i, bits, holds);
             assert_int_equal(bits[place / 64] >> place % 64 & 1, known[i].answer);
             known[i].hold = holds[place];
+            take_values(b, e, i, place, &known[i]);
         }
-    for (size_t i = 0; i < b->root_count; i++) {
+    for (size_t i = 0; i < b->root_count; i++)
         loose += known[i].hold.slack > 1;
-        known[i].left = known[i].hold.turns_ms > 0 ? known[i].hold.slack : 0;
-    }
     free(holds);
 }
 
@@ -382,10 +461,12 @@ static void answers_hold(void **state) {
     (void)state;
     for (uint64_t seed = from; seed < from + count; seed++)
         one_seed(seed);
-    print_message("%llu answers held, %llu against events, %llu turned as was said, %llu against amounts\n",
-                  (unsigned long long)stops, (unsigned long long)loose, (unsigned long long)turns,
-                  (unsigned long long)amounts);
-    assert_true(loose > 0 && (first || (turns > 0 && documents > 0 && amounts > 0)));
+    print_message(
+        "%llu answers held, %llu against events, %llu turned as was said, %llu of them by values, %llu kept, %llu "
+        "against amounts\n",
+        (unsigned long long)stops, (unsigned long long)loose, (unsigned long long)turns, (unsigned long long)by_values,
+        (unsigned long long)keeps, (unsigned long long)amounts);
+    assert_true(loose > 0 && (first || (turns > 0 && by_values > 0 && keeps > 0 && documents > 0 && amounts > 0)));
 }
 
 int main(void) {

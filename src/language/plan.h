@@ -65,6 +65,7 @@ struct hold {
     int64_t until_ms; /* after now; INT64_MAX: for ever */
     uint32_t slack;   /* at least 1 */
     bool documents;   /* it holds against any number of records of documents besides */
+    bool keeps; /* and as long as no document comes, against any number of events: another operand keeps it, too */
     /* Above 0: where the next `slack` events that can matter to the root all surely count and no document comes, the last of them turns the answer, if it comes before
      * this instant; from there to this instant the new answer holds against any number of events. 0: that cannot be told. */
     int64_t turns_ms;
@@ -76,10 +77,21 @@ struct hold_amount {
     uint16_t type, property;
     double part; /* of the bound; 0: the root is no such one */
 };
-#define HOLD_PARTS 60 /* of a bound */
+#define HOLD_PARTS 29 /* of a bound */
 struct hold_amount evaluate_amount(struct evaluator *e, size_t root);
 /* SLACK_ANY: of this record it cannot be told. */
 uint32_t amount_parts(const struct hold_amount *amount, const struct record_head *record);
+/* Of a root that hangs on how many values of a text of events are distinct: `turns_ms` is said of events that each have another value of
+ * `property` than was counted and than those before them. Two prints that differ are of values that differ. */
+#define HOLD_VALUES_MAX 16
+struct hold_values {
+    uint16_t type, property; /* property 0: the root is no such one */
+};
+struct hold_values evaluate_values(struct evaluator *e, size_t root);
+uint16_t hold_value_print(uint16_t property, struct slice text); /* never 0 */
+/* Prints of what is counted: of the customer in hand, or of the one at `place` of a span in hand; returns how many, UINT32_MAX where they are more
+ * than have room. */
+uint32_t evaluate_values_counted(struct evaluator *e, size_t root, uint32_t place, uint16_t prints[HOLD_VALUES_MAX]);
 /* The same of a span in hand: bits as evaluate_bits, and holds [SPAN_CUSTOMERS] of the population. */
 void evaluate_holds(struct evaluator *e, size_t root, uint64_t *bits, struct hold *holds);
 /* Which of the root's clauses an event of the customer can change. No customer need be in hand. */

@@ -470,7 +470,7 @@ static enum status check_definition(struct engine *e, struct slice json, struct 
     enum status status = json_parse(p, json, false, &root, fault);
     if (!status && audience_defines(json_get_text(p, root, "define")))
         if (!(status = audience_check(e->audience, p, root, fault)))
-            *prepared = audience_prepare(e->audience, p, root);
+            *prepared = audience_prepare(e->audience, p, &root, 1);
     json_parser_free(p);
     return status;
 }

@@ -27,10 +27,12 @@ void api_segment_changes(struct call *call);
 void api_segment_sizes(struct call *call);
 void api_segment_upload(struct call *call);
 void api_segment_refresh(struct call *call);
+void api_definitions(struct call *call);
 void api_workspace(struct call *call);
 void api_workspace_define(struct call *call);
 
 #define UPLOAD_IDS_MAX 20000
+#define DEFINITIONS_MAX 1000 /* of one call */
 #define UNKNOWN_SHOWN 100
 #define LOOK_AT_DEFAULT 1000000
 
@@ -68,21 +70,10 @@ static void get(struct call *call, enum definition_kind kind) {
     audience_snapshot_release(snapshot);
 }
 
-/* Checks, appends and waits; false after failing the call. `text` lies in a buffer. */
+/* Checks, appends and waits; false after failing the call. */
 static bool define(struct call *call, struct slice text) {
-    struct fault fault = {0};
-    const struct json *root;
-    if (call->parts->audience == NULL) {
-        call_fail_text(call, STATUS_UNSUPPORTED, "this server keeps no segments, tags and metrics");
-        return false;
-    }
-    enum status status = json_parse(call->bench->parser, text, true, &root, &fault);
-    if (status == STATUS_OK)
-        status = audience_check(call->parts->audience, call->bench->parser, root, &fault);
-    if (status == STATUS_OK)
-        return call_append(call, LOG_DEFINE, text);
-    call_fail(call, status, &fault);
-    return false;
+    size_t done;
+    return define_audience(call, &text, 1, &done);
 }
 
 static void define_kind(struct call *call, enum definition_kind kind) {
@@ -123,6 +114,59 @@ static void end(struct call *call, enum definition_kind kind) {
     json_end_object(&w);
     if (define(call, buffer_slice(into)))
         define_answer(call, kinds[kind], call_piece(call, 0));
+}
+
+/* The texts of the body's definitions; false after failing the call. */
+static bool take_definitions(struct call *call, struct slice texts[DEFINITIONS_MAX], size_t *count) {
+    const struct json *root = call_body(call);
+    struct json_parser *p = call->bench->parser;
+    const struct json *all = root ? json_get(p, root, "definitions") : NULL;
+    struct slice array = json_raw_member(slice_trim(call->request->body), "definitions");
+    size_t at = 0;
+    if (!root)
+        return false;
+    if (!all || all->kind != JSON_ARRAY || !all->count || all->count > DEFINITIONS_MAX) {
+        call_fail_text(call, STATUS_INVALID, "\"definitions\" must be a list of 1 to %d objects", DEFINITIONS_MAX);
+        return false;
+    }
+    *count = 0;
+    for (const struct json *d = json_first(p, all); d; d = json_next(p, d)) {
+        struct slice what = json_get_text(p, d, "define");
+        if (d->kind != JSON_OBJECT ||
+            !(slice_is(what, "segment") || slice_is(what, "tag") || slice_is(what, "metric"))) {
+            call_fail_text(call, STATUS_INVALID, "\"define\" of definition %zu must be segment, tag or metric",
+                           *count + 1);
+            return false;
+        }
+        bool more = json_raw_item(array, &at, &texts[*count]);
+        assert(more);
+        ++*count;
+    }
+    return true;
+}
+
+static void write_names(struct call *call, const struct slice *texts, size_t count) {
+    const struct json *root;
+    struct json_writer *w = &call->json;
+    buffer_clear(w->out);
+    w->comma = false;
+    json_object(w);
+    json_key(w, "defined");
+    json_array(w);
+    for (size_t i = 0; i < count; i++)
+        if (json_parse(call->bench->parser, texts[i], false, &root, NULL) == STATUS_OK)
+            json_text(w, json_get_text(call->bench->parser, root, "name"));
+    json_end_array(w);
+    json_member_bool(w, "in_force", true);
+    json_end_object(w);
+}
+
+void api_definitions(struct call *call) {
+    struct slice *texts = memory_get(DEFINITIONS_MAX, sizeof *texts);
+    size_t count, done;
+    if (take_definitions(call, texts, &count) && define_audience(call, texts, count, &done))
+        write_names(call, texts, count);
+    free(texts);
 }
 
 void api_segments(struct call *call) { list(call, DEFINITION_SEGMENT); }

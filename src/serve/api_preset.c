@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "audience/presets.h"
+#include "serve/define.h"
 #include "serve/expression.h"
 
 void api_presets(struct call *call);
@@ -121,30 +122,30 @@ static bool name_is_taken(struct call *call, const struct preset *preset, bool c
     return taken;
 }
 
-/* False after failing the call; those before it stay. */
-static bool install(struct call *call, const struct preset *preset, bool chinese, struct outcome *outcome) {
-    struct buffer *text = &call->bench->text;
-    struct json_writer w = {.out = text};
-    struct fault fault = {0};
-    const struct json *root;
-    if (name_is_taken(call, preset, chinese)) {
-        note(&outcome->kept, &outcome->kept_count, preset_name(preset, chinese));
-        return true;
+/* Those whose name is free. False after failing the call. */
+static bool install(struct call *call, const bool *chosen, bool chinese, struct outcome *outcome) {
+    struct slice *texts = memory_get(presets_count() + 1, sizeof *texts);
+    struct buffer text = {0};
+    struct json_writer w = {.out = &text};
+    size_t count = 0, done;
+    for (size_t i = 0; i < presets_count(); i++) {
+        const struct preset *preset = preset_at(i);
+        if (!chosen[i])
+            continue;
+        if (name_is_taken(call, preset, chinese)) {
+            note(&outcome->kept, &outcome->kept_count, preset_name(preset, chinese));
+            continue;
+        }
+        buffer_clear(&text);
+        w.comma = false;
+        preset_write_definition(preset, chinese, &w);
+        texts[count++] = arena_copy(&call->bench->arena, buffer_slice(&text));
+        note(&outcome->installed, &outcome->installed_count, preset_name(preset, chinese));
     }
-    buffer_clear(text);
-    preset_write_definition(preset, chinese, &w);
-    enum status status = json_parse(call->bench->parser, buffer_slice(text), true, &root, &fault);
-    if (status == STATUS_OK)
-        status = audience_check(call->parts->audience, call->bench->parser, root, &fault);
-    if (status != STATUS_OK) {
-        call_fail_text(call, status, "\"%s\" cannot be installed (%zu others were): %s", preset->name_en,
-                       outcome->installed_count, fault.text);
-        return false;
-    }
-    if (!call_append(call, LOG_DEFINE, buffer_slice(text)))
-        return false;
-    note(&outcome->installed, &outcome->installed_count, preset_name(preset, chinese));
-    return true;
+    bool good = define_audience(call, texts, count, &done);
+    buffer_release(&text);
+    free(texts);
+    return good;
 }
 
 static void write_outcome(struct call *call, const struct outcome *outcome) {
@@ -171,10 +172,7 @@ void api_presets_install(struct call *call) {
     bool *chosen = memory_get(presets_count() + 1, sizeof *chosen);
     bool chinese = slice_is(json_get_text(call->bench->parser, body, "language"), "zh");
     struct outcome outcome = {0};
-    bool good = choose(call, body, chosen);
-    for (size_t i = 0; good && i < presets_count(); i++)
-        good = !chosen[i] || install(call, preset_at(i), chinese, &outcome);
-    if (good)
+    if (choose(call, body, chosen) && install(call, chosen, chinese, &outcome))
         write_outcome(call, &outcome);
     buffer_release(&outcome.installed);
     buffer_release(&outcome.kept);

@@ -22,6 +22,9 @@ static uint64_t turned, prepared_taken;
 static const char *const segments[][2] = {
     {"rich", "sum(order.total) > 300"},
     {"recent", "count(order, last 5 days) >= 2"},
+    {"different", "distinct(Viewed.k) >= 2"},
+    {"different lately", "points > 1 and distinct(Viewed.k where n > 33, last 4 days) >= 2"},
+    {"looked around", "not (distinct(Searched.k, last 8 days) < 3)"},
     {"sleeping", "none(order, last 10 days) and points > 3"},
     {"today", "count(any event, today) > 1"},
     {"month", "sum(order.total, this month) > 100 or count(order, previous month) = 0"},
@@ -45,6 +48,7 @@ static const char *const segments[][2] = {
     {"keys", "count(Searched where k in (\"x\", \"z\")) >= 2 and none(Viewed where k = \"y\", last 2 days)"},
     {"bought", "any(order.items where sku in (\"x\", \"y\"), last 9 days)"},
     {"not bought", "none(order.items where sku = \"z\" and price > 3, last 20 days) and count(order) > 0"},
+    {"all kinds", "distinct(Viewed.k, last 12 hours) >= 3 or nick = \"bob\""},
     {"two", "count(Viewed, last 1 day) >= 1 and count(Searched, last 1 day) >= 1"},
 };
 
@@ -201,7 +205,8 @@ static void put_tick(struct bed *b, const struct script *s, size_t i, struct ran
     bed_put(b, LOG_TICK, "");
 }
 
-/* A definition that is prepared: the step that is to define it. */
+/* Definitions that are prepared together: the step that is to define the last of them. */
+#define AHEAD_MAX 3
 struct ahead {
     struct audience_prepared *prepared;
     size_t step;
@@ -211,19 +216,28 @@ static bool defines_segment(const struct step *step) {
     return step->kind == LOG_DEFINE && strstr(step->json, "\"define\":\"segment\"");
 }
 
-/* Now and then prepares the next segment, which some records come before. */
+/* Now and then prepares the next segments, which some records come before and between. */
 static void prepare_next(struct bed *b, const struct script *s, size_t i, struct random *r, struct ahead *ahead) {
     struct json_parser *p = json_parser_create();
-    const struct json *root;
+    struct buffer text = {0};
+    const struct json *root, *all[AHEAD_MAX];
     struct fault fault = {0};
-    size_t next = i + random_below(r, 8);
-    while (next < s->count && !defines_segment(&s->steps[next]))
-        next++;
-    if (next < s->count && random_below(r, 3) == 0) {
-        ahead->step = next;
-        assert_int_equal(json_parse(p, slice_text(s->steps[next].json), true, &root, &fault), STATUS_OK);
-        ahead->prepared = audience_prepare(b->engine->audience, p, root);
+    size_t next = i + random_below(r, 8), count = 0, most = 1 + random_below(r, AHEAD_MAX);
+    bool wanted = random_below(r, 3) == 0;
+    for (; next < s->count && count < most && wanted; next++)
+        if (defines_segment(&s->steps[next])) {
+            buffer_print(&text, "%s%s", count++ ? "," : "[", s->steps[next].json);
+            ahead->step = next;
+        }
+    buffer_print(&text, "]");
+    if (count) {
+        assert_int_equal(json_parse(p, buffer_slice(&text), true, &root, &fault), STATUS_OK);
+        count = 0;
+        for (const struct json *d = json_first(p, root); d; d = json_next(p, d))
+            all[count++] = d;
+        ahead->prepared = audience_prepare(b->engine->audience, p, all, count);
     }
+    buffer_release(&text);
     json_parser_free(p);
 }
 

@@ -125,15 +125,18 @@ static void *prepare(void *context) {
     struct preparing *w = context;
     struct json_parser *p = json_parser_create();
     const struct json *root;
-    if (!json_parse(p, slice_text(w->json), true, &root, NULL))
-        w->prepared = audience_prepare(w->audience, p, root);
+    if (!json_parse(p, slice_text(w->json), true, &root, NULL)) {
+        const struct json *both[] = {json_first(p, root), json_next(p, json_first(p, root))};
+        w->prepared = audience_prepare(w->audience, p, both, 2);
+    }
     atomic_store(&w->done, true);
     json_parser_free(p);
     return NULL;
 }
 
 static void some_records(struct bed *bed, int round, int i) {
-    char user[16], order[16];
+    char user[16], order[16], properties[24];
+    snprintf(properties, sizeof properties, "\"k\":\"v%d\"", (round + i) % 11);
     snprintf(user, sizeof user, "u%d", (round * 31 + i * 7) % 400);
     snprintf(order, sizeof order, "o%d", (round * 13 + i) % 300);
     if (i % 7 == 6)
@@ -143,7 +146,7 @@ static void some_records(struct bed *bed, int round, int i) {
     else if (i % 3 == 0)
         bed_order(bed, user, bed->now_ms, order, i % 40);
     else if (i % 3 == 1)
-        bed_track(bed, user, bed->now_ms, "Viewed", "\"n\":1");
+        bed_track(bed, user, bed->now_ms, "Viewed", properties);
     else
         bed_traits(bed, user, i % 2 ? "\"points\":5" : "\"points\":2");
     bed_step(bed);
@@ -152,26 +155,32 @@ static void some_records(struct bed *bed, int round, int i) {
 /* Records go on while everybody is evaluated: what is put in force is what evaluating everybody then would give. A restart that folds the
  * log anew, with nothing prepared, comes to the same entries. */
 static void prepared_beside_the_fold(void **state) {
-    static const char *const expressions[] = {
-        "points > %d", "count(Viewed, last 2 days) >= %d", "sum(order.total) > %d0",
-        "count(order) > %d and not in segment \\\"base\\\"", "any(guardian_of where points > %d)"};
+    static const char *const expressions[] = {"points > %d",
+                                              "count(Viewed, last 2 days) >= %d",
+                                              "distinct(Viewed.k, last 9 days) >= %d",
+                                              "sum(order.total) > %d0",
+                                              "count(order) > %d and not in segment \\\"base\\\"",
+                                              "any(guardian_of where points > %d)"};
     struct bed bed = {.options.checkpoint_records = UINT64_MAX / 2, .options.checkpoint_seconds = 1u << 30};
     struct buffer before = {0}, after = {0};
     struct audience_counters counters;
     (void)state;
     prepare_touched_few = 0;
     bed_open(&bed);
-    bed_define(&bed, "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"Viewed\"}");
+    bed_define(&bed, "{\"define\":\"type\",\"kind\":\"event\",\"name\":\"Viewed\",\"properties\":{\"k\":\"text\"}}");
     bed_define(&bed, "{\"define\":\"type\",\"kind\":\"relation\",\"name\":\"guardian_of\",\"inverse\":\"ward_of\"}");
     for (int i = 0; i < 400; i++)
         some_records(&bed, 0, i);
     bed_segment(&bed, "base", "points > 2");
     for (int round = 0; round < PREPARED_ROUNDS; round++) {
-        char text[300], expression[120];
+        char texts[2][300], text[700], expression[120];
         pthread_t thread;
-        snprintf(expression, sizeof expression, expressions[round % 5], round % 4);
-        snprintf(text, sizeof text, "{\"define\":\"segment\",\"name\":\"p%d\",\"expression\":\"%s\"}", round % 8,
-                 expression);
+        for (int k = 0; k < 2; k++) {
+            snprintf(expression, sizeof expression, expressions[(round + 2 * k) % 6], round % 4 + k);
+            snprintf(texts[k], sizeof texts[k], "{\"define\":\"segment\",\"name\":\"p%d\",\"expression\":\"%s\"}",
+                     (round + 3 * k) % 8, expression);
+        }
+        snprintf(text, sizeof text, "[%s,%s]", texts[0], texts[1]);
         struct preparing w = {.audience = bed.engine->audience, .json = text};
         backfill_one_by_one = round % 2 ? 512 : 3;
         assert_int_equal(pthread_create(&thread, NULL, prepare, &w), 0);
@@ -182,8 +191,11 @@ static void prepared_beside_the_fold(void **state) {
                 usleep(1000); /* who prepares gives way to us */
         }
         pthread_join(thread, NULL);
-        bed_put(&bed, LOG_DEFINE, text);
-        bed_step(&bed);
+        for (int k = 0; k < 2; k++) {
+            bed_put(&bed, LOG_DEFINE, texts[k]);
+            bed_step(&bed);
+            some_records(&bed, round, k);
+        }
         audience_prepared_release(bed.engine->audience, w.prepared);
         bed_check_batch(&bed, (uint64_t)round);
     }

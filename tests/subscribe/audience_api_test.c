@@ -172,6 +172,28 @@ static void uploads_tags_relations(void **state) {
         "namespace:value");
 }
 
+static void many_at_once(void **state) {
+    (void)state;
+    GOOD("POST", "/v1/definitions",
+         "{\"definitions\":[{\"define\":\"segment\",\"name\":\"one\",\"expression\":\"count(order) >= 1\"},"
+         "{\"define\":\"tag\",\"name\":\"two\",\"kind\":\"rule\",\"type\":\"bool\",\"expression\":\"count(order) >= "
+         "2\"},"
+         " {\"define\":\"segment\",\"name\":\"three\",\"expression\":\"in segment \\\"one\\\" and has tag "
+         "\\\"two\\\"\"}]}",
+         "{\"defined\":[\"one\",\"two\",\"three\"],\"in_force\":true}");
+    GOOD("GET", "/v1/segments/three", "", "\"size\":");
+    BAD(400, "POST", "/v1/definitions",
+        "{\"definitions\":[{\"define\":\"metric\",\"name\":\"four\",\"expression\":\"count(order)\"},"
+        "{\"define\":\"segment\",\"name\":\"five\",\"expression\":\"count(ordr) > 1\"}]}",
+        "\\\"five\\\" cannot be defined (1 before it are in force): at ");
+    GOOD("DELETE", "/v1/metrics/four", "", "\"in_force\":true");
+    BAD(400, "POST", "/v1/definitions", "{\"definitions\":[]}", "a list of 1 to 1000");
+    BAD(400, "POST", "/v1/definitions", "{\"definitions\":[{\"define\":\"workspace\"}]}", "segment, tag or metric");
+    GOOD("DELETE", "/v1/segments/three", "", "\"in_force\":true");
+    GOOD("DELETE", "/v1/segments/one", "", "\"in_force\":true");
+    GOOD("DELETE", "/v1/tags/two", "", "\"in_force\":true");
+}
+
 static void presets_and_workspace(void **state) {
     (void)state;
     GOOD("GET", "/v1/presets", "", "\"name_zh\":", "\"installed\":false");
@@ -205,6 +227,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(segments, begin, end),
         cmocka_unit_test_setup_teardown(exports, begin, end),
         cmocka_unit_test_setup_teardown(uploads_tags_relations, begin, end),
+        cmocka_unit_test_setup_teardown(many_at_once, begin, end),
         cmocka_unit_test_setup_teardown(presets_and_workspace, begin, end),
         cmocka_unit_test_setup_teardown(subscriptions, begin, end),
     };
