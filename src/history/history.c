@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define DELTA_BYTES_DEFAULT ((uint64_t)1 << 30)
+#define MEMORY_SHARE 4 /* of what this process may use */
 
 enum status history_create(struct os *os, const char *folder, const struct dictionary *dictionary,
                            const struct history_options *options, struct history **history, struct fault *fault) {
@@ -23,6 +24,7 @@ enum status history_create(struct os *os, const char *folder, const struct dicti
     h->folder = folder ? memory_text(slice_text(folder)) : NULL;
     h->dictionary = dictionary;
     h->delta_budget = options && options->delta_bytes ? options->delta_bytes : DELTA_BYTES_DEFAULT;
+    h->memory_budget = options && options->memory_bytes ? options->memory_bytes : os_memory_bytes() / MEMORY_SHARE;
     h->next_file = 1;
     atomic_init(&h->epoch, 1);
     pthread_mutex_init(&h->lock, NULL);
@@ -35,7 +37,9 @@ enum status history_create(struct os *os, const char *folder, const struct dicti
     return STATUS_OK;
 }
 
-static void retired_free(struct retired *r) {
+static void retired_free(struct history *h, struct retired *r) {
+    if (r->base && r->base->memory)
+        atomic_fetch_sub(&h->memory_bytes, r->base->bytes);
     base_free(r->base);
     delta_free(r->delta);
     free(r->view);
@@ -55,7 +59,7 @@ void history_free(struct history *h) {
         return;
     while (h->retired) {
         struct retired *next = h->retired->next;
-        retired_free(h->retired);
+        retired_free(h, h->retired);
         h->retired = next;
     }
     while (h->finished) {
@@ -156,7 +160,7 @@ static void retire(struct history *h, struct base *base, struct delta *delta, st
 void history_swap(struct history *h, struct span *span, struct span_view *view) {
     struct span_view *old = span_view(span);
     atomic_store_explicit(&span->view, view, memory_order_release);
-    if (old->base && old->base != view->base) {
+    if (old->base && (!view->base || old->base->number != view->base->number)) {
         struct obsolete *o = memory_get(1, sizeof *o);
         pthread_mutex_lock(&h->lock);
         *o = (struct obsolete){h->obsolete, h->freezes, span->number, old->base->number};
@@ -179,12 +183,13 @@ static struct delta *delta_after(const struct span *span, const struct delta *de
 
 static void take_in(struct history *h, struct finished *f) {
     struct span_view *old = span_view(f->span), *view = memory_get(1, sizeof *view);
+    assert(!f->copy || old->base->number == f->base->number); /* nobody else swaps while it is compacting */
     view->base = f->base;
-    view->delta = delta_after(f->span, old->delta, f->delta_rows);
+    view->delta = f->copy ? old->delta : delta_after(f->span, old->delta, f->delta_rows);
     uint64_t before = atomic_load(&old->delta->bytes), after = atomic_load(&view->delta->bytes);
     history_swap(h, f->span, view);
     atomic_fetch_sub(&h->delta_bytes, before - after);
-    atomic_fetch_add(&h->compactions, 1);
+    atomic_fetch_add(&h->compactions, !f->copy);
     pthread_mutex_lock(&h->lock);
     f->span->compacting = false;
     pthread_mutex_unlock(&h->lock);
@@ -210,7 +215,7 @@ bool history_tidy(struct history *h) {
         struct retired *r = *at;
         if (r->epoch < oldest) {
             *at = r->next;
-            retired_free(r);
+            retired_free(h, r);
         } else {
             at = &r->next;
         }
@@ -264,6 +269,7 @@ void history_counters_read(const struct history *history, struct history_counter
     struct history *h = (struct history *)history;
     *out = (struct history_counters){.rows = atomic_load(&h->row_count),
                                      .delta_bytes = atomic_load(&h->delta_bytes),
+                                     .memory_bytes = atomic_load(&h->memory_bytes),
                                      .compactions = atomic_load(&h->compactions),
                                      .merged_rows = atomic_load(&h->merged_rows)};
     struct history_hold hold = history_enter(h);

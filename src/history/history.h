@@ -29,6 +29,9 @@ struct history_options {
     uint64_t
         delta_bytes; /* budget of all deltas; past three quarters of it the compactor works (the fuller deltas are, the less often bases are
                         written anew), past it the fold waits; default 1 GiB */
+    uint64_t
+        memory_bytes; /* budget of copies of base files, which what is asked of everybody reads faster than mapped ones; the others are
+                              read mapped; default a quarter of what this process may use */
 };
 /* `folder` is where span files go (made where missing). NULL: rows in memory alone, for trying something out; never compacted or saved. */
 enum status history_create(struct os *os, const char *folder, const struct dictionary *dictionary,
@@ -129,15 +132,18 @@ uint64_t history_count(struct history *history, uint16_t type, uint16_t property
 struct history_counters {
     uint64_t rows; /* in all, without those merged away */
     uint64_t base_rows, delta_rows;
-    uint64_t base_bytes;  /* files */
-    uint64_t delta_bytes; /* memory */
+    uint64_t base_bytes;   /* files */
+    uint64_t delta_bytes;  /* memory */
+    uint64_t memory_bytes; /* of base files' copies */
     uint64_t spans, compactions, merged_rows;
 };
 void history_counters_read(const struct history *history, struct history_counters *out);
 
 /* --- background thread --- */
-/* Compacts the span that gains most, if any is due (`all`: whichever has rows in its delta); where none is, holds a base that was loaded
- * against its checksums. END when nothing was to do. The fold thread takes the new base in at its next history_tidy.
+/* Compacts the span that gains most, if any is due (`all`: whichever has rows in its delta); where none is (and not `all`), holds a base that was
+ * loaded against its checksums, and then copies one into memory, in large pages, while memory_bytes last: what is asked of everybody reads some KiB
+ * here and there, for which a processor's look-up of so many small pages takes half as long again. END when nothing was to do. The fold thread
+ * takes the new base or the copy in at its next history_tidy.
  * Errors: DAMAGED (file and section named: the process must stop), DISK_FULL, IO (try again later). */
 enum status history_compact(struct history *history, bool all, struct fault *fault) WARN_UNUSED;
 /* Fold thread, between batches: swaps in finished bases, frees what no reader holds. True when the delta budget is used up and

@@ -1,4 +1,4 @@
-/* history_compact: which span to compact, and the files that brings. */
+/* history_compact: which span to compact, and the files that brings; which bases to copy into memory. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -55,15 +55,65 @@ static enum status compact_span(struct history *h, struct span *span, uint64_t n
     return status;
 }
 
-/* With nothing to compact: holds one base that was loaded against its CRCs; END when none is left. */
-static enum status verify_some(struct history *h, struct fault *fault) {
+/* --- with nothing to compact --- */
+
+static void finish(struct history *h, struct finished *f) {
+    pthread_mutex_lock(&h->lock);
+    f->next = h->finished;
+    h->finished = f;
+    pthread_mutex_unlock(&h->lock);
+}
+
+/* Takes the span as under way; false where it is already. */
+static bool begin(struct history *h, struct span *span) {
+    pthread_mutex_lock(&h->lock);
+    bool free_now = !span->compacting;
+    span->compacting = true;
+    pthread_mutex_unlock(&h->lock);
+    return free_now;
+}
+
+static bool has_room(const struct history *h, const struct base *base) {
+    uint64_t used = atomic_load(&((struct history *)h)->memory_bytes);
+    return used <= h->memory_budget && base->bytes <= h->memory_budget - used;
+}
+
+/* Copies the span's base into memory; END where it is there, or something stands in the way. */
+static enum status copy_base(struct history *h, struct span *span) {
+    const struct base *base = span_view(span)->base;
+    if (base->memory || !has_room(h, base) || !begin(h, span))
+        return STATUS_END;
+    struct base *copy = base_copy(span_view(span)->base); /* as it is now that nobody else swaps it */
+    if (!copy) {
+        pthread_mutex_lock(&h->lock);
+        span->compacting = false;
+        pthread_mutex_unlock(&h->lock);
+        return STATUS_END;
+    }
+    struct finished *f = memory_get(1, sizeof *f);
+    *f = (struct finished){.span = span, .base = copy, .copy = true};
+    atomic_fetch_add(&h->memory_bytes, copy->bytes);
+    finish(h, f);
+    return STATUS_OK;
+}
+
+/* Holds one base that was loaded against its CRCs, or copies one into memory; END when none is left. Goes over the spans once, and again when one
+ * was compacted. */
+static enum status tend_some(struct history *h, struct fault *fault) {
+    uint32_t limit = atomic_load_explicit(&h->span_limit, memory_order_acquire);
+    uint64_t compactions = atomic_load(&h->compactions);
     enum status status = STATUS_END;
+    if (h->tend_next >= limit && (h->tended != limit || h->tended_compactions != compactions)) {
+        h->tend_next = 0;
+        h->tended = limit;
+        h->tended_compactions = compactions;
+    }
     struct history_hold hold = history_enter(h);
-    for (uint32_t n = 0; n < atomic_load_explicit(&h->span_limit, memory_order_acquire) && status == STATUS_END; n++) {
-        struct span *span = history_span(h, n);
+    for (; h->tend_next < limit && status == STATUS_END; h->tend_next += status == STATUS_END) {
+        struct span *span = history_span(h, h->tend_next);
         struct base *base = span ? span_view(span)->base : NULL;
-        if (base && !base->verified)
-            status = base_verify(base, fault);
+        if (base)
+            status = base->verified ? copy_base(h, span) : base_verify(base, fault);
     }
     history_leave(h, hold);
     return status;
@@ -85,18 +135,17 @@ enum status history_compact(struct history *h, bool all, struct fault *fault) {
     number = h->next_file++;
     pthread_mutex_unlock(&h->lock);
     if (!span)
-        return all ? STATUS_END : verify_some(h, fault);
+        return all ? STATUS_END : tend_some(h, fault);
     struct finished *f = memory_get(1, sizeof *f);
     f->span = span;
     enum status status = compact_span(h, span, number, f, fault);
-    pthread_mutex_lock(&h->lock);
-    if (status) {
-        span->compacting = false;
-        free(f);
-    } else {
-        f->next = h->finished;
-        h->finished = f;
+    if (!status) {
+        finish(h, f);
+        return status;
     }
+    pthread_mutex_lock(&h->lock);
+    span->compacting = false;
     pthread_mutex_unlock(&h->lock);
+    free(f);
     return status;
 }

@@ -32,17 +32,19 @@ struct finished {
     struct finished *next;
     struct span *span;
     struct base *base;
-    uint32_t delta_rows; /* rows of the delta that are in it */
+    bool copy;           /* in memory, of the one in force */
+    uint32_t delta_rows; /* rows of the delta that are in it, where it is no copy */
 };
 
 struct history {
     struct os *os;
     char *folder;
     const struct dictionary *dictionary;
-    uint64_t delta_budget;
+    uint64_t delta_budget, memory_budget;
     struct span *_Atomic *_Atomic pages[SPANS_MAX / SPAN_PAGE];
-    _Atomic uint32_t span_limit;  /* 1 + highest span number in use */
-    _Atomic uint64_t delta_bytes; /* of all spans' deltas, as of the last tidy, plus what was appended since */
+    _Atomic uint32_t span_limit;   /* 1 + highest span number in use */
+    _Atomic uint64_t delta_bytes;  /* of all spans' deltas, as of the last tidy, plus what was appended since */
+    _Atomic uint64_t memory_bytes; /* of bases that are copies */
     _Atomic uint64_t row_count, merged_rows, compactions;
     _Atomic uint64_t position;
     void (*moved)(void *context, uint64_t position, struct customer_id to); /* or NULL: history_follow */
@@ -52,6 +54,8 @@ struct history {
     struct finished *finished;
     struct obsolete *obsolete;
     uint64_t next_file, freezes;
+    uint32_t tend_next, tended; /* background thread: the span to look after next, of so many */
+    uint64_t tended_compactions;
     struct retired *retired; /* fold thread */
     _Atomic uint64_t epoch;  /* starts at 1 */
     struct {

@@ -280,6 +280,19 @@ static void compact_all(struct history *h) {
         fail_msg("%s", fault.text);
 }
 
+/* Bases out of memory instead of mapped files: until a next compaction writes some of them anew. */
+static void copy_bases(struct history *h) {
+    struct fault fault = {0};
+    struct history_counters c;
+    enum status status;
+    while (!(status = history_compact(h, false, &fault)))
+        history_tidy(h);
+    assert_int_equal(status, STATUS_END);
+    history_tidy(h);
+    history_counters_read(h, &c);
+    assert_int_equal(c.memory_bytes, c.base_bytes);
+}
+
 static struct history *reopen(struct world *w, struct history *h) {
     struct fault fault = {0};
     struct history_image *image = history_freeze(h);
@@ -372,9 +385,13 @@ static void run(uint64_t seed) {
             h = reopen(&w, h);
         else if (what < 8)
             compare_all(&w, h, &m);
+        else if (what < 9)
+            copy_bases(h);
     }
     compare_all(&w, h, &m);
     compact_all(h);
+    compare_all(&w, h, &m);
+    copy_bases(h);
     compare_all(&w, h, &m);
     h = reopen(&w, h);
     compare_all(&w, h, &m);
@@ -392,6 +409,47 @@ static void rows_equal_the_plain_list(void **state) {
         table_gather_bytes = seed % 3 ? (size_t)64 << 20 : 1; /* all columns at once, or one by one */
         print_message("history: seed %llu\n", (unsigned long long)seed);
         run(seed);
+    }
+}
+
+/* Copies of bases go no further than their budget, and the rest is read mapped. */
+static void copies_keep_to_their_budget(void **state) {
+    struct world w;
+    struct history *h;
+    struct history_counters c;
+    struct fault fault = {0};
+    (void)state;
+    for (unsigned budget = 0; budget < 3; budget++) { /* none, one of the two, both */
+        clean_folder();
+        world_init(&w, 1);
+        struct history_options options = {.memory_bytes = 1};
+        for (unsigned pass = 0; pass < 2; pass++) {
+            if (history_create(os_real(), FOLDER "/h", w.dictionary, &options, &h, &fault))
+                fail_msg("%s", fault.text);
+            random_init(&w.random, 1); /* the same rows again */
+            for (uint32_t span = 0; span < 2; span++)
+                history_append(h, (struct customer_id){span * SPAN_CUSTOMERS + 1}, random_record(&w));
+            compact_all(h);
+            enum status status;
+            while (!(status = history_compact(h, false, &fault)))
+                history_tidy(h);
+            assert_int_equal(status, STATUS_END);
+            history_tidy(h);
+            history_counters_read(h, &c);
+            assert_int_equal(c.base_rows, 2);
+            if (pass == 0) { /* now the sizes are known */
+                assert_int_equal(c.memory_bytes, 0);
+                options.memory_bytes = budget == 0 ? 1 : budget == 1 ? c.base_bytes - 1 : c.base_bytes;
+            } else {
+                assert_true(budget == 0   ? c.memory_bytes == 0
+                            : budget == 1 ? c.memory_bytes > 0 && c.memory_bytes < c.base_bytes
+                                          : c.memory_bytes == c.base_bytes);
+            }
+            history_free(h);
+            clean_folder();
+            w.position = 0;
+        }
+        world_release(&w);
     }
 }
 
@@ -527,6 +585,7 @@ int main(void) {
     own_folder_enter("history");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_equal_the_plain_list),
+        cmocka_unit_test(copies_keep_to_their_budget),
         cmocka_unit_test(the_strongest_then_latest_attribute_wins),
         cmocka_unit_test(documents_fold_by_latest_version),
     };

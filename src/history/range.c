@@ -260,9 +260,8 @@ static bool map_columns(struct range *range, const struct table_head *t, const s
         gather_from_table(range, t, w, want->type, &columns[i]);
     }
     out->columns = columns;
-    struct table_order order = table_order_of(t);
-    column_of_head(range, t, order.seconds, &out->seconds);
-    column_of_head(range, t, order.ms, &out->ms);
+    column_of_head(range, t, range_find_column(range, t, t->type, TABLE_TIME_S), &out->seconds);
+    column_of_head(range, t, range_find_column(range, t, t->type, TABLE_TIME_MS), &out->ms);
     return true;
 }
 
@@ -271,7 +270,7 @@ static bool map_span(struct range *range, const struct rows_want *want, struct r
     if (!t)
         return false;
     *out = (struct range_rows){.end = t->row_count};
-    if (!range_row_owners(t, out) && !(out->starts = range_starts(range, t)))
+    if (!range_row_owners(range, t, out) && !(out->starts = range_starts(range, t)))
         return false;
     return map_columns(range, t, want, out);
 }

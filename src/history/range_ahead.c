@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #define LINE_BYTES 64
-#define HEAD_LINES 14 /* of a table: its head and the columns' */
 #define TEXTS_FEW 40  /* entries of a dictionary that a condition asks each of */
 #define TEXTS_LINES 4 /* of their offsets and texts */
 
@@ -78,7 +77,7 @@ static void add_column(struct range *range, const struct table_head *t, const st
 }
 
 static void add_starts(struct range *range, const struct table_head *t) {
-    const struct column_head *owners = table_column(t, TABLE_OWNER);
+    const struct column_head *owners = range_find_column(range, t, t->type, TABLE_OWNER);
     if (owners)
         add_column(range, t, owners);
     else if (t->starts)
@@ -100,21 +99,48 @@ static const struct table_head *table_of(const struct base *base, const struct r
                                         : base_current(base, want->type);
 }
 
-static void fetch_heads(const struct base *base, const struct range_want *want) {
-    if (want->attribute_count)
-        fetch_lines(base_current(base, 0), HEAD_LINES);
-    for (uint32_t i = 0; i < want->rows_count; i++)
-        fetch_lines(table_of(base, &want->rows[i]), HEAD_LINES);
+/* Where a column of a table in `want` stands. */
+static uint16_t property_of(const struct column_want *want) {
+    return want->property == RANGE_TARGET ? RELATION_CUSTOMER : want->property;
 }
 
-static void fetch_child_heads(const struct base *base, const struct range_want *want) {
+/* Tables below a column of such a type are alike. */
+static uint32_t kind_below(uint16_t type, const struct column_want *want) {
+    return 0x10000u + ((uint32_t)type << 8) + want->property;
+}
+
+static void fetch_table(const struct range *range, const struct table_head *t, const struct rows_want *want) {
+    fetch_lines(t, 1);
+    range_fetch_column(range, t, want->type, TABLE_TIME_S);
+    range_fetch_column(range, t, want->type, TABLE_TIME_MS);
+    range_fetch_column(range, t, want->type, TABLE_OWNER);
+    for (uint32_t k = 0; k < want->column_count; k++)
+        if (property_of(&want->columns[k]) < RANGE_TIME)
+            range_fetch_column(range, t, want->type, property_of(&want->columns[k]));
+}
+
+static void fetch_heads(const struct range *range, const struct base *base, const struct range_want *want) {
+    const struct table_head *attributes = want->attribute_count ? base_current(base, DICTIONARY_CUSTOMER) : NULL;
+    fetch_lines(attributes, 1);
+    for (uint32_t i = 0; i < want->attribute_count; i++)
+        range_fetch_column(range, attributes, DICTIONARY_CUSTOMER, want->attributes[i].property);
+    for (uint32_t i = 0; i < want->rows_count; i++)
+        fetch_table(range, table_of(base, &want->rows[i]), &want->rows[i]);
+}
+
+static void fetch_child_heads(struct range *range, const struct base *base, const struct range_want *want) {
     for (uint32_t i = 0; i < want->rows_count; i++) {
-        const struct table_head *t = table_of(base, &want->rows[i]);
-        for (uint32_t k = 0; t && k < want->rows[i].column_count; k++) {
-            const struct column_head *c =
-                want->rows[i].columns[k].item_count ? table_column(t, want->rows[i].columns[k].property) : NULL;
-            if (c && c->encoding == COLUMN_ROWS)
-                fetch_lines((const char *)t + c->dictionary, HEAD_LINES);
+        const struct rows_want *rows = &want->rows[i];
+        const struct table_head *t = table_of(base, rows);
+        for (uint32_t k = 0; t && k < rows->column_count; k++) {
+            const struct column_want *w = &rows->columns[k];
+            const struct column_head *c = w->item_count ? range_find_column(range, t, rows->type, w->property) : NULL;
+            if (!c || c->encoding != COLUMN_ROWS)
+                continue;
+            const struct table_head *child = (const struct table_head *)(const void *)((const char *)t + c->dictionary);
+            fetch_lines(child, 1);
+            for (uint32_t item = 0; item < w->item_count; item++)
+                range_fetch_column(range, child, kind_below(rows->type, w), w->items[item].property);
         }
     }
 }
@@ -128,7 +154,9 @@ static void add_children(struct range *range, const struct table_head *t, const 
         add_column(range, t, c);
     for (uint32_t k = 0; k < below(want); k++)
         if (scanned[k])
-            add_column(range, child, table_column(child, want->item_count ? want->items[k].property : 0));
+            add_column(range, child,
+                       range_find_column(range, child, kind_below(t->type, want),
+                                         want->item_count ? want->items[k].property : 0));
 }
 
 static void add_table(struct range *range, const struct table_head *t, const struct rows_want *want,
@@ -136,10 +164,10 @@ static void add_table(struct range *range, const struct table_head *t, const str
     uint32_t at = 1 + want->column_count;
     add_starts(range, t);
     if (scanned[0])
-        add_column(range, t, table_column(t, TABLE_TIME_S));
+        add_column(range, t, range_find_column(range, t, want->type, TABLE_TIME_S));
     for (uint32_t i = 0; i < want->column_count; at += below(&want->columns[i++])) {
-        uint16_t property = want->columns[i].property == RANGE_TARGET ? RELATION_CUSTOMER : want->columns[i].property;
-        const struct column_head *c = property < RANGE_TIME ? table_column(t, property) : NULL;
+        uint16_t property = property_of(&want->columns[i]);
+        const struct column_head *c = property < RANGE_TIME ? range_find_column(range, t, want->type, property) : NULL;
         if (c && c->encoding == COLUMN_ROWS)
             add_children(range, t, c, &want->columns[i], scanned + at);
         else if (c && scanned[1 + i])
@@ -151,7 +179,8 @@ static void add_columns(struct range *range, const struct base *base, const stru
     const struct table_head *attributes = want->attribute_count ? base_current(base, 0) : NULL;
     for (uint32_t i = 0; attributes && i < want->attribute_count; i++)
         if (range->attributes[i].scanned)
-            add_column(range, attributes, table_column(attributes, want->attributes[i].property));
+            add_column(range, attributes,
+                       range_find_column(range, attributes, DICTIONARY_CUSTOMER, want->attributes[i].property));
     for (uint32_t i = 0; i < want->rows_count; i++) {
         bool watched = range->rows[i].scanned && range->rows[i].scanned_count == flag_count(&want->rows[i]);
         const struct table_head *t = watched ? table_of(base, &want->rows[i]) : NULL;
@@ -165,13 +194,15 @@ void range_ahead(struct range *range, const struct range_want *want, uint32_t sp
     const struct base *base;
     fetch_some(range, UINT32_MAX); /* what is left of this one */
     range->fetch_count = range->fetch_next = 0;
-    if (far)
+    if (far) {
         fetch_lines(&far->view, 1);
+        fetch_lines(&far->gone_count, 1);
+    }
     if ((far = history_span(range->history, span + 6)))
         fetch_lines(span_view(far), 1);
     if ((far = history_span(range->history, span + 5))) {
         fetch_lines(span_view(far)->base, 2);
-        fetch_lines(span_view(far)->delta, 4);
+        fetch_lines(span_view(far)->delta, 1);
     }
     if ((base = base_ahead(range, span + 4))) {
         fetch_lines(base->types, 1);
@@ -179,9 +210,9 @@ void range_ahead(struct range *range, const struct range_want *want, uint32_t sp
         fetch_lines(base->current, 2);
     }
     if ((base = base_ahead(range, span + 3)))
-        fetch_heads(base, want);
+        fetch_heads(range, base, want);
     if ((base = base_ahead(range, span + 2)))
-        fetch_child_heads(base, want);
+        fetch_child_heads(range, base, want);
     if (range->want == want && (base = base_ahead(range, span + 1)))
         add_columns(range, base, want);
 }

@@ -20,6 +20,7 @@ struct world {
     uint16_t widened; /* a number until half of the run, then text */
     struct record_builder builder;
     uint64_t position;
+    unsigned compactions;
     bool gone[CUSTOMERS + 1];
     uint64_t replaceable[64]; /* positions of rows, with customer and type */
     uint32_t replaceable_customer[64];

@@ -299,6 +299,10 @@ void world_compact(struct world *w) {
     if (status != STATUS_END)
         fail_msg("%s", fault.text);
     history_tidy(w->history);
+    if (w->compactions++ % 2 == 0) /* every other time bases are read out of memory instead of mapped files */
+        while (!history_compact(w->history, false, &fault))
+            history_tidy(w->history);
+    history_tidy(w->history);
 }
 
 void world_merge_some(struct world *w) {

@@ -385,8 +385,9 @@ static bool children_of_table(struct range *range, const struct table_head *t, s
     const struct run all = {starts ? starts[rows.first] : 0, starts ? starts[rows.end] : child->row_count};
     *made = (struct range_rows){.first = all.first, .end = all.end, .columns = columns};
     for (uint32_t i = 0; i < types.count; i++) {
-        const struct column_head *stored = table_column(child, types.columns[i].property);
-        if (types.kind == VALUE_LIST && stored && stored->kind != VALUE_MISSING && !fits(types.element, stored->kind))
+        const struct column_head *stored =
+            types.kind == VALUE_LIST ? table_column(child, types.columns[i].property) : NULL;
+        if (stored && stored->kind != VALUE_MISSING && !fits(types.element, stored->kind))
             return false;
         if (!column_of_table(range, child, all, &types.columns[i], types.type, &columns[i]))
             return false;
@@ -418,9 +419,40 @@ const uint32_t *range_child_starts(struct range *range, const struct range_colum
     return c->child_starts = good ? stored : starts_of_begins(range, c->child_begins, rows, children);
 }
 
+static uint8_t hint_at(uint32_t kind, uint16_t property) {
+    return (uint8_t)(((kind * 31 + property) * 0x9e3779b1u) >> 24); /* of COLUMN_HINTS */
+}
+_Static_assert(COLUMN_HINTS == 256, "a byte leads to a hint");
+#define HINT_NOWHERE UINT8_MAX /* there was none, or it stood too far back */
+
+const struct column_head *range_find_column(struct range *range, const struct table_head *t, uint32_t kind,
+                                            uint16_t property) {
+    uint8_t *hint = &range->column_hints[hint_at(kind, property)];
+    if (*hint && *hint <= t->column_count && table_columns(t)[*hint - 1].property == property)
+        return &table_columns(t)[*hint - 1];
+    const struct column_head *c = table_column(t, property);
+    ptrdiff_t at = c ? c - table_columns(t) : HINT_NOWHERE;
+    *hint = at < HINT_NOWHERE ? (uint8_t)(at + 1) : HINT_NOWHERE;
+    return c;
+}
+
+#define HEAD_LINES 14 /* of a table of which nothing is known: its head and the columns' */
+
+void range_fetch_column(const struct range *range, const struct table_head *t, uint32_t kind, uint16_t property) {
+    uint8_t hint = range->column_hints[hint_at(kind, property)];
+    const char *at = (const char *)t;
+    for (unsigned i = 0; t && !hint && i < HEAD_LINES; i++)
+        __builtin_prefetch(at + 64 * (size_t)i);
+    if (!t || !hint || hint == HINT_NOWHERE)
+        return;
+    at = (const char *)&table_columns(t)[hint - 1];
+    __builtin_prefetch(at);
+    __builtin_prefetch(at + sizeof(struct column_head) - 1);
+}
+
 bool column_of_table(struct range *range, const struct table_head *t, struct run rows, const struct column_want *want,
                      uint16_t type, struct range_column *out) {
-    const struct column_head *c = table_column(t, want->property);
+    const struct column_head *c = range_find_column(range, t, type, want->property);
     int property = column_type(range->history, type, want->property);
     *out = (struct range_column){.form = COLUMN_NOTHING};
     if (!c || c->absent_count == t->row_count || c->kind == VALUE_MISSING)
@@ -464,7 +496,7 @@ bool column_of_system(struct range *range, const struct table_head *t, struct ru
     if (property == RANGE_TARGET)
         return column_of_targets(range, t, rows, out);
     uint16_t of = property <= RANGE_POSITION ? stored[property - RANGE_TIME] : 0;
-    const struct column_head *c = of ? table_column(t, of) : NULL;
+    const struct column_head *c = of ? range_find_column(range, t, t->type, of) : NULL;
     if (!c)
         return false;
     column_of_head(range, t, c, out);

@@ -35,6 +35,8 @@ struct fetch {
     const char *at, *end;
 };
 
+#define COLUMN_HINTS 256
+
 struct range {
     struct history *history;
     const struct identity *identity;
@@ -62,6 +64,7 @@ struct range {
     uint64_t settings_stamp;
     struct fetch fetches[FETCH_MAX];
     uint32_t fetch_count, fetch_next;
+    uint8_t column_hints[COLUMN_HINTS]; /* 1 + where a column stood among its table's; 0: not known; 255: not there */
 };
 
 /* Rows, or what a row is made of: of events one source, of documents all updates, oldest first. */
@@ -79,6 +82,13 @@ struct gathered_rows {
 
 /* --- range_column.c --- */
 
+/* table_column of tables of which many are looked at in turn. Those of one type have the same columns nearly always, and a column's head is a
+ * line or two that lies in no cache: where it stood in the table before is looked at first, and no others. `kind` says which tables are alike:
+ * a type, or any number above. */
+const struct column_head *range_find_column(struct range *range, const struct table_head *t, uint32_t kind,
+                                            uint16_t property);
+/* Asks for the lines that range_find_column will look at; `t` itself is not read. */
+void range_fetch_column(const struct range *range, const struct table_head *t, uint32_t kind, uint16_t property);
 /* One value while a column is made. */
 struct cell {
     uint8_t kind; /* enum value_kind; VALUE_MISSING: none */
@@ -168,7 +178,7 @@ void merge_events(struct range *range, const struct rows_want *want, struct rang
 /* Starts of a top table's customers, as they lie, widened from blocks or made from its owners; NULL where they make no sense. */
 const uint32_t *range_starts(struct range *range, const struct table_head *t);
 /* False where rows' customers do not lie as range_rows wants them. */
-bool range_row_owners(const struct table_head *t, struct range_rows *out);
+bool range_row_owners(struct range *range, const struct table_head *t, struct range_rows *out);
 /* Rows of a customer among those that say whose they are. */
 void range_rows_by_owner(const struct range_rows *rows, uint32_t customer, uint32_t *first, uint32_t *end);
 #define RANGE_OWNERS_AT_ONCE 8

@@ -98,8 +98,8 @@ static const uint32_t *starts_whole(const struct table_head *t) {
     return bad || starts[SPAN_CUSTOMERS] > t->row_count ? NULL : starts;
 }
 
-bool range_row_owners(const struct table_head *t, struct range_rows *out) {
-    const struct column_head *c = table_column(t, TABLE_OWNER);
+bool range_row_owners(struct range *range, const struct table_head *t, struct range_rows *out) {
+    const struct column_head *c = range_find_column(range, t, t->type, TABLE_OWNER);
     if (!c || c->encoding != COLUMN_INTEGER || c->width != 2)
         return false;
     out->owners = (const uint16_t *)(const void *)((const char *)t + c->data);

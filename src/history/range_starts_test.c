@@ -69,7 +69,7 @@ static void check_ranges(struct made *m, struct range *range) {
     }
     assert_int_equal(starts[SPAN_CUSTOMERS], row);
     struct range_rows rows = {.end = t->row_count};
-    bool owners = range_row_owners(t, &rows);
+    bool owners = range_row_owners(range, t, &rows);
     assert_true(!owners || !t->starts || m->count <= SPAN_CUSTOMERS);
     assert_true(owners || m->count < 1000 || m->count > SPAN_CUSTOMERS || table_column(t, TABLE_OWNER)->width < 2);
     for (uint32_t owner = 0; owner < SPAN_CUSTOMERS && rows.owners; owner++) {
@@ -81,10 +81,10 @@ static void check_ranges(struct made *m, struct range *range) {
 }
 
 /* Several at once as one by one. */
-static void check_several(struct made *m) {
+static void check_several(struct made *m, struct range *range) {
     struct range_rows rows = {.end = table_of(m)->row_count};
     uint32_t customers[RANGE_OWNERS_AT_ONCE], firsts[RANGE_OWNERS_AT_ONCE], ends[RANGE_OWNERS_AT_ONCE], first, end;
-    if (!range_row_owners(table_of(m), &rows) || rows.owner_multiple != 1)
+    if (!range_row_owners(range, table_of(m), &rows) || rows.owner_multiple != 1)
         return;
     for (unsigned round = 0; round < 100; round++) {
         for (unsigned k = 0; k < RANGE_OWNERS_AT_ONCE; k++)
@@ -115,7 +115,7 @@ static void each_form_says_the_same(void **state) {
             assert_true(t->starts_form != STARTS_BLOCKS || m.count >= 1536);
             forms[!t->starts ? 2 : t->starts_form]++;
             check_ranges(&m, range);
-            check_several(&m);
+            check_several(&m, range);
             arena_reset(&range->arena);
         }
         range_free(range);

@@ -86,7 +86,7 @@ static bool targets_now(struct range *range, const struct table_head *t, const s
 }
 
 bool column_of_targets(struct range *range, const struct table_head *t, struct run rows, struct range_column *out) {
-    const struct column_head *c = table_column(t, RELATION_CUSTOMER);
+    const struct column_head *c = range_find_column(range, t, t->type, RELATION_CUSTOMER);
     uint32_t *copy;
     assert(rows.first <= rows.end && rows.end <= t->row_count);
     *out = (struct range_column){.form = COLUMN_NOTHING};

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/large.h"
 #include "base/pages.h"
 
 struct delta *delta_create(void) {
@@ -235,10 +236,39 @@ enum status base_open(struct os *os, const char *path, uint64_t number, struct b
     return status;
 }
 
+/* A table of `from` where it lies in its copy. */
+static const struct table_head *table_in(const struct base *copy, const struct base *from, const struct table_head *t) {
+    if (!t)
+        return NULL;
+    return (const struct table_head *)(const void *)(image_data(copy->image) +
+                                                     ((const char *)t - image_data(from->image)));
+}
+
+struct base *base_copy(const struct base *base) {
+    void *memory = large_take(base->bytes);
+    if (!memory)
+        return NULL;
+    struct base *b = memory_get(1, sizeof *b);
+    *b = *base;
+    b->memory = memory;
+    b->image = image_copy(base->image, memory);
+    b->path = memory_text(slice_text(base->path));
+    b->types = memory_get(b->table_count, sizeof *b->types);
+    b->tables = memory_get(b->table_count, sizeof *b->tables);
+    b->current = memory_get(b->table_count, sizeof *b->current);
+    for (uint32_t i = 0; i < b->table_count; i++) {
+        b->types[i] = base->types[i];
+        b->tables[i] = table_in(b, base, base->tables[i]);
+        b->current[i] = table_in(b, base, base->current[i]);
+    }
+    return b;
+}
+
 void base_free(struct base *base) {
     if (!base)
         return;
     image_close(base->image);
+    large_free(base->memory, base->bytes);
     free(base->types);
     free(base->tables);
     free(base->current);

@@ -46,13 +46,13 @@ struct delta_touched {
 };
 
 struct delta {
-    struct delta_block *first, *last;
-    struct delta_touched *_Atomic touched[TOUCHED_BUCKETS]; /* by type number % TOUCHED_BUCKETS */
-    struct heads_page *_Atomic pages[SPAN_CUSTOMERS / HEADS_PER_PAGE];
-    _Atomic uint32_t row_count;
+    _Atomic uint32_t row_count; /* these two first: of most spans nothing else is looked at */
     _Atomic uint32_t
         edit_count; /* rows that say something of older ones: RECORD_REPLACES, RECORD_MOVED; nearly always none */
     _Atomic uint64_t bytes; /* memory of all blocks and pages */
+    struct delta_block *first, *last;
+    struct delta_touched *_Atomic touched[TOUCHED_BUCKETS]; /* by type number % TOUCHED_BUCKETS */
+    struct heads_page *_Atomic pages[SPAN_CUSTOMERS / HEADS_PER_PAGE];
 };
 
 struct delta *delta_create(void);
@@ -77,9 +77,10 @@ struct delta_walk {
 const struct delta_row *delta_next(struct delta_walk *walk);
 struct delta_walk delta_start(const struct delta *delta, uint32_t row_count);
 
-/* A base file, mapped. Immutable. */
+/* A base file, mapped, or a copy of its bytes in memory. Immutable. */
 struct base {
     struct image *image;
+    void *memory;    /* of the copy (base/large.h); NULL: mapped */
     uint64_t number; /* of the file: span-<span>-<number>.img */
     uint32_t row_count;
     uint32_t table_count;
@@ -95,6 +96,9 @@ struct base {
 enum status base_open(struct os *os, const char *path, uint64_t number, struct base **base,
                       struct fault *fault) WARN_UNUSED;
 void base_free(struct base *base);
+/* The same base out of memory in large pages; the one it is of stays as it is. NULL where the system has no memory. Any thread that holds it.
+ * Cost: a copy of its bytes. */
+struct base *base_copy(const struct base *base);
 /* Holds every table against its CRC, once. Background thread. DAMAGED names file and section. */
 enum status base_verify(struct base *base, struct fault *fault) WARN_UNUSED;
 const struct table_head *base_table(const struct base *base, uint16_t type); /* or NULL */
@@ -119,11 +123,11 @@ struct span {
     uint32_t number;
     struct span_view *_Atomic view;
     _Atomic uint32_t sequence; /* odd while a merge moves rows in or out */
+    _Atomic uint32_t gone_count;
     _Atomic uint64_t gone[SPAN_CUSTOMERS /
                           64]; /* merged away: their base and delta rows count no more; where a split brings one back, a
                                                  * note in its chain says so of the rows of before */
-    _Atomic uint32_t gone_count;
-    bool compacting; /* under history's lock */
+    bool compacting;           /* under history's lock */
 };
 static inline bool span_gone(const struct span *span, uint32_t owner) {
     return atomic_load_explicit(&span->gone[owner / 64], memory_order_relaxed) >> (owner % 64) & 1;

@@ -76,14 +76,14 @@ static bool raw_range(const struct range_column *c, int64_t low, int64_t high, u
     return a <= b;
 }
 
-/* A kernel over a column, some rows at a time. Between them memory is asked for lines of the next span, half as many as were read of this one (the
- * rest when nodes are begun), so that it works while the processor does and is never asked for more than a core can have under way. */
+/* A kernel over a column, some rows at a time. Between them memory is asked for lines of the next span, as many as were read of this one (what
+ * is left when nodes are begun), so that it works while the processor does and is never asked for more than a core can have under way. */
 #define ROWS_AT_ONCE 512
 #define EACH_PIECE(s, c, count, call)                                                                                  \
     for (uint32_t at = 0; at < (count); at += ROWS_AT_ONCE) {                                                          \
         uint32_t some = (count)-at < ROWS_AT_ONCE ? (count)-at : ROWS_AT_ONCE;                                         \
         call;                                                                                                          \
-        range_fetch((s)->range, some *(c)->width / 128);                                                               \
+        range_fetch((s)->range, some *(c)->width / 64);                                                                \
     }
 
 static uint64_t *codes_between(struct state *s, const struct range_column *c, uint32_t first, uint32_t count,

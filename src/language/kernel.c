@@ -207,7 +207,6 @@ void kernel_members(const void *raw, unsigned bytes, size_t count, uint64_t base
     } else if (count) {
         uint64_t most = (set_count - 1 - base) / multiple, widest = kernel_mask(8 * bytes);
         most = most < widest ? most : widest;
-        kernel_range(raw, bytes, count, 0, most, bits);
         in_force()->members(raw, bytes, count, (uint32_t)base, (uint32_t)multiple, (uint32_t)most, set, bits);
     }
 }

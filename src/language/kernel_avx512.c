@@ -405,21 +405,47 @@ TARGET static void begun_among(const uint64_t *group_bits, const uint64_t *begin
     kernel_begun_among_body(group_bits, begins, before, count, bits);
 }
 
-/* Machines of this level gather a number in three quarters of the time that loads one by one take. */
-VECTOR_INLINE uint64_t numbers_in(const uint32_t numbers[64], const uint64_t *set) {
-    uint64_t word = 0;
-    for (unsigned k = 0; k < 4; k++) {
-        __m512i number = load(numbers + 16 * k);
-        __m512i found = _mm512_i32gather_epi32(_mm512_srli_epi32(number, 5), set, 4);
-        __m512i sign = _mm512_sllv_epi32(found, _mm512_andnot_si512(number, _mm512_set1_epi32(31)));
-        word |= (uint64_t)_mm512_movepi32_mask(sign) << (16 * k);
+/* Sixteen raw values from row i on, where `mask` is. */
+VECTOR_INLINE __m512i sixteen(const char *raw, unsigned bytes, size_t i, __mmask16 mask) {
+    switch (bytes) {
+    case 1:
+        return _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask, raw + i));
+    case 2:
+        return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, raw + 2 * i));
+    default:
+        return _mm512_maskz_loadu_epi32(mask, raw + 4 * i);
     }
-    return word;
+}
+
+/* Machines of this level gather a number in three quarters of the time that loads one by one take. */
+VECTOR_INLINE void members_all(const void *raw, unsigned bytes, size_t count, uint32_t base, uint32_t multiple,
+                               uint32_t most, const uint64_t *set, uint64_t *bits) {
+    const __m512i b = _mm512_set1_epi32((int)base), m = _mm512_set1_epi32((int)multiple);
+    const __m512i last = _mm512_set1_epi32((int)most), low = _mm512_set1_epi32(31);
+    for (size_t i = 0; i < count; i += 64) {
+        uint64_t word = 0;
+        for (size_t k = 0; k < 64 && i + k < count; k += 16) {
+            __mmask16 mask = (__mmask16)kernel_mask(count - i - k < 16 ? count - i - k : 16);
+            __m512i value = sixteen(raw, bytes, i + k, mask);
+            __mmask16 in = _mm512_mask_cmple_epu32_mask(mask, value, last);
+            __m512i number = _mm512_add_epi32(b, multiple == 1 ? value : _mm512_mullo_epi32(value, m));
+            __m512i found =
+                _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), in, _mm512_srli_epi32(number, 5), set, 4);
+            __m512i sign = _mm512_sllv_epi32(found, _mm512_andnot_si512(number, low));
+            word |= (uint64_t)_mm512_movepi32_mask(sign) << k;
+        }
+        bits[i / 64] = word;
+    }
 }
 
 TARGET static void members(const void *raw, unsigned bytes, size_t count, uint32_t base, uint32_t multiple,
                            uint32_t most, const uint64_t *set, uint64_t *bits) {
-    kernel_members_body(raw, bytes, count, base, multiple, most, set, bits, numbers_in);
+    if (bytes == 1)
+        members_all(raw, 1, count, base, multiple, most, set, bits);
+    else if (bytes == 2)
+        members_all(raw, 2, count, base, multiple, most, set, bits);
+    else
+        members_all(raw, 4, count, base, multiple, most, set, bits);
 }
 
 TARGET static uint64_t group_sum(const int64_t *values, const uint64_t *bits, const uint32_t *starts, size_t groups,

@@ -53,7 +53,7 @@ struct kernel_table {
     void (*begun_among)(const uint64_t *group_bits, const uint64_t *begins, const uint32_t *before, size_t count,
                         uint64_t *bits);
     void (*members)(const void *raw, unsigned bytes, size_t count, uint32_t base, uint32_t multiple, uint32_t most,
-                    const uint64_t *set, uint64_t *bits); /* takes out of bits those that are none */
+                    const uint64_t *set, uint64_t *bits); /* raw values above `most` are none */
     /* Sums modulo 2^64; returns the greatest magnitude of a value that was added, rounded up to all ones below its top bit. */
     uint64_t (*group_sum)(const int64_t *values, const uint64_t *bits, const uint32_t *starts, size_t groups,
                           int64_t *sums);
@@ -541,7 +541,7 @@ typedef uint64_t kernel_numbers_in(const uint32_t numbers[64], const uint64_t *s
         bits[i / 64] &= in(numbers, set);                                                                              \
     }
 
-/* `most`: the greatest raw value that is in the set's range; `bits` has those up to it. Any other is looked up as that. */
+/* `most`: the greatest raw value that is in the set's range; `bits` has those up to it already. Any other is looked up as that. */
 KERNEL_INLINE void kernel_members_body(const void *raw, unsigned bytes, size_t count, uint32_t base, uint32_t multiple,
                                        uint32_t most, const uint64_t *set, uint64_t *bits, kernel_numbers_in *in) {
     uint32_t numbers[64];

@@ -138,6 +138,7 @@ static void begun_among(const uint64_t *group_bits, const uint64_t *begins, cons
 
 static void members(const void *raw, unsigned bytes, size_t count, uint32_t base, uint32_t multiple, uint32_t most,
                     const uint64_t *set, uint64_t *bits) {
+    range(raw, bytes, count, 0, most, bits);
     kernel_members_body(raw, bytes, count, base, multiple, most, set, bits, kernel_members_word);
 }
 

@@ -84,6 +84,17 @@ static void compact_all(struct history *h) {
         fail_msg("%s", fault.text);
 }
 
+/* Bases out of memory instead of mapped files. */
+static void copy_bases(struct history *h) {
+    struct fault fault = {0};
+    struct history_counters counters;
+    while (!history_compact(h, false, &fault))
+        history_tidy(h);
+    history_tidy(h);
+    history_counters_read(h, &counters);
+    assert_true(counters.memory_bytes == counters.base_bytes && counters.base_bytes > 0);
+}
+
 static struct history *reopen(const struct random_world *w, struct history *h, unsigned variant) {
     struct fault fault = {0};
     char path[96];
@@ -111,6 +122,8 @@ static struct history *make_history(struct random_world *w, unsigned variant) {
     }
     if (variant == 1 || (variant == 3 && random_chance(&w->random, 0.5)))
         compact_all(h);
+    if (variant == 1)
+        copy_bases(h);
     return variant == 4 ? reopen(w, h, variant) : h;
 }
 

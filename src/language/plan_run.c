@@ -11,7 +11,7 @@
 #include "language/workers.h"
 #include "os/os.h"
 
-#define SPANS_TAKEN 12 /* by a worker at a time: neighbours, so that it knows what comes next */
+#define SPANS_TAKEN 12 /* by a worker at a time, under one hold: neighbours, so that it knows what comes next */
 
 struct run {
     const struct plan *plan;
@@ -22,6 +22,7 @@ struct run {
     const uint64_t *const *targets; /* bits of each inner plan */
     uint32_t target_words;
     bool everybody, all_known; /* all_known: targets, of every inner plan */
+    bool some_merged;          /* somebody is merged away */
     bool
         by_identifier; /* who stands at a relation's other end now is not to be known from the number it was written with */
     _Atomic uint32_t next;
@@ -35,6 +36,13 @@ static uint32_t span_count(const struct outside *outside) {
     struct identity_counters counters;
     identity_counters_read(outside->identity, &counters);
     return (uint32_t)(counters.created / SPAN_CUSTOMERS) + 1;
+}
+
+static bool some_merged(const struct outside *outside) {
+    struct identity_counters counters = {0};
+    if (outside->identity)
+        identity_counters_read(outside->identity, &counters);
+    return counters.merges > 0;
 }
 
 /* What one worker adds up. */
@@ -77,13 +85,17 @@ static void take_over(struct run *r) {
 
 static void run_span(struct run *r, struct evaluator *e, uint32_t span, struct tally *tally) {
     uint64_t *bits = r->answer->bits[span];
+    for (unsigned w = 0; w < SPAN_CUSTOMERS / 64; w += 8)
+        __builtin_prefetch(&bits[w], 1);
     range_ahead(e->main.range, &r->plan->want, span);
     if (!evaluator_span(e, span, r->now)) {
         memset(bits, 0, SPAN_CUSTOMERS / 8);
         return;
     }
-    evaluate_bits(e, r->root, bits, NULL);
-    tally->count += kernel_count(bits, SPAN_CUSTOMERS / 64);
+    uint64_t own[SPAN_CUSTOMERS / 64]; /* the answer's line lies in no cache: written once, and not waited for */
+    evaluate_bits(e, r->root, own, NULL);
+    tally->count += kernel_count(own, SPAN_CUSTOMERS / 64);
+    memcpy(bits, own, sizeof own);
     tally->population += r->everybody ? SPAN_CUSTOMERS : kernel_count(e->population, SPAN_CUSTOMERS / 64);
     tally->bytes += range_bytes(e->main.range) + (e->dirty_count ? range_bytes(e->dirty.range) : 0);
 }
@@ -111,13 +123,13 @@ static void run_spans(void *context, unsigned number) {
         if (!e)
             e = evaluator_for(r);
         end = count - first < SPANS_TAKEN ? count : first + SPANS_TAKEN;
+        struct history_hold hold = history_enter(r->outside->history);
         for (uint32_t span = first; span < end; span++) {
-            struct history_hold hold = history_enter(r->outside->history);
             run_span(r, e, span, &tally);
-            if (r->everybody && r->outside->identity)
+            if (r->everybody && r->some_merged)
                 note_moved(r, span, &r->moved[number]);
-            history_leave(r->outside->history, hold);
         }
+        history_leave(r->outside->history, hold);
     }
     r->count += tally.count;
     r->population += tally.population;
@@ -158,6 +170,7 @@ static enum status run_all(const struct plan *plan, size_t root, const struct ou
     const uint64_t **targets = memory_get(plan->inner_count + 1, sizeof *targets);
     struct run r = {.plan = plan, .outside = outside, .root = root, .now = now_ms, .stop = stop, .answer = into};
     r.everybody = everybody;
+    r.some_merged = some_merged(outside);
     enum status status = run_inners(plan, outside, now_ms, workers, stop, inner);
     r.target_words = UINT32_MAX;
     r.by_identifier = outside->identity && targets_by_identifier(outside->identity);

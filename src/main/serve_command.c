@@ -9,7 +9,7 @@
 int serve_command(int argc, char **argv) {
     const char *folder = "onefold-data", *address = "127.0.0.1", *certificate = NULL, *key = NULL;
     bool new_key = false;
-    uint64_t port = 8080, threads = 0, rate = 0, retention_days = 30, delta_mib = 1024;
+    uint64_t port = 8080, threads = 0, rate = 0, retention_days = 30, delta_mib = 1024, base_mib = 0;
     const struct arg table[] = {
         {"data", ARG_TEXT, &folder, "the data folder, made where missing (onefold-data)"},
         {"address", ARG_TEXT, &address, "numeric address to listen on (127.0.0.1)"},
@@ -20,6 +20,8 @@ int serve_command(int argc, char **argv) {
         {"rate", ARG_NUMBER, &rate, "requests a second a source may send, 0 for no limit (0)"},
         {"retention-days", ARG_NUMBER, &retention_days, "days raw records are kept, 0 for ever (30)"},
         {"delta-mib", ARG_NUMBER, &delta_mib, "memory for rows not compacted yet (1024)"},
+        {"base-mib", ARG_NUMBER, &base_mib,
+         "memory for copies of base files, 0: a quarter of the machine's or its container's (0)"},
         {"new-admin-key", ARG_FLAG, &new_key, "makes another admin key and shows it: where the first was lost"},
         {0}};
     struct server *server;
@@ -29,8 +31,10 @@ int serve_command(int argc, char **argv) {
         fprintf(stderr, "onefold: --port %llu is no port; 0 to 65535 are\n", (unsigned long long)port);
         return 2;
     }
-    struct engine_options engine = {
-        .threads = true, .log.retention_days = (unsigned)retention_days, .history.delta_bytes = delta_mib << 20};
+    struct engine_options engine = {.threads = true,
+                                    .log.retention_days = (unsigned)retention_days,
+                                    .history.delta_bytes = delta_mib << 20,
+                                    .history.memory_bytes = base_mib << 20};
     struct serve_options serve = {.address = address,
                                   .port = (uint16_t)port,
                                   .threads = (unsigned)threads,

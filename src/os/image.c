@@ -224,7 +224,8 @@ void image_abandon(struct image_writer *w) {
 struct image {
     struct os *os;
     char *path;
-    const char *data;
+    const char *data; /* mapped, or another's memory */
+    bool mapped;
     uint64_t size;
     const struct image_entry *entries;
     size_t count;
@@ -281,6 +282,7 @@ static enum status map_whole(struct image *image, struct fault *fault) {
         status = os_map(image->os, file, image->size, &at, fault);
     os_close(image->os, file);
     image->data = at;
+    image->mapped = at != NULL;
     return status;
 }
 
@@ -302,10 +304,23 @@ enum status image_open(struct os *os, const char *path, struct image **image, st
     return STATUS_OK;
 }
 
+struct image *image_copy(const struct image *image, void *memory) {
+    struct image *copy = memory_get(1, sizeof *copy);
+    *copy = *image;
+    copy->mapped = false;
+    copy->path = path_with_suffix(image->path, "");
+    copy->data = memcpy(memory, image->data, image->size);
+    copy->entries =
+        (const struct image_entry *)(copy->data + ((const char *)image->entries - image->data)); /* in the data */
+    copy->checked = memory_get(image->count, sizeof *copy->checked);
+    memcpy(copy->checked, image->checked, image->count * sizeof *copy->checked);
+    return copy;
+}
+
 void image_close(struct image *image) {
     if (!image)
         return;
-    if (image->data)
+    if (image->mapped)
         os_unmap(image->os, image->data, image->size);
     free(image->checked);
     free(image->path);
@@ -332,3 +347,4 @@ enum status image_find(struct image *image, const char *name, bool check, struct
 }
 
 uint64_t image_bytes(const struct image *image) { return image->size; }
+const char *image_data(const struct image *image) { return image->data; }

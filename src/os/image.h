@@ -29,6 +29,9 @@ void image_abandon(struct image_writer *writer);
 struct image;
 /* Maps `path` and checks trailer and directory. Errors: NOT_FOUND, DAMAGED (naming file and offset), IO. */
 enum status image_open(struct os *os, const char *path, struct image **image, struct fault *fault) WARN_UNUSED;
+/* The same image out of memory instead of a mapped file: its bytes are copied to `memory`, image_bytes() of them, 64-byte aligned (else sections
+ * are not), which stays the caller's and has to stay until the copy is closed. What was checked need not be again. */
+struct image *image_copy(const struct image *image, void *memory);
 /* Unmaps: slices of it end here. NULL is fine. */
 void image_close(struct image *image);
 /* The section, 64-byte aligned; its CRC is checked the first time it is asked for when `check`. NOT_FOUND where there is none.
@@ -36,5 +39,6 @@ void image_close(struct image *image);
 enum status image_find(struct image *image, const char *name, bool check, struct slice *section,
                        struct fault *fault) WARN_UNUSED;
 uint64_t image_bytes(const struct image *image);
+const char *image_data(const struct image *image); /* the whole of it; sections lie in it */
 
 #endif

@@ -68,6 +68,9 @@ enum status os_lock_folder(struct os *os, const char *path, struct fault *fault)
 enum status os_disk_space(struct os *os, const char *path, uint64_t *free_bytes, uint64_t *total_bytes,
                           struct fault *fault) WARN_UNUSED;
 
+/* Memory that this process may use: the machine's, or what its container is held to. The same on any `os`. */
+uint64_t os_memory_bytes(void);
+
 /* Wall clock, ms since 1970. */
 int64_t os_now_ms(struct os *os);
 /* Never goes back; only differences mean something. */

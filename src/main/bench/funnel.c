@@ -209,7 +209,7 @@ enum status bench_funnel(struct bench *b, int argc, char **argv, struct fault *f
     bench_begin(b, "funnel");
     bench_shape(b,
                 "%llu customers of a shop with %llu events each in the mean over a year: steps(product_viewed -> "
-                "product_added -> order_completed, within 7 days); compacted, mapped and in memory; %llu workers",
+                "product_added -> order_completed, within 7 days); compacted and copied into memory; %llu workers",
                 (unsigned long long)f.shop.customers, (unsigned long long)f.shop.events_each,
                 (unsigned long long)f.workers);
     status = run(&f, fault);

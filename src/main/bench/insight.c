@@ -344,7 +344,7 @@ enum status bench_insight(struct bench *bench, int argc, char **argv, struct fau
     bench_begin(bench, "insight");
     bench_shape(bench,
                 "%llu customers of a shop with %llu events each in the mean over a year; whole analyses from the "
-                "definition's text to the tables; compacted, mapped and in memory; %llu workers",
+                "definition's text to the tables; compacted and copied into memory; %llu workers",
                 (unsigned long long)b.shop.customers, (unsigned long long)b.shop.events_each,
                 (unsigned long long)b.workers);
     status = run(&b, fault);

@@ -401,7 +401,8 @@ enum status bench_segment(struct bench *b, int argc, char **argv, struct fault *
     bench_shape(
         b,
         "%llu customers of a shop with %llu events each in the mean over a year, orders with 1 to 3 items, four "
-        "attributes, one in 5 somebody's guardian; compacted, mapped and in memory; %llu workers, batch over everybody",
+        "attributes, one in 5 somebody's guardian; compacted and copied into memory; %llu workers, batch over "
+        "everybody",
         (unsigned long long)m.shop.customers, (unsigned long long)m.shop.events_each, (unsigned long long)m.workers);
     status = measure_all(&m, fault);
     shop_peers_end(m.others);

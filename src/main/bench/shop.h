@@ -74,8 +74,9 @@ struct shop_store {
     struct history *history;
     uint64_t events, orders, items, relations; /* what went in */
 };
-/* Builds it in the bench's folder, everything compacted; says how long it took and how large it is, and checks the counts. With `kept` not
- * empty it is built in a folder under that one and stays there; a later run finds it again, which takes seconds. */
+/* Builds it in the bench's folder, everything compacted and its bases copied into memory, as a server's background thread does; says how long it
+ * took and how large it is, and checks the counts. With `kept` not empty it is built in a folder under that one and stays there; a later run
+ * finds it again, which takes seconds. */
 enum status shop_build(struct bench *b, const struct shop *shop, const char *kept, struct shop_store *store,
                        struct fault *fault) WARN_UNUSED;
 /* The row of a bench's options that says where. */
