@@ -127,7 +127,8 @@ struct audience_entry { /* one definition */
     enum definition_kind kind;
     uint32_t number;
     struct slice name;
-    struct slice how;        /* "live", "scheduled", "upload", "rule", "manual" ...; "deleted": found by number only */
+    struct slice type_name; /* of a tag as declared: bool, text, number, distribution, preference; of others its type */
+    struct slice how;       /* "live", "scheduled", "upload", "rule", "manual" ...; "deleted": found by number only */
     struct slice expression; /* canonical text; empty where there is none */
     const struct node *tree;
     enum term_type type;

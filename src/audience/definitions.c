@@ -19,6 +19,7 @@ void definition_entry(const struct made *made, struct audience_entry *out) {
     *out = (struct audience_entry){.kind = (enum definition_kind)made->sort,
                                    .number = made->number,
                                    .name = made->name,
+                                   .type_name = made->type_name,
                                    .how = slice_text(made->deleted ? "deleted" : hows[made->how]),
                                    .expression = made->expression,
                                    .tree = made->tree,
@@ -427,6 +428,18 @@ static enum status define_workspace(struct defining *d, struct definition_change
     return snapshot_make_again(change->snapshot, 0, SLICE_NONE, &change->again, &change->again_count, fault);
 }
 
+bool made_by_hand(const struct made *made) {
+    return !made->deleted && made->attribute && (made->how == HOW_MANUAL || made->how == HOW_UPLOAD);
+}
+
+/* What sources say of these attributes is refused while they are set by hand. */
+static void mark_attribute(const struct defining *d) {
+    if (d->before && d->before->attribute)
+        dictionary_attribute_by_hand(d->parts->dictionary, d->before->attribute, false);
+    if (made_by_hand(d->made))
+        dictionary_attribute_by_hand(d->parts->dictionary, d->made->attribute, true);
+}
+
 enum status definition_apply(const struct definition_parts *parts, const struct audience_snapshot *old,
                              struct json_parser *p, const struct json *definition, bool apply, uint64_t position,
                              int64_t at_ms, struct definition_change *change, struct fault *fault) {
@@ -452,6 +465,8 @@ enum status definition_apply(const struct definition_parts *parts, const struct 
         fault_set(fault, STATUS_INVALID,
                   "\"define\" is \"%.*s\"; expected segment, tag, metric, subscription, analysis or workspace",
                   (int)(what.size < 40 ? what.size : 40), what.data ? what.data : "");
+    if (!status && apply && change->snapshot)
+        mark_attribute(&d);
     made_release(d.made);
     if (status) {
         audience_snapshot_release(change->snapshot);

@@ -126,6 +126,7 @@ static inline bool made_is_live(const struct made *made) {
 struct made *made_create(void);
 void made_release(struct made *made);
 struct made *made_hold(struct made *made);
+bool made_by_hand(const struct made *made); /* its attribute is set by commands and imports, never by tracking calls */
 /* A snapshot of exactly these, number 1 on; references are taken over. */
 struct audience_snapshot *snapshot_of(const struct definition_parts *parts, struct made *const *all, uint32_t count,
                                       struct workspace *workspace);

@@ -203,6 +203,16 @@ static enum status load_list_of(struct loading *l, const struct json *list, stru
     return status;
 }
 
+static void mark_attributes(const struct loading *l, const struct audience_snapshot *s) {
+    struct dictionary *d = l->parts->dictionary;
+    const struct type *customer = dictionary_type_at(d, DICTIONARY_CUSTOMER);
+    for (uint32_t n = 1; n < s->number_count; n++) {
+        const struct made *made = s->by_number[n];
+        if (made_by_hand(made) && dictionary_property_at(customer, made->attribute)) /* the file may be damaged */
+            dictionary_attribute_by_hand(d, made->attribute, true);
+    }
+}
+
 static enum status load_all(struct loading *l, const struct json *root, struct audience_snapshot **snapshot) {
     const struct json *list = json_get(l->p, root, "definitions");
     struct workspace *workspace = NULL;
@@ -222,6 +232,8 @@ static enum status load_all(struct loading *l, const struct json *root, struct a
     free(made);
     status = snapshot_make_again(s, 0, l->bindings, &again, &again_count, l->fault);
     free(again);
+    if (!status)
+        mark_attributes(l, s);
     if (status)
         audience_snapshot_release(s);
     else

@@ -40,6 +40,14 @@ static bool read_clock(struct slice text, int64_t *at_ms) {
     return hour < 24 && minute < 60;
 }
 
+/* A misspelt "at" would have it run at midnight, and nobody would know. */
+static bool knows_members(const struct json_parser *p, const struct json *json) {
+    for (const struct json *m = json && json->kind == JSON_OBJECT ? json_first(p, json) : NULL; m; m = json_next(p, m))
+        if (!slice_is(m->key, "every") && !slice_is(m->key, "at"))
+            return false;
+    return true;
+}
+
 enum status schedule_read(const struct json_parser *p, const struct json *json, const struct zone *zone,
                           struct schedule *s, struct fault *fault) {
     struct slice every = json_get_text(p, json, "every"), at = json_get_text(p, json, "at");
@@ -52,10 +60,11 @@ enum status schedule_read(const struct json_parser *p, const struct json *json, 
         if (good && !zoned)
             s->once_ms = zone_local_to_utc(zone, s->once_ms);
     }
-    return good ? STATUS_OK
-                : fault_set(fault, STATUS_INVALID,
-                            "\"schedule\" is {\"every\":\"1 hour\"}, {\"every\":\"1 day\",\"at\":\"03:00\"} or "
-                            "{\"at\":\"2026-01-31T08:00:00Z\"}");
+    return good && knows_members(p, json)
+               ? STATUS_OK
+               : fault_set(fault, STATUS_INVALID,
+                           "\"schedule\" is {\"every\":\"1 hour\"}, {\"every\":\"1 day\",\"at\":\"03:00\"} or "
+                           "{\"at\":\"2026-01-31T08:00:00Z\"}");
 }
 
 static int64_t floor_to(int64_t value, int64_t step) {

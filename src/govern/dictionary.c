@@ -137,6 +137,12 @@ const struct property *dictionary_property_at(const struct type *type, uint16_t 
     return number >= 1 && number <= count ? type->properties[number] : NULL;
 }
 
+void dictionary_attribute_by_hand(struct dictionary *d, uint16_t number, bool by_hand) {
+    const struct property *property = dictionary_property_at(dictionary_type_at(d, DICTIONARY_CUSTOMER), number);
+    assert(property);
+    ((struct property *)property)->by_hand = by_hand;
+}
+
 struct property *dictionary_property_lookup(const struct dictionary *d, const struct type *type, struct slice name) {
     uint64_t space = space_of_properties(type->number);
     const void *found = index_find(d, space, name);

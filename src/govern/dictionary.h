@@ -65,6 +65,8 @@ struct property {
     _Atomic uint8_t type; /* enum property_type */
     _Atomic uint8_t normaliser;
     _Atomic bool declared;
+    _Atomic bool
+        by_hand; /* a customer's, set by commands and imports alone; follows from the definitions in force, not saved */
     _Atomic bool names_subject; /* of those whose values name another customer: what happened is that one's */
     _Atomic uint16_t
         names_relation; /* type of the relation to the one it names (govern.h, struct party); 0: it names none */
@@ -147,6 +149,8 @@ const struct type *dictionary_type_at(const struct dictionary *d, uint16_t numbe
 const struct type *dictionary_type_find(const struct dictionary *d, enum type_kind kind,
                                         struct slice name);                              /* or NULL */
 const struct property *dictionary_property_at(const struct type *type, uint16_t number); /* or NULL */
+/* What tracking calls say of the attribute of customers is refused from now on, or taken again. Fold thread, of a definition. */
+void dictionary_attribute_by_hand(struct dictionary *d, uint16_t number, bool by_hand);
 const struct property *dictionary_property_find(const struct dictionary *d, const struct type *type, struct slice name);
 uint32_t dictionary_namespace_count(const struct dictionary *d); /* numbers 1 .. count */
 const struct namespace *dictionary_namespace_at(const struct dictionary *d, uint16_t number);

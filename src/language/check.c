@@ -139,9 +139,9 @@ bool check_spend(struct check *c, const struct node *at, uint64_t cost) {
         return true;
     return check_fail_as(
         c, STATUS_TOO_LARGE, at,
-        "this would take too long: more than %u aggregates, counting those of segments and metrics in it and "
-        "those inside a where %u times; split it, or ask for less",
-        CHECK_COST_MAX, NEST_COST);
+        "this would take too long: more than %u aggregates, counting those of segments and metrics in it, "
+        "those inside a where %u times, and two texts joined as %u; split it, or ask for less",
+        CHECK_COST_MAX, NEST_COST, JOIN_COST);
 }
 
 static uint64_t add_cost(uint64_t a, uint64_t b) { return a + b > CHECK_COST_MAX + 1 ? CHECK_COST_MAX + 1 : a + b; }
@@ -269,6 +269,8 @@ static bool walk_tree(struct check *c, const struct node *at, const struct node 
         return false;
     if (node->window && !walk_list(c, at, node->window->first, path, out))
         return false;
+    if (node->kind == NODE_CALL && node->op == OP_ADD && node->type == TERM_TEXT)
+        out->cost = add_cost(out->cost, JOIN_COST);
     return walk_list(c, at, node->first, path, out);
 }
 

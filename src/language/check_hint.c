@@ -220,6 +220,47 @@ static bool hint_definition(struct check *c, const struct node *node, struct sli
     return true;
 }
 
+/* items.brand in a where over orders: items is one of the row's lists. */
+static bool hint_item_path(struct check *c, const struct node *node) {
+    char first[NAME_BYTES], rest[NAME_BYTES];
+    if (!c->scope.row || c->scope.item || node->piece_count < 2)
+        return true;
+    struct slice list = check_join(node, 0, 1, first), field = check_join(node, 1, node->piece_count - 1, rest);
+    const struct property *items = dictionary_property_find(c->v->dictionary, c->scope.row, list);
+    if (!items || items->type != PROPERTY_ITEMS)
+        return true;
+    struct shown shown = quoted(list);
+    return check_fail(c, node, "a row has many %s; write any(%s where %s ...)", shown.text, shown.text,
+                      quoted(field).text);
+}
+
+/* Words of other languages for a value that is not there, and for yes and no. */
+static bool hint_constant(struct check *c, const struct node *node, struct slice name) {
+    static const char *const nothing[] = {"null", "none", "nil", "nan", "missing", "empty", "blank", "空"};
+    static const char *const truth[] = {"yes", "no", "是", "否"};
+    for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
+        if (suggest_distance(name, slice_text(nothing[i]), 0) == 0)
+            return check_fail(c, node, "%s is no value; ask whether there is one with is missing or is present",
+                              check_shown_text(name).text);
+    for (size_t i = 0; !c->beside_text && i < sizeof truth / sizeof *truth; i++)
+        if (suggest_distance(name, slice_text(truth[i]), 0) == 0)
+            return check_fail(c, node, "%s is no value; write true or false, or the condition alone",
+                              check_shown_text(name).text);
+    return true;
+}
+
+/* user_id: identifiers lead to a customer, and are no attributes. */
+static bool hint_identifier(struct check *c, const struct node *node, struct slice name) {
+    const struct namespace *found = dictionary_namespace_find(c->v->dictionary, name);
+    if (!found || found->kind == NAMESPACE_DOCUMENT || c->scope.rows)
+        return true;
+    return check_fail(
+        c, node,
+        "%s is an identifier, which leads to one customer, and no attribute; put a list of them into a segment "
+        "of kind upload",
+        check_shown_text(name).text);
+}
+
 /* "there is no attribute "x"" or "order has no field "x", nor the customer an attribute". */
 static struct shown not_found(const struct check *c, const struct node *node) {
     struct shown said;
@@ -237,7 +278,8 @@ bool check_unknown_name(struct check *c, const struct node *node) {
     struct slice name = check_join(node, 0, node->piece_count, joined);
     if (name.size == 0)
         return check_fail(c, node, "no name is as long as this one");
-    if (!hint_path(c, node) || !hint_master(c, node) || !hint_type(c, node, name) || !hint_definition(c, node, name))
+    if (!hint_item_path(c, node) || !hint_path(c, node) || !hint_master(c, node) || !hint_type(c, node, name) ||
+        !hint_definition(c, node, name) || !hint_constant(c, node, name) || !hint_identifier(c, node, name))
         return false;
     static const struct slice customer = {"customer.", 9};
     if (slice_starts(name, customer))
@@ -264,6 +306,8 @@ bool check_unknown_field(struct check *c, const struct node *node, const struct 
     struct scope row = {.row = type, .rows = check_has_rows(type)};
     offer_fields(&near, type);
     offer_system(&near, &row);
+    if (slice_is(field, "products") && dictionary_property_find(c->v->dictionary, type, SLICE("items")))
+        near.best = SLICE("items"); /* which the tracking API calls an order's products */
     if (near.best.size)
         return check_fail(c, node, "%s has no field \"%s\"; did you mean \"%s\"?", type_shown(c, type).text,
                           check_shown_text(field).text, quoted(near.best).text);
@@ -307,7 +351,7 @@ bool check_unknown_source(struct check *c, const struct node *source) {
         return check_unknown_field(c, source, type, check_join(source, count, source->piece_count - count, joined));
     }
     name = check_join(source, 0, source->piece_count, joined);
-    if (!hint_no_rows(c, source, name))
+    if (!hint_no_rows(c, source, name) || !hint_field_of(c, source, name))
         return false;
     struct suggestion near = suggestion_of(name);
     struct shown best;

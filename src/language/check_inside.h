@@ -78,6 +78,7 @@ struct check {
 
 #define CHECK_DEPTH_MAX (4 * TREE_DEPTH_MAX) /* of trees made by hand; those of tree.h stay below TREE_DEPTH_MAX */
 #define CHECK_DEFINITIONS_MAX 32             /* definitions that one goes through in a row */
+#define JOIN_COST 16                         /* of two texts joined: through definitions texts may double with each */
 #define NEST_COST 4                          /* what stands in an aggregate's where counts so many times */
 
 /* --- check.c --- */

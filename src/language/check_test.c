@@ -309,6 +309,10 @@ static void test_hostile(void **state) {
     assert_int_equal(
         try_hostile(repeated(&out, "any(page where ", "any(page where ", 6, "", "any(page))))))))"), &fault),
         STATUS_TOO_LARGE);
+    assert_int_equal(try_hostile(repeated(&out, "any(order where length(", "status", 20, " + ", ") > 3)"), &fault),
+                     STATUS_OK);
+    assert_int_equal(try_hostile(repeated(&out, "any(order where length(", "status", 40, " + ", ") > 3)"), &fault),
+                     STATUS_TOO_LARGE);
     assert_int_equal(try_hostile(repeated(&out, "store_id in (", "\"nowhere\"", 1000, ",", ")"), &fault), STATUS_OK);
     assert_int_not_equal(try_hostile(repeated(&out, "store_id in (", "\"nowhere\"", 1001, ",", ")"), &fault),
                          STATUS_OK);
@@ -317,6 +321,23 @@ static void test_hostile(void **state) {
     assert_int_not_equal(try_hostile(repeated(&out, "", "a", 60000, "", ""), &fault), STATUS_OK);
     assert_int_not_equal(try_hostile(repeated(&out, "", "abcdefghij", 7, ".", " = 3"), &fault), STATUS_OK);
     buffer_release(&out);
+}
+
+/* Texts that double with each definition: twenty lines would be a gigabyte. */
+static void test_doubled_texts(void **state) {
+    (void)state;
+    static char names[12][16], texts[12][64];
+    struct fault fault = {0};
+    check_bed_add(&bed, DEFINITION_METRIC, "x0", "city + city");
+    for (int i = 1; i < 12; i++) {
+        (void)snprintf(names[i], sizeof *names, "x%d", i);
+        (void)snprintf(texts[i], sizeof *texts, "metric(\"x%d\") + metric(\"x%d\")", i - 1, i - 1);
+        enum status status = check_bed_try(&bed, &bed.vocabulary, texts[i], &fault);
+        assert_int_equal(status, i <= 5 ? STATUS_OK : STATUS_TOO_LARGE);
+        if (status != STATUS_OK)
+            break;
+        check_bed_add(&bed, DEFINITION_METRIC, names[i], texts[i]);
+    }
 }
 
 /* Definitions that each use the one before twice: a few lines that would be thousands of aggregates. */
@@ -427,13 +448,21 @@ static void test_dependencies(void **state) {
 int main(void) {
     check_bed_open(&bed);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_attributes),  cmocka_unit_test(test_levels),
-        cmocka_unit_test(test_sources),     cmocka_unit_test(test_many_types),
-        cmocka_unit_test(test_literals),    cmocka_unit_test(test_master_names),
-        cmocka_unit_test(test_definitions), cmocka_unit_test(test_circles),
-        cmocka_unit_test(test_json_places), cmocka_unit_test(test_expected),
-        cmocka_unit_test(test_hostile),     cmocka_unit_test(test_definitions_in_place),
-        cmocka_unit_test(test_old_circle),  cmocka_unit_test(test_dependencies),
+        cmocka_unit_test(test_attributes),
+        cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_many_types),
+        cmocka_unit_test(test_literals),
+        cmocka_unit_test(test_master_names),
+        cmocka_unit_test(test_definitions),
+        cmocka_unit_test(test_circles),
+        cmocka_unit_test(test_json_places),
+        cmocka_unit_test(test_expected),
+        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_doubled_texts),
+        cmocka_unit_test(test_definitions_in_place),
+        cmocka_unit_test(test_old_circle),
+        cmocka_unit_test(test_dependencies),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     check_bed_close(&bed);

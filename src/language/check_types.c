@@ -176,13 +176,20 @@ bool check_condition(struct check *c, struct node *node, const char *whose) {
                                                  subject(node, &term).text, check_phrase(node), fix);
 }
 
+/* 2026/1/31 and 2026-1-31 read as arithmetic. */
+static const char *moment_fix(const struct node *node) {
+    bool sum = node->kind == NODE_CALL && (node->op == OP_DIVIDE || node->op == OP_SUBTRACT);
+    return node->type == TERM_DURATION             ? "; a moment is written 3 days ago"
+           : sum && node->first->kind != NODE_NAME ? "; dates are written 2026-01-31"
+                                                   : "";
+}
+
 bool check_moment(struct check *c, struct node *node, const char *whose) {
     struct term term;
     if (!check_node(c, node, &term) || (check_is_text(node) && !check_convert_moment(c, node)))
         return false;
-    return check_is_moment(node) ||
-           check_fail(c, node, "%s needs a time or a date; %s is %s%s", whose, subject(node, &term).text,
-                      check_phrase(node), node->type == TERM_DURATION ? "; a moment is written 3 days ago" : "");
+    return check_is_moment(node) || check_fail(c, node, "%s needs a time or a date; %s is %s%s", whose,
+                                               subject(node, &term).text, check_phrase(node), moment_fix(node));
 }
 
 /* --- comparisons --- */
@@ -240,7 +247,7 @@ static bool check_comparison(struct check *c, struct node *node, bool ordered) {
     if (!check_node(c, a, &left))
         return false;
     for (struct node *b = a->next; b; b = b->next) {
-        c->beside_text = a->type == TERM_TEXT;
+        c->beside_text = a->type == TERM_TEXT || check_gender(&left);
         if (!check_node(c, b, &right) || !compare(c, a, &left, b, &right))
             return false;
         if (ordered && !check_ordered(c, node, a, &left))
@@ -335,7 +342,7 @@ static bool check_sum(struct check *c, struct node *node) {
                           check_phrase(a), subject(b, &right).text, check_phrase(b));
     node->type = a->type;
     node->money = a->money || b->money;
-    return true;
+    return node->type != TERM_TEXT || check_spend(c, node, JOIN_COST);
 }
 
 /* Money times a number is money; money over money is not. */

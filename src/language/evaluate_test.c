@@ -223,11 +223,47 @@ static void months_cut_short_look_back_again(void **state) {
     language_bed_close(&s.bed);
 }
 
+/* What it is, since when and until when: told of a version, beside its fields. */
+static void master_data_says_until_when(void **state) {
+    struct stage s;
+    int64_t until;
+    (void)state;
+    open_stage(&s);
+    struct type *gadget = language_bed_type(&s.bed, TYPE_MASTER, "gadget", "id:text kind:text valid_to:time");
+    struct type *used = language_bed_type(&s.bed, TYPE_EVENT, "used", "gadget_id:text");
+    language_bed_row(&s.bed, 0, gadget, "2026-01-01", 0, "id=g1 kind=chair valid_to=2026-03-11T12:00:00");
+    language_bed_row(&s.bed, 0, gadget, "2026-01-01", 0, "id=g2 kind=desk");
+    language_bed_row(&s.bed, s.ann, used, "2026-03-01", 0, "gadget_id=g1");
+    language_bed_row(&s.bed, s.ben, used, "2026-03-01", 0, "gadget_id=g2");
+    static const struct {
+        const char *text;
+        bool ann, ben;
+    } asked[] = {
+        {"any(used where gadget.id = \"g1\")", true, false},
+        {"any(used where gadget.valid_to is missing)", false, true},
+        {"any(used where gadget.valid_to > now)", true, false},
+        {"any(used where gadget.valid_to < 2 days ago)", false, false},
+        {"any(used where gadget.valid_to = 2026-03-11 and gadget.kind = \"chair\")", true, false},
+    };
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        if (live(&s, asked[i].text, s.ann, UINT64_MAX, &until) != asked[i].ann ||
+            live(&s, asked[i].text, s.ben, UINT64_MAX, &until) != asked[i].ben)
+            fail_msg("%s", asked[i].text);
+    }
+    assert_false(live(&s, "any(used where gadget.valid_to < now)", s.ann, UINT64_MAX, &until));
+    assert_true(until > s.bed.now_ms && until <= s.bed.now_ms + 24 * HOUR + 1);
+    language_bed_close(&s.bed);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers_hold_until), cmocka_unit_test(before_a_record_it_is_not_there),
-        cmocka_unit_test(clauses_say_which),  cmocka_unit_test(spans_in_base_and_delta),
-        cmocka_unit_test(values_as_json),     cmocka_unit_test(months_cut_short_look_back_again),
+        cmocka_unit_test(answers_hold_until),
+        cmocka_unit_test(before_a_record_it_is_not_there),
+        cmocka_unit_test(clauses_say_which),
+        cmocka_unit_test(spans_in_base_and_delta),
+        cmocka_unit_test(values_as_json),
+        cmocka_unit_test(months_cut_short_look_back_again),
+        cmocka_unit_test(master_data_says_until_when),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

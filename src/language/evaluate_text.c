@@ -83,9 +83,32 @@ struct slice text_cut(struct slice text, int64_t from, int64_t count) {
     return first < end ? slice_of(text.data + first, end - first) : slice_of("", 0);
 }
 
+/* Of ASCII, the one that does not break, and the wide one of Chinese keyboards. */
+static const char *const blanks[] = {"\xc2\xa0", "\xe3\x80\x80"};
+
+static size_t blank_size(struct slice text, bool end) {
+    if (text.size && (unsigned char)text.data[end ? text.size - 1 : 0] <= ' ')
+        return 1;
+    for (size_t i = 0; i < sizeof blanks / sizeof *blanks; i++) {
+        struct slice blank = slice_text(blanks[i]);
+        if (text.size >= blank.size &&
+            slice_equal(slice_of(end ? text.data + text.size - blank.size : text.data, blank.size), blank))
+            return blank.size;
+    }
+    return 0;
+}
+
+static struct slice text_trimmed(struct slice text) {
+    for (size_t size; (size = blank_size(text, false)) > 0;)
+        text = slice_of(text.data + size, text.size - size);
+    for (size_t size; (size = blank_size(text, true)) > 0;)
+        text.size -= size;
+    return text;
+}
+
 struct slice text_changed(struct arena *arena, enum op op, struct slice text) {
     if (op == OP_TRIM)
-        return slice_trim(text);
+        return text_trimmed(text);
     char *copy = arena_get(arena, text.size + 1);
     for (size_t i = 0; i < text.size; i++) {
         char c = text.data[i];

@@ -700,7 +700,7 @@ static void ask_bool(struct place *p) {
 
 static void named_condition(struct place *p) {
     put(p, PICK(p, "in segment \"up\"", "not in segment \"fixed\"", "in segment \"fixed\"", "in segment \"rule\"",
-                "in segment \"second\"", "has tag \"t1\"", "has tag \"t2\"", "has tag \"t3\""));
+                "in segment \"second\"", "has tag \"t1\"", "has tag \"t2\"", "has tag \"t3\"", "has tag \"t4\""));
 }
 
 static void aggregate_condition(struct place *p, int depth) {

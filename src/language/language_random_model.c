@@ -33,7 +33,7 @@ static const struct pool_property customer_pool[] = {
 };
 static const struct pool_property master_pool[] = {
     {"id", PROPERTY_TEXT},     {"m_num", PROPERTY_NUMBER}, {"m_txt", PROPERTY_TEXT},
-    {"m_flag", PROPERTY_BOOL}, {"m_on", PROPERTY_DATE},
+    {"m_flag", PROPERTY_BOOL}, {"m_on", PROPERTY_DATE},    {"valid_to", PROPERTY_TIME},
 };
 static const struct pool_property relation_pool[] = {
     {"customer", PROPERTY_NUMBER}, {"ended", PROPERTY_BOOL}, {"weight", PROPERTY_NUMBER}, {"txt1", PROPERTY_TEXT}};
@@ -524,17 +524,18 @@ static uint16_t attribute(const struct random_world *w, const char *name) {
     return dictionary_property_find(w->dictionary, dictionary_type_at(w->dictionary, 0), slice_text(name))->number;
 }
 
-static void define_expression(struct random_world *w, const char *name, enum definition_kind kind) {
+/* Of the type wanted; few expressions are distributions, hence the many tries. */
+static void define_expression(struct random_world *w, const char *name, enum definition_kind kind,
+                              enum term_type wanted) {
     struct buffer text = {0};
     struct node *root;
     bool defined = false;
-    for (unsigned tries = 0; tries < 20 && !defined; tries++) {
+    for (unsigned tries = 0; tries < (wanted == TERM_DISTRIBUTION ? 200 : 20) && !defined; tries++) {
         buffer_clear(&text);
-        random_expression(w, kind == DEFINITION_SEGMENT, &text);
-        enum term_type expected = kind == DEFINITION_SEGMENT ? TERM_BOOL : TERM_NONE;
+        random_expression(w, wanted == TERM_BOOL, &text);
         struct fault fault = {0};
-        if (check_text(&w->vocabulary, buffer_slice(&text), expected, &w->arena, &root, &fault, NULL) != STATUS_OK ||
-            (kind != DEFINITION_SEGMENT && root->type != TERM_NUMBER))
+        if (check_text(&w->vocabulary, buffer_slice(&text), TERM_NONE, &w->arena, &root, &fault, NULL) != STATUS_OK ||
+            root->type != wanted)
             continue;
         define(w, name, kind, (struct definition){.type = (enum term_type)root->type, .expression = root});
         defined = true;
@@ -548,10 +549,11 @@ void random_world_define(struct random_world *w) {
     define(w, "fixed", DEFINITION_SEGMENT, (struct definition){.type = TERM_BOOL});
     define(w, "t1", DEFINITION_TAG, (struct definition){.type = TERM_TEXT, .attribute = attribute(w, "tag.t1")});
     define(w, "t2", DEFINITION_TAG, (struct definition){.type = TERM_NUMBER, .attribute = attribute(w, "tag.t2")});
-    define_expression(w, "rule", DEFINITION_SEGMENT);
-    define_expression(w, "second", DEFINITION_SEGMENT);
-    define_expression(w, "m1", DEFINITION_METRIC);
-    define_expression(w, "t3", DEFINITION_TAG);
+    define_expression(w, "rule", DEFINITION_SEGMENT, TERM_BOOL);
+    define_expression(w, "second", DEFINITION_SEGMENT, TERM_BOOL);
+    define_expression(w, "m1", DEFINITION_METRIC, TERM_NUMBER);
+    define_expression(w, "t3", DEFINITION_TAG, TERM_NUMBER);
+    define_expression(w, "t4", DEFINITION_TAG, TERM_DISTRIBUTION);
 }
 
 /* --- printing --- */

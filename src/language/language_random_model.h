@@ -9,7 +9,7 @@
 
 #define RANDOM_TYPES_MAX 8
 #define RANDOM_INSTANTS 48
-#define RANDOM_DEFINITIONS_MAX 8
+#define RANDOM_DEFINITIONS_MAX 9
 
 /* What happens to the history, in order. */
 struct random_step {

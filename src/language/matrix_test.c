@@ -327,6 +327,8 @@ static const struct {
     {"upper(txt2)", "ABC值"},
     {"upper(txt0)", "missing"},
     {"trim(\" a \")", "a"},
+    {"trim(\"\u3000 a\u3000b\u00a0\u3000\")", "a\u3000b"},
+    {"trim(\"\u3000\")", ""},
     {"trim(txt0)", "missing"},
     {"length(txt2)", "4"},
     {"length(txt0)", "missing"},

@@ -139,6 +139,20 @@ static uint32_t both(struct plan *plan, uint32_t a, uint32_t b) {
 
 static const struct scope customer_scope = {FRAME_NONE, FRAME_NONE, false};
 
+/* Whether a distribution has anything in it: whether there is a row that it counts. */
+static uint32_t distribution_present(struct plan *plan, uint32_t value) {
+    struct plan_node n = plan->nodes[value];
+    assert(n.kind == PLAN_AGGREGATE && n.op == OP_DISTRIBUTION && n.child_count == 3);
+    n = (struct plan_node){.kind = PLAN_AGGREGATE,
+                           .op = OP_ANY,
+                           .type = TERM_BOOL,
+                           .frame = n.frame,
+                           .source = n.source,
+                           .children = (uint32_t[]){n.children[0], NODE_NONE, NODE_NONE},
+                           .child_count = 3};
+    return plan_add(plan, &n);
+}
+
 static uint32_t named(struct plan *plan, const struct node *node) {
     uint32_t value;
     if (node->definition) {
@@ -153,7 +167,11 @@ static uint32_t named(struct plan *plan, const struct node *node) {
         value = constant_number(plan, TERM_NONE, number_whole(0));
     }
     bool condition = node->op == OP_IN_SEGMENT || node->op == OP_HAS_TAG;
-    return condition && plan->nodes[value].type != TERM_BOOL ? call1(plan, OP_IS_PRESENT, TERM_BOOL, value) : value;
+    if (plan->too_large || !condition || plan->nodes[value].type == TERM_BOOL)
+        return plan->too_large ? 0 : value;
+    if (plan->nodes[value].type == TERM_DISTRIBUTION)
+        return distribution_present(plan, value);
+    return call1(plan, OP_IS_PRESENT, TERM_BOOL, value);
 }
 
 static bool is_length(const struct node *n) { return n && n->kind == NODE_DURATION && !n->ago; }

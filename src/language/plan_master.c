@@ -84,17 +84,42 @@ static bool read_value(struct plan *plan, const struct record_head *record, cons
     }
 }
 
+/* id, valid_from and valid_to are about the version; master keeps them beside its fields. */
+enum version_part { PART_FIELD, PART_ID, PART_FROM, PART_TO };
+
 struct reading {
     struct plan *plan;
     struct lookup *lookup;
+    enum version_part part;
 };
 
+static enum version_part part_of(const struct property *field) {
+    return slice_is(field->name, "id") && field->type == PROPERTY_TEXT ? PART_ID
+           : slice_is(field->name, "valid_from")                       ? PART_FROM
+           : slice_is(field->name, "valid_to")                         ? PART_TO
+                                                                       : PART_FIELD;
+}
+
+static bool read_part(const struct reading *r, struct slice id, const struct record_head *latest, int64_t valid_to,
+                      struct lookup_entry *entry) {
+    const struct record_value *v = record_find(latest, r->lookup->property);
+    const uint8_t type = r->lookup->property_type;
+    const int64_t moment = r->part == PART_FROM ? latest->time_ms : valid_to;
+    if (r->part == PART_FIELD)
+        return v && read_value(r->plan, latest, v, type, entry);
+    if (r->part == PART_ID) {
+        entry->text = arena_copy(&r->plan->arena, id);
+        return true;
+    }
+    entry->number = number_whole(type == PROPERTY_DATE ? moment / DAY_MS - (moment % DAY_MS < 0) : moment);
+    return moment != INT64_MAX && (type == PROPERTY_DATE || type == PROPERTY_TIME);
+}
+
+/* What is closed stays what it was. */
 static bool read_id(void *context, struct slice id, const struct record_head *latest, int64_t valid_to) {
     struct reading *r = context;
     struct lookup_entry entry = {0};
-    const struct record_value *v = record_find(latest, r->lookup->property);
-    (void)valid_to; /* what is closed stays what it was */
-    if (!v || !id.size || !read_value(r->plan, latest, v, r->lookup->property_type, &entry))
+    if (!id.size || !read_part(r, id, latest, valid_to, &entry))
         return true;
     entry.id = arena_copy(&r->plan->arena, id);
     add(r->lookup, &entry);
@@ -114,12 +139,12 @@ struct lookup *plan_lookup(struct plan *plan, uint16_t type, uint16_t property, 
     lookup->property_type = property_type;
     const struct type *of = dictionary_type_at(plan->vocabulary->dictionary, type);
     const struct property *field = dictionary_property_at(of, property);
-    if (!master || !field || slice_is(field->name, "id") || slice_is(field->name, "valid_to"))
-        return lookup;       /* these are about the version, not fields of what it describes */
+    if (!master || !field)
+        return lookup;
     if (!plan->reads_master) /* the version first: what comes in between makes the plan stale */
         plan->master_version = master_version(master);
     plan->reads_master = true;
-    master_walk(master, type, read_id, &(struct reading){plan, lookup});
+    master_walk(master, type, read_id, &(struct reading){plan, lookup, part_of(field)});
     return lookup;
 }
 

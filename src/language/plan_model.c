@@ -116,9 +116,25 @@ static struct value shifted(const struct scope *s, const struct node *n) {
     return value_time(moment_add(zone, moment_of(zone, v), amount, length->unit));
 }
 
+/* Character by character: blanks are up to U+0020, U+00A0 and U+3000. */
+static struct slice trimmed(struct slice text) {
+    size_t first = text.size, end = 0;
+    for (size_t i = 0, size; i < text.size; i += size) {
+        unsigned char c = (unsigned char)text.data[i];
+        size = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+        size = size < text.size - i ? size : text.size - i;
+        struct slice one = slice_of(text.data + i, size);
+        if (c <= ' ' || slice_is(one, "\u00a0") || slice_is(one, "\u3000"))
+            continue;
+        first = first == text.size ? i : first;
+        end = i + size;
+    }
+    return first < end ? slice_of(text.data + first, end - first) : slice_of("", 0);
+}
+
 static struct value changed_text(struct world *w, enum op op, struct slice text) {
     if (op == OP_TRIM)
-        return value_text(slice_trim(text));
+        return value_text(trimmed(text));
     char *copy = arena_get(w->arena, text.size + 1);
     for (size_t i = 0; i < text.size; i++) {
         char c = text.data[i];

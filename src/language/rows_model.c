@@ -261,8 +261,11 @@ static struct value master_value(struct world *w, const struct reference *ref, s
         master_get_json(w->vocabulary->master, ref->master_type, key, TIME_NONE, &out)) {
         if (!w->parser)
             w->parser = json_parser_create();
-        if (json_parse(w->parser, buffer_slice(&text), true, &root, NULL) == STATUS_OK)
-            v = json_value(w, json_get(w->parser, json_get(w->parser, root, "fields"), p->name.data), p->type);
+        if (json_parse(w->parser, buffer_slice(&text), true, &root, NULL) == STATUS_OK) {
+            bool own = slice_is(p->name, "id") || slice_is(p->name, "valid_from") || slice_is(p->name, "valid_to");
+            const struct json *from = own ? root : json_get(w->parser, root, "fields");
+            v = json_value(w, json_get(w->parser, from, p->name.data), p->type);
+        }
     }
     buffer_release(&text);
     buffer_release(&digits);

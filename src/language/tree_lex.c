@@ -63,6 +63,36 @@ static void fault(struct token *token, struct lexer *l, size_t at, const char *t
     l->at = l->text.size;
 }
 
+/* What was likely wanted of a character that no token begins with. */
+static const char *instead_of(uint32_t c) {
+    switch (c) {
+    case '$':
+    case 0xa3:   /* pound */
+    case 0xa5:   /* yen, yuan */
+    case 0xffe5: /* the same, wide */
+    case 0x20ac: /* euro */
+        return "a number stands without its currency";
+    case '[':
+    case ']':
+    case '{':
+    case '}':
+    case 0x3010: /* the brackets of Chinese keyboards */
+    case 0x3011:
+        return "lists and groups stand in round brackets: city in (\"a\", \"b\")";
+    case ';':
+    case 0xff1b:
+        return "an expression is one condition; join several with and, or";
+    case '#':
+        return "a comment begins with --";
+    case 0x2266:
+        return "at most is written <=";
+    case 0x2267:
+        return "at least is written >=";
+    default:
+        return "texts stand in double quotes, names in backticks";
+    }
+}
+
 static void fault_character(struct token *token, struct lexer *l, uint32_t c, size_t size) {
     char sentence[160];
     struct slice shown = {l->text.data + l->at, size};
@@ -70,8 +100,7 @@ static void fault_character(struct token *token, struct lexer *l, uint32_t c, si
         (c >= 0x2028 && c < 0x2030))
         snprintf(sentence, sizeof sentence, "there is an invisible character, U+%04X; delete it", c);
     else
-        snprintf(sentence, sizeof sentence,
-                 "\"%.*s\" means nothing here; texts stand in double quotes, names in backticks", SLICE_ARG(shown));
+        snprintf(sentence, sizeof sentence, "\"%.*s\" means nothing here; %s", SLICE_ARG(shown), instead_of(c));
     fault(token, l, l->at, "");
     token->text = arena_copy(l->arena, slice_text(sentence));
 }

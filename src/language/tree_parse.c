@@ -2,6 +2,7 @@
  *
  * Every parse function returns a node, or NULL after the one fault was written. How deep it may call itself is counted in `nesting`. */
 #include "govern/record.h"
+#include "language/tree_meant.h"
 #include "language/tree_parser.h"
 
 /* --- functions --- */
@@ -137,7 +138,7 @@ static struct node *fail_unknown_function(struct parser *p) {
         if (begins_a_value(operator_row(op)))
             words[count++] = operator_row(op)->word;
     words[count] = NULL;
-    struct slice better = parser_meant(token->text, words);
+    struct slice better = tree_meant_word(token->text, words);
     return parser_fail(p, token->place, "\"%s\" is not known%s%.*s%s", parser_shown(p, token, found),
                        better.size ? "; did you mean \"" : "; docs/language.md lists the functions", SLICE_ARG(better),
                        better.size ? "\"?" : "");
@@ -408,6 +409,9 @@ static struct node *parse_whole(struct parser *p) {
     if (parser_look(p, 0)->kind == TOKEN_END)
         return parser_fail(p, 0, "the expression is empty");
     struct node *root = parse_expression(p);
+    if (root && parser_at_sign(p, 0, SIGN_CLOSE))
+        return parser_fail(p, parser_look(p, 0)->place,
+                           "this bracket closes none that was opened; delete it, or open one before");
     if (root && parser_look(p, 0)->kind != TOKEN_END)
         return parser_fail_continuation(p, "an operator such as =, >, in, contains, \"and\", or the end");
     return root;

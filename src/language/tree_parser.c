@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "govern/record.h"
-#include "language/suggest.h"
+#include "language/tree_meant.h"
 
 /* --- tokens --- */
 
@@ -87,82 +87,18 @@ const char *parser_shown(const struct parser *p, const struct token *token, char
     return text_quote(slice_of(p->lexer.text.data + token->place, token->end - token->place), out);
 }
 
-/* What people write who know other languages, or only their own; and what it is here. */
-static const struct {
-    const char *written, *meant;
-} twins[] = {{"like", "contains"},
-             {"equals", "="},
-             {"eq", "="},
-             {"exists", "any"},
-             {"average", "avg"},
-             {"mean", "avg"},
-             {"total", "sum"},
-             {"mode", "top"},
-             {"favorite", "top"},
-             {"favourite", "top"},
-             {"len", "length"},
-             {"substr", "substring"},
-             {"ceil", "ceiling"},
-             {"ifnull", "coalesce"},
-             {"nvl", "coalesce"},
-             {"isnull", "is missing"},
-             {"null", "is missing"},
-             {"concat", "+"},
-             {"maximum", "max"},
-             {"minimum", "min"},
-             {"unique", "distinct"},
-             {"case", "if"},
-             {"then", "->"},
-             {"followed", "->"},
-             {"datediff", "days since"},
-             {"funnel", "sequence"},
-             {"segment", "in segment"},
-             {"percent", "share"},
-             {"ratio", "share"},
-             {"past", "last"},
-             {"until", "before"},
-             {"且", "and"},
-             {"并且", "and"},
-             {"和", "and"},
-             {"或", "or"},
-             {"或者", "or"},
-             {"非", "not"},
-             {"包含", "contains"},
-             {"属于", "in"},
-             {"等于", "="},
-             {"为空", "is missing"},
-             {"计数", "count"},
-             {"求和", "sum"},
-             {"平均", "avg"},
-             {"最近", "last"},
-             {"今天", "today"},
-             {"昨天", "yesterday"}};
-
-struct slice parser_meant(struct slice word, const char *const *candidates) {
-    struct suggestion s = suggestion_of(word);
-    for (size_t i = 0; candidates[i]; i++)
-        suggestion_offer(&s, slice_text(candidates[i]));
-    for (size_t i = 0; s.distance > 1 && i < sizeof twins / sizeof *twins; i++)
-        if (tree_word_is(word, twins[i].written))
-            return slice_text(twins[i].meant);
-    return s.best;
-}
-
-/* The token that comes is none of what may stand here. `candidates` (NULL: none; ends in NULL): words it may have been meant as. */
-void *parser_fail_expected(struct parser *p, const char *expected, const char *const *candidates) {
+/* The token that comes is none of what may stand here. `words` (NULL: none; ends in NULL): words it may have been meant as. */
+void *parser_fail_expected(struct parser *p, const char *expected, const char *const *words) {
     const struct token *token = parser_look(p, 0);
-    char found[TEXT_QUOTE_BYTES], after[TEXT_QUOTE_BYTES];
-    struct slice better = SLICE_NONE;
+    char found[TEXT_QUOTE_BYTES], after[TEXT_QUOTE_BYTES], meant[MEANT_BYTES];
     if (token->kind == TOKEN_FAULT)
         return parser_fail(p, token->place, "%.*s", SLICE_ARG(token->text));
-    if (token->kind == TOKEN_WORD && candidates)
-        better = parser_meant(token->text, candidates);
     bool first = p->before.end == 0;
     const char *quote = token->kind == TOKEN_END ? "" : "\"";
-    return parser_fail(p, token->place, "expected %s%s%s%s; found %s%s%s%s%.*s%s", expected, first ? "" : " after \"",
+    tree_meant(&(struct meant_place){&p->before, token, parser_look(p, 1), expected, words}, meant);
+    return parser_fail(p, token->place, "expected %s%s%s%s; found %s%s%s%s", expected, first ? "" : " after \"",
                        first ? "" : parser_shown(p, &p->before, after), first ? "" : "\"", quote,
-                       token->kind == TOKEN_END ? "the end" : parser_shown(p, token, found), quote,
-                       better.size ? "; did you mean \"" : "", SLICE_ARG(better), better.size ? "\"?" : "");
+                       token->kind == TOKEN_END ? "the end" : parser_shown(p, token, found), quote, meant);
 }
 
 /* After a whole value or condition something stands that cannot go on from it. */

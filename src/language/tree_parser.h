@@ -42,14 +42,13 @@ bool parser_take_word(struct parser *p, const char *lower);
 /* --- faults: each writes the one fault and returns NULL --- */
 
 __attribute__((format(printf, 3, 4))) void *parser_fail(struct parser *p, size_t place, const char *format, ...);
-/* The token that comes is none of what may stand here. `candidates` (NULL: none; ends in NULL): words it may have been meant as. */
-void *parser_fail_expected(struct parser *p, const char *expected, const char *const *candidates);
+/* The token that comes is none of what may stand here. `words` (NULL: none; ends in NULL): words it may have been meant as. */
+void *parser_fail_expected(struct parser *p, const char *expected, const char *const *words);
 /* After a whole value or condition something stands that cannot go on from it. */
 void *parser_fail_continuation(struct parser *p, const char *expected);
 bool parser_expect_sign(struct parser *p, enum sign sign, const char *expected);
-/* A token as a fault quotes it; which of the candidates a word may have been meant as, or an empty slice. */
+/* A token as a fault quotes it. */
 const char *parser_shown(const struct parser *p, const struct token *token, char out[TEXT_QUOTE_BYTES]);
-struct slice parser_meant(struct slice word, const char *const *candidates);
 
 /* --- nodes: NULL after a fault --- */
 

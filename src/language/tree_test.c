@@ -265,7 +265,7 @@ static const char *const faults[][2] = {
     {"!a", "at 1: \"!\" is not known; write not"},
     {"a = 'x'", "at 5: texts stand in double quotes: \"text\""},
     {"a = 「x」", "at 5: texts stand in double quotes: \"text\""},
-    {"a = 3;", "at 6: \";\" means nothing here; texts stand in double quotes, names in backticks"},
+    {"a = 3;", "at 6: \";\" means nothing here; an expression is one condition; join several with and, or"},
     {"a\xe2\x80\x8b = 3", "at 2: there is an invisible character, U+200B; delete it"},
     {"a = \x01", "at 5: there is an invisible character, U+0001; delete it"},
     {"a = \xff", "at 5: these bytes are no characters (not UTF-8)"},
@@ -300,9 +300,11 @@ static const char *const faults[][2] = {
     {"in (\"a\")", "at 1: expected a number, a text, a name or \"(\"; found \"in\""},
     {"in segment 核心", "at 12: expected the name in double quotes after \"segment\"; found \"核心\""},
     {"tag(VIP)", "at 5: expected the name in double quotes after \"(\"; found \"VIP\""},
-    {"has tag(\"x\")", "at 8: expected the name in double quotes after \"tag\"; found \"(\""},
+    {"has tag(\"x\")",
+     "at 8: expected the name in double quotes after \"tag\"; found \"(\"; in segment and has tag take no "
+     "brackets: in segment \"name\""},
     {"((a = 1)", "at 9: expected an operator such as = or and, or \")\" after \")\"; found the end"},
-    {"a = 1)", "at 6: expected an operator such as =, >, in, contains, \"and\", or the end after \"1\"; found \")\""},
+    {"a = 1)", "at 6: this bracket closes none that was opened; delete it, or open one before"},
     {"a b", "at 3: expected an operator such as =, >, in, contains, \"and\", or the end after \"a\"; found \"b\""},
     {"a.", "at 3: expected a name after \".\"; found the end"},
     {"a.b.c.d.e.f.g.h.i", "at 17: a name has at most 8 parts"},
@@ -311,9 +313,12 @@ static const char *const faults[][2] = {
     {"abs(1, 2)", "at 1: abs takes 1 value, as in abs(number); found 2"},
     {"if(a, b)", "at 1: if takes 3 values, as in if(condition, then, else); found 2"},
     {"count()", "at 7: expected what to look at, such as order, order.items or any event after \"(\"; found \")\""},
-    {"count(*)", "at 7: expected what to look at, such as order, order.items or any event after \"(\"; found \"*\""},
-    {"count(order last 30 days)",
-     "at 13: expected \")\", where, or \",\" and a window after \"order\"; found \"last\""},
+    {"count(*)",
+     "at 7: expected what to look at, such as order, order.items or any event after \"(\"; found \"*\"; rows "
+     "are counted with count(order), events of any type with count(any event)"},
+    {"count(order last 30 days)", "at 13: expected \")\", where, or \",\" and a window after \"order\"; found "
+                                  "\"last\"; a window stands behind a comma: "
+                                  "count(order, last 30 days)"},
     {"count(order, lst 3 days)",
      "at 14: expected a window such as last 30 days, today, this month or since 2026-01-31 after "
      "\",\"; found \"lst\"; did you mean \"last\"?"},

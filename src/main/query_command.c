@@ -2,6 +2,7 @@
  * it took; or what is wrong with it. Asks a running server (--url, --key), or opens a data folder of its own for the time (--data). */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/json_read.h"
 #include "govern/json_text.h"
@@ -147,12 +148,15 @@ static int show(enum asked asked, const struct buffer *answer, bool json) {
 
 /* --- asking --- */
 
-static void write_request(const char *expression, const char *values, uint64_t limit, struct buffer *out) {
+static void write_request(enum asked asked, const char *expression, const char *values, uint64_t limit,
+                          struct buffer *out) {
     struct json_writer w = {.out = out};
+    bool sample = asked == ASKED_COUNT || asked == ASKED_EXPLAIN;
     json_object(&w);
     json_member_cstring(&w, "expression", expression);
-    json_member_integer(&w, "limit", (int64_t)limit);
-    if (values) {
+    if (sample)
+        json_member_integer(&w, "limit", (int64_t)limit);
+    if (sample && values) {
         json_key(&w, "values");
         json_array(&w);
         for (const char *at = values, *end; *at; at = *end ? end + 1 : end) {
@@ -191,8 +195,13 @@ int query_command(int argc, char **argv) {
     struct buffer body = {0}, answer = {0};
     struct fault fault = {0};
     server_signals();
-    write_request(expression, values, limit, &body);
-    enum status status = ask_open(&asking, url, key, folder, &fault);
+    write_request(asked, expression, values, limit, &body);
+    enum status status = STATUS_OK;
+    if (!url && access(folder, F_OK) != 0) /* a misspelt one would be made, and have nobody in it */
+        status = fault_set(&fault, STATUS_NOT_FOUND,
+                           "there is no data folder \"%s\"; --data names one, --url a running server", folder);
+    if (!status)
+        status = ask_open(&asking, url, key, folder, &fault);
     if (!status)
         status = ask_for(&asking, "POST", paths[asked], buffer_slice(&body), &answer, &fault);
     int code = status ? 1 : show(asked, &answer, json);

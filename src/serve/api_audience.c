@@ -225,13 +225,18 @@ void api_segment_members(struct call *call) {
     struct columns columns = {0};
     if (!call_integer(call, "limit", 1, 1000, 50, &limit))
         return;
+    struct slice text = call_text(call, "after");
+    struct customer_id after = text.size ? oneid_parse(text) : (struct customer_id){0};
+    if (text.size && after.number == 0) {
+        call_fail_text(call, STATUS_INVALID, "parameter after is \"%.*s\"; it must be the \"next\" of a page before",
+                       (int)(text.size < 40 ? text.size : 40), text.data);
+        return;
+    }
     struct audience_snapshot *snapshot = segment_of_call(call, &segment);
     if (snapshot == NULL)
         return;
-    struct slice after = call_text(call, "after");
     if (columns_of_text(call, snapshot, call_text(call, "values"), &call->bench->arena, &columns))
-        write_members(call, &segment, &columns, after.size ? oneid_parse(after) : (struct customer_id){0},
-                      (size_t)limit);
+        write_members(call, &segment, &columns, after, (size_t)limit);
     columns_release(&columns);
     audience_snapshot_release(snapshot);
 }

@@ -1,8 +1,8 @@
 /* api_person: one customer's segments, tags and metrics; tags by hand. */
 #include "deliver/entry.h"
-#include "govern/json_text.h"
 #include "serve/api_person.h"
 #include "serve/expression.h"
+#include "serve/tag_value.h"
 
 void api_profile_segments(struct call *call);
 void api_profile_tags_set(struct call *call);
@@ -41,6 +41,16 @@ static void take_defined(void *to, struct slice name) {
     d->count += d->roots[d->count] != NULL;
 }
 
+/* A tag's distribution is stored as text where it was set by hand. */
+static void write_value(const struct defined *d, struct slice name, struct term_value *value) {
+    struct audience_entry tag;
+    if (value->type == TERM_TEXT && d->kind == DEFINITION_TAG &&
+        audience_find(d->snapshot, DEFINITION_TAG, name, &tag) &&
+        tag_value_is_distribution(&tag, d->call->bench->parser, value->text))
+        value->type = TERM_DISTRIBUTION;
+    expression_write_value(value, &d->call->json);
+}
+
 static void write_evaluated(struct call *call, const struct defined *d, const struct plan *plan,
                             struct customer_id customer) {
     struct outside outside;
@@ -53,7 +63,7 @@ static void write_evaluated(struct call *call, const struct defined *d, const st
         if (value.type == TERM_NONE)
             continue;
         json_key_slice(&call->json, d->names[i]);
-        expression_write_value(&value, &call->json);
+        write_value(d, d->names[i], &value);
     }
     history_leave(call->parts->history, hold);
     evaluator_free(evaluator);
@@ -112,54 +122,73 @@ void api_profile_segments(struct call *call) {
 
 /* --- tags by hand --- */
 
-static bool tag_takes_values(struct call *call, const struct audience_snapshot *snapshot, struct slice name) {
-    struct audience_entry tag;
-    if (!audience_find(snapshot, DEFINITION_TAG, name, &tag)) {
-        call_fail_text(call, STATUS_NOT_FOUND, "no tag is called \"%.*s\"; GET /v1/tags lists them",
-                       (int)(name.size < 200 ? name.size : 200), name.data);
+#define SHOWN(text) (int)((text).size < 200 ? (text).size : 200), (text).data
+
+/* Finds a tag that is set by hand; `value` NULL: to take it away. False after failing the call. */
+static bool find_tag(struct call *call, const struct audience_snapshot *snapshot, struct slice name,
+                     const struct json *value, struct audience_entry *tag) {
+    if (!audience_find(snapshot, DEFINITION_TAG, name, tag)) {
+        call_fail_text(call, STATUS_NOT_FOUND, "no tag is called \"%.*s\"; GET /v1/tags lists them", SHOWN(name));
         return false;
     }
-    if (!slice_is(tag.how, "rule"))
-        return true;
-    call_fail_text(call, STATUS_CONFLICT, "the tag \"%.*s\" follows a rule; one of kind manual is set by hand",
-                   (int)(name.size < 200 ? name.size : 200), name.data);
-    return false;
+    if (slice_is(tag->how, "rule")) {
+        call_fail_text(call, STATUS_CONFLICT, "the tag \"%.*s\" follows a rule; one of kind manual is set by hand",
+                       SHOWN(name));
+        return false;
+    }
+    const char *wanted = value ? tag_value_wanted(tag, call->bench->parser, value) : NULL;
+    if (wanted)
+        call_fail_text(call, STATUS_INVALID, "a value of the tag \"%.*s\" is %s; or null, to take it away", SHOWN(name),
+                       wanted);
+    return !wanted;
 }
 
 /* One command a tag; false after failing the call. `value` NULL takes it away. */
-static bool append_tag(struct call *call, struct slice name, const struct json *value, struct buffer *into) {
+static bool append_tag(struct call *call, const struct audience_entry *tag, const struct json *value,
+                       struct buffer *into) {
     struct json_writer w = {.out = into};
     buffer_clear(into);
     json_object(&w);
     json_member_cstring(&w, "command", "tag");
     json_member_text(&w, "customer", call_piece(call, 0));
-    json_member_text(&w, "tag", name);
+    json_member_text(&w, "tag", tag->name);
     json_key(&w, "value");
     if (value)
-        json_text_of(call->bench->parser, value, &w);
+        tag_value_write(tag, call->bench->parser, value, &w);
     else
         json_null(&w);
     json_end_object(&w);
     return call_append(call, LOG_COMMAND, buffer_slice(into));
 }
 
-/* All are looked at before the first is set. */
-static bool check_tags(struct call *call, const struct json *set, const struct json *remove) {
+/* Looks at all of them, or sets and takes away all; false after failing the call. */
+static bool each_tag(struct call *call, const struct audience_snapshot *snapshot, const struct json *set,
+                     const struct json *remove, bool append) {
     struct json_parser *p = call->bench->parser;
-    struct audience_snapshot *snapshot = expression_snapshot(call);
-    bool good = snapshot != NULL;
+    struct audience_entry tag;
+    struct buffer into = {0};
+    bool good = true;
+    for (const struct json *one = set ? json_first(p, set) : NULL; one && good; one = json_next(p, one))
+        good = find_tag(call, snapshot, one->key, one, &tag) && (!append || append_tag(call, &tag, one, &into));
+    for (const struct json *one = remove ? json_first(p, remove) : NULL; one && good; one = json_next(p, one))
+        good = find_tag(call, snapshot, one->kind == JSON_TEXT ? one->text : SLICE_NONE, NULL, &tag) &&
+               (!append || append_tag(call, &tag, NULL, &into));
+    buffer_release(&into);
+    return good;
+}
+
+/* All are looked at before the first is set. */
+static bool set_tags(struct call *call, const struct json *set, const struct json *remove) {
     if ((set && set->kind != JSON_OBJECT) || (remove && remove->kind != JSON_ARRAY) || (!set && !remove)) {
-        if (good)
-            call_fail_text(call, STATUS_INVALID,
-                           "the body must be {\"set\":{\"tag\":value, ...},\"remove\":[\"tag\", ...]}");
-        good = false;
+        call_fail_text(call, STATUS_INVALID,
+                       "the body must be {\"set\":{\"tag\":value, ...},\"remove\":[\"tag\", ...]}");
+        return false;
     }
-    for (const struct json *one = good && set ? json_first(p, set) : NULL; one && good; one = json_next(p, one))
-        good = tag_takes_values(call, snapshot, one->key);
-    for (const struct json *one = good && remove ? json_first(p, remove) : NULL; one && good; one = json_next(p, one))
-        good = tag_takes_values(call, snapshot, one->kind == JSON_TEXT ? one->text : SLICE_NONE);
-    if (snapshot)
-        audience_snapshot_release(snapshot);
+    struct audience_snapshot *snapshot = expression_snapshot(call);
+    if (snapshot == NULL)
+        return false;
+    bool good = each_tag(call, snapshot, set, remove, false) && each_tag(call, snapshot, set, remove, true);
+    audience_snapshot_release(snapshot);
     return good;
 }
 
@@ -170,17 +199,8 @@ void api_profile_tags_set(struct call *call) {
     if (body == NULL || !person_of_call(call, &person))
         return;
     const struct json *set = json_get(p, body, "set"), *remove = json_get(p, body, "remove");
-    bool good = check_tags(call, set, remove);
-    struct buffer into = {0};
-    int64_t count = 0;
-    for (const struct json *one = good && set ? json_first(p, set) : NULL; one && good;
-         one = json_next(p, one), count++)
-        good = append_tag(call, one->key, one, &into);
-    for (const struct json *one = good && remove ? json_first(p, remove) : NULL; one && good;
-         one = json_next(p, one), count++)
-        good = append_tag(call, one->text, NULL, &into);
-    buffer_release(&into);
-    if (!good)
+    int64_t count = (set ? set->count : 0) + (remove ? remove->count : 0);
+    if (!set_tags(call, set, remove))
         return;
     struct audience_snapshot *snapshot = audience_snapshot(call->parts->audience);
     struct show show = person_show(call);

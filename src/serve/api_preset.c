@@ -170,9 +170,14 @@ void api_presets_install(struct call *call) {
         return;
     audience_snapshot_release(snapshot);
     bool *chosen = memory_get(presets_count() + 1, sizeof *chosen);
-    bool chinese = slice_is(json_get_text(call->bench->parser, body, "language"), "zh");
+    struct slice language = json_get_text(call->bench->parser, body, "language");
+    bool chinese = slice_is(language, "zh");
     struct outcome outcome = {0};
-    if (choose(call, body, chosen) && install(call, chosen, chinese, &outcome))
+    bool good = (language.size == 0 || chinese || slice_is(language, "en")) && choose(call, body, chosen);
+    if (!good && !call->failed)
+        call_fail_text(call, STATUS_INVALID, "\"language\" is en or zh; it is \"%.*s\"",
+                       (int)(language.size < 40 ? language.size : 40), language.data);
+    if (good && install(call, chosen, chinese, &outcome))
         write_outcome(call, &outcome);
     buffer_release(&outcome.installed);
     buffer_release(&outcome.kept);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/time.h"
+#include "serve/openapi.h"
 #include "serve/serve_inside.h"
 
 #define ARENA_KEPT_BYTES (4u << 20) /* between calls; a customer with a million rows takes a hundred times that */
@@ -96,6 +97,8 @@ const struct json *call_body(struct call *call) {
         return NULL;
     }
     enum status status = json_parse(call->bench->parser, call->request->body, true, &root, &fault);
+    if (status == STATUS_OK)
+        status = openapi_check_members(call->request->route, call->bench->parser, root, &fault);
     if (status != STATUS_OK) {
         call_fail(call, status, &fault);
         return NULL;

@@ -51,7 +51,7 @@ bool call_integer(struct call *call, const char *name, int64_t low, int64_t high
 bool call_flag(struct call *call, const char *name);
 /* An instant in ISO 8601; TIME_NONE where it is missing. False after failing the call. */
 bool call_instant(struct call *call, const char *name, int64_t *time_ms);
-/* The body as JSON; NULL after failing the call (INVALID). Valid until the bench's parser is used again. */
+/* The body as JSON; NULL after failing the call (INVALID): no JSON, or an object with a member that the route does not know. Valid until the bench's parser is used again. */
 const struct json *call_body(struct call *call);
 
 /* Replaces what was written so far. */

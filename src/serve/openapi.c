@@ -4,8 +4,8 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "language/suggest.h"
 #include "serve/metrics.h"
-#include "serve/routes.h"
 
 struct field {
     const char *name, *type, *text;
@@ -23,13 +23,21 @@ static const struct schema schemas[] = {
 #undef SCHEMA
 #undef F
 
-bool openapi_has_schema(const char *name) {
-    for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
-        if (strcmp(schemas[i].name, name) == 0)
-            return true;
-    }
-    return false;
+/* "X" and "[X]", a list of them. */
+static struct slice element_of(const char *name) {
+    size_t size = strlen(name);
+    return name[0] == '[' ? slice_of(name + 1, size - 2) : slice_of(name, size);
 }
+
+static const struct schema *schema_of(const char *name) {
+    for (size_t i = 0; name && i < sizeof schemas / sizeof *schemas; i++) {
+        if (slice_is(element_of(name), schemas[i].name))
+            return &schemas[i];
+    }
+    return NULL;
+}
+
+bool openapi_has_schema(const char *name) { return schema_of(name) != NULL; }
 
 /* --- OpenAPI --- */
 
@@ -43,7 +51,7 @@ static void write_reference(struct json_writer *w, const char *schema) {
 }
 
 /* A type of schemas.def as a JSON schema. */
-static void write_type(struct json_writer *w, struct slice type, const char *text) {
+static void write_type(struct json_writer *w, struct slice type, bool nullable, const char *text) {
     static const struct {
         const char *name, *type, *format;
     } plain[] = {{"text", "string", NULL},     {"integer", "integer", "int64"}, {"number", "number", NULL},
@@ -51,16 +59,23 @@ static void write_type(struct json_writer *w, struct slice type, const char *tex
                  {"bytes", "string", "binary"}};
     char name[64];
     assert(type.size && type.size < sizeof name);
-    if (type.data[0] >= 'A' && type.data[0] <= 'Z') {
-        snprintf(name, sizeof name, "%.*s", SLICE_ARG(type));
+    bool own = type.data[0] >= 'A' && type.data[0] <= 'Z';
+    snprintf(name, sizeof name, "%.*s", SLICE_ARG(type));
+    if (own && !nullable) {
         write_reference(w, name);
         return;
     }
     json_object(w);
+    if (own) { /* beside $ref nothing is read */
+        json_key(w, "allOf");
+        json_array(w);
+        write_reference(w, name);
+        json_end_array(w);
+    }
     if (type.data[0] == '[') {
         json_member_cstring(w, "type", "array");
         json_key(w, "items");
-        write_type(w, slice_of(type.data + 1, type.size - 2), NULL);
+        write_type(w, slice_of(type.data + 1, type.size - 2), false, NULL);
     }
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
         if (!slice_is(type, plain[i].name))
@@ -71,18 +86,61 @@ static void write_type(struct json_writer *w, struct slice type, const char *tex
         if (slice_is(type, "map"))
             json_member_bool(w, "additionalProperties", true);
     }
+    if (nullable)
+        json_member_bool(w, "nullable", true);
     if (text && text[0])
         json_member_cstring(w, "description", text);
     json_end_object(w);
 }
 
-/* "name!" -> "name"; true when it must be there. */
+/* "name!" -> "name"; true when it must be there. "name?": may be null. */
 static bool field_name(const struct field *field, struct slice *name) {
     *name = slice_text(field->name);
-    bool needed = name->size && name->data[name->size - 1] == '!';
-    name->size -= needed;
-    return needed;
+    char last = name->size ? name->data[name->size - 1] : 0;
+    name->size -= last == '!' || last == '?';
+    return last == '!';
 }
+
+static bool field_nullable(const struct field *field) { return field->name[strlen(field->name) - 1] == '?'; }
+
+/* --- bodies --- */
+
+static bool has_field(const struct schema *schema, struct slice wanted) {
+    struct slice name;
+    for (const struct field *f = schema ? schema->fields : NULL; f && f->name; f++) {
+        field_name(f, &name);
+        if (slice_equal(name, wanted))
+            return true;
+    }
+    return false;
+}
+
+static enum status unknown_member(const struct schema *schema, struct slice member, struct fault *fault) {
+    struct suggestion meant = suggestion_of(member);
+    struct slice name;
+    for (const struct field *f = schema->fields; f->name; f++) {
+        field_name(f, &name);
+        suggestion_offer(&meant, name);
+    }
+    if (meant.best.size)
+        return fault_set(fault, STATUS_INVALID, "the body has no member \"%.*s\"; did you mean \"%.*s\"?",
+                         (int)(member.size < 60 ? member.size : 60), member.data, SLICE_ARG(meant.best));
+    return fault_set(fault, STATUS_INVALID, "the body has no member \"%.*s\"; docs/api.md, %s, lists them",
+                     (int)(member.size < 60 ? member.size : 60), member.data, schema->name);
+}
+
+enum status openapi_check_members(const struct route *route, const struct json_parser *p, const struct json *body,
+                                  struct fault *fault) {
+    const struct schema *request = schema_of(route->request), *response = schema_of(route->response);
+    if (!request || body->kind != JSON_OBJECT || has_field(request, SLICE("...")))
+        return STATUS_OK;
+    for (const struct json *m = json_first(p, body); m; m = json_next(p, m))
+        if (!has_field(request, m->key) && !has_field(response, m->key))
+            return unknown_member(request, m->key, fault);
+    return STATUS_OK;
+}
+
+/* --- schemas --- */
 
 static void write_needed(struct json_writer *w, const struct schema *schema) {
     struct slice name;
@@ -116,7 +174,7 @@ static void write_schema(struct json_writer *w, const struct schema *schema) {
         if (slice_is(name, "..."))
             continue;
         json_key_slice(w, name);
-        write_type(w, slice_text(f->type), f->text);
+        write_type(w, slice_text(f->type), field_nullable(f), f->text);
     }
     json_end_object(w);
     json_end_object(w);
@@ -131,7 +189,7 @@ static void write_parameter(struct json_writer *w, struct slice name, const char
     if (text)
         json_member_cstring(w, "description", text);
     json_key(w, "schema");
-    write_type(w, slice_text(type), NULL);
+    write_type(w, slice_text(type), false, NULL);
     json_end_object(w);
 }
 
@@ -151,10 +209,7 @@ static void write_content(struct json_writer *w, const char *media, const char *
     json_key(w, media);
     json_object(w);
     json_key(w, "schema");
-    if (strcmp(schema, "bytes") == 0 || strcmp(schema, "text") == 0)
-        write_type(w, slice_text(schema), NULL);
-    else
-        write_reference(w, schema);
+    write_type(w, slice_text(schema), false, NULL);
     json_end_object(w);
     json_end_object(w);
 }
@@ -316,7 +371,9 @@ static const char preface[] =
     "origins.\n\n"
     "**Limits.** Tracking bodies 4 MiB on the wire (500 KiB and 2,500 calls in a batch, 32 KiB a call), import pieces "
     "16 MiB,\n"
-    "other bodies 1 MiB. A request must arrive whole within 30 s (408).\n";
+    "other bodies 1 MiB. A request must arrive whole within 30 s (408). Outside tracking a body with a member that is "
+    "in neither the\n"
+    "route's body nor its answer is refused (400): it is misspelt.\n";
 
 static void write_route_reference(struct buffer *into, const struct route *r) {
     static const char *const roles[] = {[ROLE_NONE] = "none", [ROLE_WRITE] = "write", [ROLE_ADMIN] = "admin"};
@@ -327,7 +384,8 @@ static void write_route_reference(struct buffer *into, const struct route *r) {
     if (r->response && media_of(r->response))
         buffer_print(into, " Answer: %s.", media_of(r->response)->text);
     else if (r->response)
-        buffer_print(into, " Answer: [%s](#%s).", r->response, r->response);
+        buffer_print(into, " Answer: %s[%.*s](#%.*s).", r->response[0] == '[' ? "a list of " : "",
+                     SLICE_ARG(element_of(r->response)), SLICE_ARG(element_of(r->response)));
     buffer_print(into, "\n");
     if (r->parameters->name)
         buffer_print(into, "\n| parameter | type | meaning |\n|---|---|---|\n");
@@ -343,7 +401,8 @@ static void write_schema_reference(struct buffer *into, const struct schema *sch
     buffer_print(into, "| field | type | meaning |\n|---|---|---|\n");
     for (const struct field *f = schema->fields; f->name; f++) {
         bool needed = field_name(f, &name);
-        buffer_print(into, "| `%.*s`%s | %s | %s |\n", SLICE_ARG(name), needed ? " (always)" : "", f->type, f->text);
+        buffer_print(into, "| `%.*s`%s | %s%s | %s |\n", SLICE_ARG(name), needed ? " (always)" : "", f->type,
+                     field_nullable(f) ? " or null" : "", f->text);
     }
 }
 
