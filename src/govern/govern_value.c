@@ -406,30 +406,25 @@ static bool is_nothing(const struct json *value) {
                                     : value->kind >= JSON_ARRAY && value->count == 0;
 }
 
-static void put_null(struct place *place) {
-    const struct property *property = dictionary_property_lookup(place->g->dictionary, place->type, name_now(place));
-    if (place->nulls_unset && property)
-        record_set(place->builder, property->number, VALUE_MISSING, 0, 0);
-}
-
 /* Write keys are in every browser: who has one may say what he likes of himself, but not that he is on a list or has a tag by hand. */
-static bool is_by_hand(struct place *place) {
-    if (!place->claims)
-        return false;
-    const struct property *property = dictionary_property_lookup(place->g->dictionary, place->type, name_now(place));
-    if (!property || !property->by_hand)
+static bool refused_by_hand(struct place *place, struct property *property) {
+    if (!place->claims || !property->by_hand)
         return false;
     refuse(place, QUARANTINE_SET_BY_HAND, SLICE("set by the API or an import, not by tracking calls"));
-    count_up(&((struct property *)property)->refused_count);
+    count_up(&property->refused_count);
     return true;
+}
+
+static void put_null(struct place *place) {
+    struct property *property = dictionary_property_lookup(place->g->dictionary, place->type, name_now(place));
+    if (place->nulls_unset && property && !refused_by_hand(place, property))
+        record_set(place->builder, property->number, VALUE_MISSING, 0, 0);
 }
 
 /* The value of the name as it stands. */
 static void put_leaf(struct place *place, const struct json *value) {
     struct govern *g = place->g;
     struct json cleaned;
-    if (is_by_hand(place))
-        return;
     if (value->kind == JSON_NULL) {
         put_null(place);
         return;
@@ -443,7 +438,7 @@ static void put_leaf(struct place *place, const struct json *value) {
     if (is_nothing(value))
         return;
     struct property *property = find_property(place, value);
-    if (!property)
+    if (!property || refused_by_hand(place, property))
         return;
     bool whole = set_value(place, property, value);
     if (!whole)

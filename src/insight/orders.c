@@ -376,6 +376,8 @@ static enum status read_definition(struct gathering *g, const struct definition_
         status = definition_text(d, "value", &value, fault);
     if (!status && g->want->item_wanted)
         status = definition_text(d, "item", &item, fault);
+    if (!status && g->want->item_wanted && g->want->item[0] && item.size == 0)
+        status = definition_fail(d, "item", fault, "what stands for a line is expected here, such as product_id");
     read->valued = g->want->value_wanted && value.size;
     g->item_asked = g->want->item_wanted && item.size;
     if (!status)

@@ -143,6 +143,10 @@ enum status scan_value(struct scan *scan, struct slice text, const char *path, e
     if (scan->value_count == VALUES_MAX)
         return fault_set(fault, STATUS_TOO_LARGE, "at %s: more than %d values", path, VALUES_MAX);
     enum status status = check_text(scan->insight->vocabulary, text, expected, &scan->arena, &root, fault, NULL);
+    if (!status && root->type == TERM_DISTRIBUTION)
+        status = fault_set(fault, STATUS_INVALID,
+                           "at 1: one value of a customer is asked for here, and this is a "
+                           "distribution; the most frequent value is top(...)");
     if (status)
         return scan_fail(path, status, fault);
     *number = scan->value_count;

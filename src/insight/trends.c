@@ -210,10 +210,12 @@ static enum status read_split(struct trends *t, const struct definition_part *d,
     return status;
 }
 
-/* Where the period before begins. Whole months (quarters, years) are held against as many before them, whatever their lengths; anything else against
- * as long a time by the clock on the wall, so that days stay days where a clock is put forward or back between. */
-static int64_t begin_before(const struct trends *t, const struct calendar *c) {
+/* Where the period before begins. Whole months (quarters, years), and the last so many, are held against as many before them, whatever their lengths;
+ * anything else against as long a time by the clock on the wall, so that days stay days where a clock is put forward or back between. */
+static int64_t begin_before(const struct trends *t, struct length last, const struct calendar *c) {
     const struct period p = t->period;
+    if (last.amount)
+        return calendar_add(c, t->insight->now_ms, -2 * last.amount, last.unit) + 1;
     if (!calendar_unit_fixed(t->interval) && t->periods.begin_ms == p.from_ms && t->periods.end_ms == p.to_ms)
         return calendar_add(c, p.from_ms, -(int64_t)t->periods.count, t->interval);
     const int64_t from = zone_utc_to_local(c->zone, p.from_ms), to = zone_utc_to_local(c->zone, p.to_ms);
@@ -236,7 +238,10 @@ static enum status read_period(struct trends *t, const struct definition_part *d
         return definition_fail(d, "to", fault, "the period ends before it begins");
     status = periods_make(&t->periods, &calendar, t->interval, t->period.from_ms, t->period.to_ms, fault);
     if (!status && t->previous) {
-        t->least_ms = begin_before(t, &calendar);
+        struct length last = {0};
+        if ((status = definition_length(d, "last", &last, fault)))
+            return status;
+        t->least_ms = begin_before(t, last, &calendar);
         status = periods_make(&t->periods_before, &calendar, t->interval, t->least_ms, t->period.from_ms, fault);
     }
     t->width = t->periods.count + 1 + (t->previous ? t->periods_before.count + 1 : 0);

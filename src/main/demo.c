@@ -484,6 +484,7 @@ int demo_command(int argc, char **argv) {
     if (status)
         fprintf(stderr, "onefold: %s\n", fault.text);
     if (!status && !d.once) {
+        server_keep_signals();
         say(&d, "\nstill there: %s (admin key %s); end with Ctrl-C\n", serve_address(d.server->serve),
             d.server->admin_key);
         server_wait_signal();

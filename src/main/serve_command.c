@@ -41,7 +41,7 @@ int serve_command(int argc, char **argv) {
                                   .tls_certificate_path = certificate,
                                   .tls_key_path = key,
                                   .requests_per_second = (unsigned)rate};
-    server_signals();
+    server_keep_signals();
     if (server_start(os_real(), folder, &engine, &serve, &server, &fault)) {
         fprintf(stderr, "onefold: %s\n", fault.text);
         return 1;

@@ -1,6 +1,7 @@
 /* server: see the header. */
 #include "main/server.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,10 +142,25 @@ static sigset_t stop_signals(void) {
     return set;
 }
 
-void server_signals(void) {
+void server_signals(void) { signal(SIGPIPE, SIG_IGN); }
+
+static pthread_t waiter;
+
+/* On a library's thread that does not block it; the waiter does, and finds it in sigwait, now or later. */
+static void hand_on(int which) {
+    int before = errno;
+    pthread_kill(waiter, which);
+    errno = before;
+}
+
+void server_keep_signals(void) {
+    struct sigaction action = {.sa_handler = hand_on, .sa_flags = SA_RESTART};
     sigset_t set = stop_signals();
+    waiter = pthread_self();
+    server_signals();
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
 }
 
 void server_wait_signal(void) {

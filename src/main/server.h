@@ -26,8 +26,12 @@ enum status server_drop_key(struct server *server, const char *key, struct fault
 /* A mapping's definition as its file holds it. */
 enum status server_mapping(struct server *server, struct slice json, struct fault *fault) WARN_UNUSED;
 
-/* Blocks until SIGINT or SIGTERM. Call server_signals before any thread starts. */
+/* A client that went away is an error of a call, not the process's end. Ctrl-C ends a command at once: what was acknowledged is on disk. */
 void server_signals(void);
+/* The same, for who calls server_wait_signal later, on this thread: a SIGINT or SIGTERM is kept for it from now on, whichever thread the system
+ * gives it to. Libraries have threads of their own that do not block it: OpenBLAS, which igraph brings, starts some before main. */
+void server_keep_signals(void);
+/* Blocks until SIGINT or SIGTERM. */
 void server_wait_signal(void);
 
 #endif

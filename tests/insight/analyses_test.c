@@ -227,6 +227,10 @@ static void the_period_before_goes_by_the_calendar(void **state) {
          "{\"event\": \"tick\", \"interval\": \"month\", \"compare\": \"previous\", \"from\": \"2025-03-01\", \"to\": "
          "\"2025-04-01\"}",
          "\n2025-03,15,7,");
+    GOOD("POST", "/v1/insight/trends?format=csv&table=trend",
+         "{\"event\": \"tick\", \"interval\": \"month\", \"compare\": \"previous\", \"last\": \"1 month\", \"now\": "
+         "\"2025-04-01\"}",
+         "\n2025-03,15,7,");
 }
 
 int main(void) {

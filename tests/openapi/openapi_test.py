@@ -4,13 +4,14 @@ be, the needed ones there; errors of the documented shape; misspelt members of b
 those in NOT_CALLED. Finds the program in $ONEFOLD; run by `make test`."""
 import os
 import re
+import subprocess
 import sys
 import tempfile
 import time
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-from served import Server, check, finish  # noqa: E402
+from served import Server, check, finish, program  # noqa: E402
 
 # No JSON: streams, exports, metrics, pieces of files. Tests of their own.
 NOT_CALLED = {"GET /v1/stream", "GET /v1/segments/{name}/export", "GET /metrics", "POST /v1/imports/{job}/data"}
@@ -165,6 +166,20 @@ def tags_by_hand(d):
     d.ask("DELETE", "/v1/tags/" + urllib.parse.quote("h bool"))
 
 
+def trusted(d, key, when):
+    """Who has a write key, and that is everybody with a browser, says nothing of lists and tags by hand."""
+    d.post("/v1/identify", {"userId": "u2", "messageId": f"sly {when}", "traits": {"segment.up": True, "tag": {"h number": 7}, "tag.h text": None, "level": when}}, key=key)
+    for _ in range(200):
+        if d.get("/v1/profiles/user_id:u2")["attributes"].get("level") == when:
+            break
+        time.sleep(0.02)
+    seen = d.get("/v1/profiles/user_id:u2/segments")
+    check(f"no source puts anybody on a list, {when}", "up" not in seen["segments"], seen)
+    check(f"nor sets tags by hand, {when}", seen["tags"].get("h number") == 5 and seen["tags"].get("h text") == "x", seen)
+    waiting = [e for e in d.get("/v1/quarantine?limit=1000")["entries"] if e["reason"] == "SET_BY_HAND"]
+    check(f"it is told, {when}", len(waiting) >= 2, waiting)
+
+
 def customers(d):
     one = d.get("/v1/profiles/user_id:u3?tags=1")["oneid"]
     for path in ("", "?detail=1", "/attributes", "/identifiers", "/timeline?limit=1", "/documents", "/journal", "/edges", "/segments", "/relations"):
@@ -194,6 +209,21 @@ def queries(d):
         d.post("/v1/query/" + path, body)
 
 
+def command_line(d, nowhere):
+    """onefold query asks the same routes."""
+    def query(*arguments):
+        done = subprocess.run([program, "query", *arguments], capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout + done.stderr
+
+    to = ["--url", d.server.address, "--key", d.server.key]
+    for arguments, code, wanted in ((["count(order) > 1", *to, "--values", "city; count(order)"], 0, "of 8 customers"), (["count( order )>1", *to, "--format"], 0, "count(order) > 1"),
+                                    (["conut(order)", *to, "--check"], 1, "did you mean"), (["count(order) > 1", *to, "--check"], 0, "right"),
+                                    (["count(order) > 1", *to, "--explain"], 0, "aggregate"), (["true", "--data", nowhere], 1, "no data folder")):
+        seen = query(*arguments)
+        check(f"onefold query {' '.join(a for a in arguments if a not in to)}", seen[0] == code and wanted in seen[1], seen)
+    check("no folder was made", not os.path.exists(nowhere))
+
+
 def settings(d):
     d.post("/v1/subscriptions", {"name": "s", "segments": ["A"], "url": "http://127.0.0.1:9/x", "secret": "a long random text"})
     d.get("/v1/subscriptions")
@@ -204,6 +234,8 @@ def settings(d):
     d.ask("DELETE", f"/v1/keys/{admin['hash']}")
     d.post("/v1/mappings", {"name": "pos", "record": "document", "type": "order", "columns": {"id": "key", "user": "identifier user_id"}})
     d.post("/v1/dictionary", {"define": "type", "name": "fitting", "kind": "event", "properties": {"shoe": "number"}})
+    d.post("/v1/dictionary", {"define": "type", "name": "referred_by", "kind": "relation", "inverse": "referred"})
+    d.post("/v1/dictionary", {"define": "namespace", "name": "locker", "kind": "person", "priority": 40, "limit": 3, "window_days": 30, "anonymous_only": True, "blocked": []})
     for path in ("sources", "dictionary", "mappings", "mappings/pos", "master", "master/product", "quarantine", "quarantine/counts", "quality", "imports", "status", "jobs", "insight", "analyses"):
         d.get("/v1/" + path)
     d.get("/v1/master/product/none", 404)
@@ -221,6 +253,10 @@ def analyses(d):
     d.post("/v1/insight/distribution", distribution)
     d.post("/v1/insight/funnel", {"steps": "product_viewed -> order", "window": "7 days"})
     d.post("/v1/insight/funnel", {"stps": "x"}, 400)
+    for kind, body, wanted in (("funnel", {"steps": ["order"], "window": "7 days", "split": "distribution(order.items.brand)"}, "top(...)"),
+                               ("distribution", {"of": "tag(\"brands\")"}, "distribution"), ("basket", {"orders": "order.items", "item": ""}, "product_id")):
+        answer = d.post(f"/v1/insight/{kind}", body, 400)
+        check(f"{kind} of {body} is refused", wanted in str(answer), answer)
     d.post("/v1/insight/funnel/segment", {"name": "ordered", "definition": {"steps": ["order"], "window": "7 days"}, "members": {"step": 1}})
     d.post("/v1/analyses", {"name": "spread", "kind": "distribution", "definition": distribution})
     d.get("/v1/analyses/spread")
@@ -277,8 +313,15 @@ with tempfile.TemporaryDirectory() as folder:
         definitions(d)
         misspelt(d)
         tags_by_hand(d)
+        d.post("/v1/profiles/user_id:u2/tags", {"set": {"h number": 5, "h text": "x"}})
+        trusted(d, write_key, "before")
+        d.post("/v1/checkpoint")
+        server.stop()
+        server = d.server = Server(os.path.join(folder, "data"), server.key)
+        trusted(d, write_key, "after a restart")
         customers(d)
         queries(d)
+        command_line(d, os.path.join(folder, "nowhere"))
         settings(d)
         analyses(d)
         networks(d)
