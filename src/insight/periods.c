@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clones.h"
 #include "base/memory.h"
 
 #define HOUR_MS 3600000LL
@@ -33,12 +34,14 @@ static void make_buckets(struct periods *p) {
     while (p->shift < 62 && INT64_C(2) << p->shift <= shortest)
         p->shift++;
     size_t count = ((uint64_t)(p->end_ms - p->begin_ms) >> p->shift) + 1;
-    p->buckets = memory_get(count, sizeof *p->buckets);
+    p->indexes = memory_get(count, sizeof *p->indexes);
+    p->nexts = memory_get(count, sizeof *p->nexts);
     for (uint32_t b = 0, i = 0; b < count; b++) {
         int64_t begin = p->begin_ms + ((int64_t)b << p->shift);
         while (i + 1 < p->count && p->starts[i + 1] <= begin)
             i++;
-        p->buckets[b] = (struct period_bucket){p->starts[i < p->count ? i + 1 : i], i};
+        p->indexes[b] = i;
+        p->nexts[b] = p->starts[i < p->count ? i + 1 : i];
     }
 }
 
@@ -66,9 +69,35 @@ enum status periods_make(struct periods *p, const struct calendar *c, enum unit 
     return STATUS_OK;
 }
 
+CLONES static uint32_t outside(int64_t from_ms, uint64_t length_ms, const int64_t *times_ms, uint32_t count) {
+    uint32_t any = 0;
+    for (uint32_t i = 0; i < count; i++)
+        any |= (uint64_t)times_ms[i] - (uint64_t)from_ms >= length_ms;
+    return any;
+}
+
+CLONES static void place(const struct periods *p, const int64_t *times_ms, uint32_t count, uint32_t *restrict out) {
+    const uint32_t *indexes = p->indexes;
+    const int64_t *nexts = p->nexts, begin_ms = p->begin_ms;
+    const unsigned shift = p->shift;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t bucket = (uint64_t)(times_ms[i] - begin_ms) >> shift;
+        out[i] = indexes[bucket] + (times_ms[i] >= nexts[bucket]);
+    }
+}
+
+bool periods_of(const struct periods *p, int64_t from_ms, int64_t to_ms, const int64_t *times_ms, uint32_t count,
+                uint32_t *restrict out) {
+    if (outside(from_ms, (uint64_t)to_ms - (uint64_t)from_ms, times_ms, count))
+        return false;
+    place(p, times_ms, count, out);
+    return true;
+}
+
 void periods_release(struct periods *periods) {
     free(periods->starts);
-    free(periods->buckets);
+    free(periods->indexes);
+    free(periods->nexts);
     *periods = (struct periods){0};
 }
 

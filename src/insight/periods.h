@@ -22,11 +22,9 @@ struct periods {
     uint32_t count;
     enum unit unit;           /* HOUR to YEAR */
     int64_t begin_ms, end_ms; /* starts[0], starts[count] */
-    unsigned shift;           /* a bucket is 2^shift ms, the first at begin_ms */
-    struct period_bucket {
-        int64_t next; /* starts[index + 1] */
-        uint32_t index;
-    } * buckets;
+    unsigned shift;           /* a bucket is 2^shift ms, the first at begin_ms; of each: */
+    uint32_t *indexes;        /* the period it begins in */
+    int64_t *nexts;           /* starts[index + 1] */
 };
 /* All periods that [from_ms, to_ms) touches. Errors: TOO_LARGE past PERIODS_MAX. */
 enum status periods_make(struct periods *periods, const struct calendar *calendar, enum unit unit, int64_t from_ms,
@@ -34,9 +32,13 @@ enum status periods_make(struct periods *periods, const struct calendar *calenda
 void periods_release(struct periods *periods);
 /* The one that holds `time_ms`, which lies within all of them. */
 static inline uint32_t periods_in(const struct periods *p, int64_t time_ms) {
-    const struct period_bucket *b = &p->buckets[(uint64_t)(time_ms - p->begin_ms) >> p->shift];
-    return b->index + (time_ms >= b->next);
+    uint64_t bucket = (uint64_t)(time_ms - p->begin_ms) >> p->shift;
+    return p->indexes[bucket] + (time_ms >= p->nexts[bucket]);
 }
+/* The same of `count` moments, all of which lie in [from_ms, to_ms), and that within all periods. False where one does not: `out` then means
+ * nothing. Cost: half a nanosecond each, where the processor gathers by itself. */
+bool periods_of(const struct periods *p, int64_t from_ms, int64_t to_ms, const int64_t *times_ms, uint32_t count,
+                uint32_t *restrict out);
 #define PERIOD_NONE UINT32_MAX
 /* The same of any moment; PERIOD_NONE outside of all. */
 static inline uint32_t periods_at(const struct periods *p, int64_t time_ms) {

@@ -419,8 +419,7 @@ struct common {
     const int64_t *times;
     const uint8_t *codes; /* NULL: all go to `cells` */
     struct cell **bases, *cells;
-    int64_t from_ms;
-    uint64_t length_ms;
+    struct period period;
     struct periods periods;
     uint32_t whole;
 };
@@ -429,7 +428,7 @@ static inline void add_common(const struct common *c, const struct adding *a, bo
                               uint32_t customer) {
     int64_t time = c->times[row];
     struct cell *cells = coded ? c->bases[c->codes[row]] : c->cells;
-    if ((uint64_t)time - (uint64_t)c->from_ms >= c->length_ms || (coded && !cells)) {
+    if (time < c->period.from_ms || time >= c->period.to_ms || !cells) {
         add_row(a, row, customer);
         return;
     }
@@ -447,6 +446,28 @@ static inline void add_kind(const struct common *c, const struct adding *a, enum
         add_common(c, a, kind == ROWS_CODED, row, customer);
 }
 
+/* 64 rows, none left out: their places first, which needs no branch, then their cells. False where some are not of the period: nothing was added. */
+static inline bool add_full(const struct common *c, const struct adding *a, bool coded, uint32_t first, uint64_t marks,
+                            uint32_t customer) {
+    uint32_t places[64];
+    const uint8_t *codes = c->codes + first;
+    struct cell **bases = c->bases, *alike = c->cells;
+    const uint32_t whole = c->whole;
+    if (!periods_of(&c->periods, c->period.from_ms, c->period.to_ms, c->times + first, 64, places))
+        return false;
+    for (uint32_t r = 0; r < 64; r++, marks >>= 1) {
+        struct cell *cells = coded ? bases[codes[r]] : alike;
+        customer += marks & 1;
+        if (!cells) {
+            add_row(a, first + r, customer);
+            continue;
+        }
+        cell_add(&cells[places[r]], customer);
+        cell_meet(&cells[whole], customer);
+    }
+    return true;
+}
+
 /* Customers are numbered as they come. */
 static inline void add_line(const struct common *common, const struct adding *a, enum row_kind kind,
                             const struct scan_line *line, uint32_t *seen) {
@@ -455,7 +476,8 @@ static inline void add_line(const struct common *common, const struct adding *a,
         uint64_t in = scan_line_in(line, w), marks = line->marks[w];
         if (in == ~UINT64_C(0)) {
             uint32_t customer = *seen;
-            for (uint32_t r = 0; r < 64; r++, marks >>= 1) {
+            bool done = kind != ROWS_ANY && add_full(&c, a, kind == ROWS_CODED, w * 64, marks, customer);
+            for (uint32_t r = 0; r < 64 && !done; r++, marks >>= 1) {
                 customer += marks & 1;
                 add_kind(&c, a, kind, w * 64 + r, customer);
             }
@@ -497,8 +519,7 @@ static void add_rows(const struct adding *a, const struct scan_line *line, uint3
                              .codes = w->codes,
                              .bases = w->bases,
                              .cells = a->target.cells,
-                             .from_ms = t->period.from_ms,
-                             .length_ms = (uint64_t)t->period.to_ms - (uint64_t)t->period.from_ms,
+                             .period = t->period,
                              .periods = t->periods,
                              .whole = t->periods.count};
     if (a->values || (a->by_row && !w->codes))

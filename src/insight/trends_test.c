@@ -41,6 +41,23 @@ static uint32_t searched(const struct periods *p, int64_t t) {
     return t < p->starts[0] || i == p->count ? PERIOD_NONE : i;
 }
 
+/* Many at once as one by one, and told where one of them is outside; the edges above all. */
+static void check_together(struct random *r, const struct periods *p, int64_t from, int64_t to) {
+    enum { MOST = 100 };
+    int64_t times[MOST];
+    uint32_t places[MOST], count = (uint32_t)random_between(r, 1, MOST);
+    bool within = true;
+    for (uint32_t i = 0; i < count; i++) {
+        times[i] = random_between(r, from, to - 1);
+        if (random_chance(r, 0.01))
+            times[i] = random_chance(r, 0.5) ? from - random_between(r, 0, 2) : to + random_between(r, -1, 2);
+        within = within && times[i] >= from && times[i] < to;
+    }
+    assert_int_equal(periods_of(p, from, to, times, count, places), within);
+    for (uint32_t i = 0; i < count && within; i++)
+        assert_int_equal(places[i], searched(p, times[i]));
+}
+
 static void periods_hold_their_moments(void **state) {
     (void)state;
     static const char *const zones[] = {"UTC", "Asia/Shanghai", "America/New_York", "Australia/Lord_Howe"};
@@ -65,6 +82,8 @@ static void periods_hold_their_moments(void **state) {
                     fail_msg("seed %d, %s, unit %d: %lld lies in %u, not %u", SEED, zones[z], (int)all[u], (long long)t,
                              periods_at(&p, t), searched(&p, t));
             }
+            for (int i = 0; i < 100; i++)
+                check_together(&r, &p, from, to);
             periods_release(&p);
         }
         zone_free(zone);
