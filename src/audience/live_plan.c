@@ -82,7 +82,7 @@ static void index_one(void *context, const struct dependency *d) {
     switch (d->kind) {
     case DEPENDS_RELATED:
         over_of(p, (uint16_t)d->number, x->root);
-        [[fallthrough]];
+        __attribute__((fallthrough));
     case DEPENDS_TYPE:
         if (d->number < p->type_count)
             list_add(&p->by_type[d->number].all, x->root);
