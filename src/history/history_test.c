@@ -271,23 +271,22 @@ static struct history *open_history(struct world *w) {
     return h;
 }
 
-static void compact_all(struct history *h) {
+/* Until there is nothing left of all, or of what is due by itself. */
+static void compact(struct history *h, bool all) {
     struct fault fault = {0};
     enum status status;
-    while (!(status = history_compact(h, true, &fault)))
+    while (!(status = history_compact(h, all, &fault)))
         history_tidy(h);
     if (status != STATUS_END)
         fail_msg("%s", fault.text);
 }
 
+static void compact_all(struct history *h) { compact(h, true); }
+
 /* Bases out of memory instead of mapped files: until a next compaction writes some of them anew. */
 static void copy_bases(struct history *h) {
-    struct fault fault = {0};
     struct history_counters c;
-    enum status status;
-    while (!(status = history_compact(h, false, &fault)))
-        history_tidy(h);
-    assert_int_equal(status, STATUS_END);
+    compact(h, false);
     history_tidy(h);
     history_counters_read(h, &c);
     assert_int_equal(c.memory_bytes, c.base_bytes);
@@ -430,10 +429,7 @@ static void copies_keep_to_their_budget(void **state) {
             for (uint32_t span = 0; span < 2; span++)
                 history_append(h, (struct customer_id){span * SPAN_CUSTOMERS + 1}, random_record(&w));
             compact_all(h);
-            enum status status;
-            while (!(status = history_compact(h, false, &fault)))
-                history_tidy(h);
-            assert_int_equal(status, STATUS_END);
+            compact(h, false);
             history_tidy(h);
             history_counters_read(h, &c);
             assert_int_equal(c.base_rows, 2);

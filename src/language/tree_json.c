@@ -305,12 +305,7 @@ static struct node *literal_of(struct reader *r, const struct token *token) {
     struct node *node = make(r, NODE_LITERAL);
     if (!node)
         return NULL;
-    node->literal = token->literal;
-    node->scale = token->scale;
-    node->integer = token->integer;
-    node->real = token->real;
-    node->zoned = token->zoned;
-    node->text = token->text;
+    lexer_give_literal(token, node);
     return node;
 }
 

@@ -436,3 +436,13 @@ void lexer_next(struct lexer *l, struct token *token) {
     token->end = (uint32_t)l->at;
     assert(l->at <= l->text.size);
 }
+
+void lexer_give_literal(const struct token *token, struct node *node) {
+    node->literal = token->literal;
+    node->scale = token->scale;
+    node->integer = token->integer;
+    node->real = token->real;
+    node->zoned = token->zoned;
+    if (token->literal == VALUE_TEXT)
+        node->text = token->text;
+}

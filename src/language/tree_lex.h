@@ -54,6 +54,8 @@ struct lexer {
 /* The next token; at the end TOKEN_END, again and again. After TOKEN_FAULT nothing more should be asked. */
 void lexer_next(struct lexer *lexer, struct token *token);
 
+/* What a token of kind TOKEN_LITERAL says, into a node of kind NODE_LITERAL. */
+void lexer_give_literal(const struct token *token, struct node *node);
 /* Without backticks: letters, digits and _, no digit first. */
 bool lexer_plain_name(struct slice name);
 /* A number's literal out of its text (which may begin with -). False: no number, or too large even for a double. */

@@ -167,12 +167,6 @@ struct node *parser_literal(struct parser *p, const struct token *token) {
     struct node *node = parser_make(p, NODE_LITERAL, token->place);
     if (!node)
         return NULL;
-    node->literal = token->literal;
-    node->scale = token->scale;
-    node->integer = token->integer;
-    node->real = token->real;
-    node->zoned = token->zoned;
-    if (token->literal == VALUE_TEXT)
-        node->text = token->text;
+    lexer_give_literal(token, node);
     return parser_finish(p, node);
 }
